@@ -1,0 +1,7 @@
+"""Lets `python -m keywatch` be the `keywatch` command."""
+
+import sys
+
+from keywatch.cli import main
+
+sys.exit(main())

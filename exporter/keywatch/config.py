@@ -1,0 +1,237 @@
+"""The configuration: every key with its type, default and meaning; nothing is accepted that is not declared here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from keywatch.kafka.connection import Endpoint
+
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d{1,7})")
+_LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:\s]*)):(?P<port>\d{1,7})")
+# Settings of librdkafka that keywatch sets itself, and where the wish behind them belongs instead.
+OWNED_SETTINGS: Mapping[str, str] = {
+    "bootstrap.servers": "bootstrap",
+    "metadata.broker.list": "bootstrap",
+    "group.id": "keywatch joins no group",
+    "enable.auto.commit": "keywatch commits nothing",
+    "enable.partition.eof": "keywatch needs it to be told where a partition ends",
+    "security.protocol": "tls",
+    "ssl.ca.location": "tls.ca_file",
+    "ssl.certificate.location": "tls.cert_file",
+    "ssl.key.location": "tls.key_file",
+    "ssl.key.password": "tls.key_password",
+    "retries": "the canary needs the broker's own answer",
+    "message.send.max.retries": "the canary needs the broker's own answer",
+    "acks": "the canary proves acks=all",
+    "request.required.acks": "the canary proves acks=all",
+}
+
+
+def endpoint(text: str) -> Endpoint:
+    """Read `host:port` or `[IPv6]:port`; raises `ValueError`."""
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not host:port (an IPv6 address goes in brackets: [::1]:9092)")
+    return Endpoint(match["v6"] or match["host"], _port(int(match["port"]), least=1))
+
+
+def listen_address(text: str) -> Endpoint:
+    """Read `host:port`, `[IPv6]:port` or `:port` (all addresses); raises `ValueError`."""
+    match = _LISTEN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not host:port or :port")
+    return Endpoint(match["v6"] or match["host"], _port(int(match["port"]), least=0))
+
+
+def _port(port: int, *, least: int) -> int:
+    if not least <= port <= 65535:
+        raise ValueError(f"port {port} is out of range; allowed: {least} to 65535")
+    return port
+
+
+def _checked_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    return text
+
+
+def _checked_address(text: str) -> str:
+    endpoint(text)
+    return text
+
+
+def _checked_listen(text: str) -> str:
+    listen_address(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+Pattern = Annotated[str, AfterValidator(_checked_pattern)]
+Period = Annotated[float, Field(ge=0.1, le=3600)]
+Timeout = Annotated[float, Field(ge=0.1, le=60)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys are errors, and what was read does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class TlsSection(Section):
+    """TLS towards the brokers; present means TLS is spoken."""
+
+    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust; default: the system's.")
+    cert_file: Path | None = Field(None, description="PEM file of the client certificate, with its chain.")
+    key_file: Path | None = Field(None, description="PEM file of the client certificate's key.")
+    key_password: SecretStr | None = Field(None, description="Password of the key file.")
+    server_name: str | None = Field(None, description="Name to expect in the certificate in place of the host.")
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "key_file" if self.key_file is None else "cert_file"
+            raise ValueError(f"cert_file and key_file belong together; {missing} is missing")
+        return self
+
+
+class BrokerSection(Section):
+    """Probe `broker`: is each broker alive, and if not, why?"""
+
+    period: Period = Field(0.5, description="Seconds between two questions to a broker.")
+    timeout: Timeout = Field(1.0, description="Seconds a broker has to answer.")
+    misses: int = Field(2, ge=1, le=20, description="Failures in a row after which a broker is down.")
+    renew_after: Period = Field(2.0, description="Seconds after which a new connection replaces the kept one.")
+    expected: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="Ids of brokers that must exist, beside those that the cluster names."
+    )
+    forget_after: float = Field(
+        3600.0, ge=1, description="Seconds after which a broker that left is forgotten (Kafka before 4.0)."
+    )
+
+
+class ClusterSection(Section):
+    """Probe `cluster`: does the cluster answer, and what does its metadata say?"""
+
+    period: Period = Field(1.0, description="Seconds between two reads of the metadata.")
+    timeout: Timeout = Field(1.0, description="Seconds a broker has to give its metadata.")
+    ask: int = Field(2, ge=1, le=10, description="How many living brokers are asked at once.")
+
+
+class TopicsSection(Section):
+    """Probes `topics`, `offsets` and `configs`: which partitions work, and where do they end?"""
+
+    include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of topics to report.")
+    exclude: tuple[Pattern, ...] = Field((), description="Patterns of topics to leave out.")
+    watch: tuple[TopicName, ...] = Field((), description="Topics that must exist.")
+    period: Period = Field(1.0, description="Seconds between two cycles.")
+    timeout: Timeout = Field(2.0, description="Seconds for one cycle.")
+    detail: bool = Field(True, description="Whether to export series per partition.")
+
+
+class LimitSection(Section):
+    """How far groups may be behind; the first entry whose pattern fits counts."""
+
+    groups: Pattern = Field(".*", description="Pattern of groups.")
+    records: float | None = Field(None, ge=0, description="Records; unset: any.")
+    seconds: float | None = Field(None, ge=0, description="Seconds; unset: any.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.records is None and self.seconds is None:
+            raise ValueError("a limit needs records, seconds or both")
+        return self
+
+
+class GroupsSection(Section):
+    """Probe `groups`: how far behind are the consumer groups, and do they live?"""
+
+    enabled: bool = Field(True, description="Whether groups are read at all.")
+    include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of groups to report.")
+    exclude: tuple[Pattern, ...] = Field((), description="Patterns of groups to leave out.")
+    watch: tuple[str, ...] = Field((), description="Groups that must exist.")
+    limits: tuple[LimitSection, ...] = Field((), description="Limits, exported as series that rules compare with.")
+    period: Period = Field(1.0, description="Seconds between two cycles.")
+    timeout: Timeout = Field(2.5, description="Seconds for one cycle.")
+    fetches: int = Field(100, ge=0, le=10_000, description="Old records read per cycle for the lag in seconds.")
+    detail: bool = Field(True, description="Whether to export series per partition.")
+
+
+class CanarySection(Section):
+    """Probe `canary`: can a record cross each broker?"""
+
+    enabled: bool = Field(True, description="Whether records are produced at all.")
+    topic: TopicName = Field("keywatch-canary", description="Topic of the records; created when it is missing.")
+    period: Period = Field(1.0, description="Seconds between two records through a broker.")
+    timeout: Timeout = Field(2.0, description="Seconds in which a record must come back.")
+    retention: float = Field(600.0, ge=60, description="Seconds for which Kafka keeps the records.")
+
+
+class Cluster(Section):
+    """One Kafka cluster."""
+
+    name: Name = Field("kafka", description="Value of the label `cluster`.")
+    bootstrap: tuple[Address, ...] = Field(..., min_length=1, description="Addresses to start from, host:port.")
+    tls: TlsSection | None = Field(None, description="TLS towards the brokers; unset: plaintext.")
+    client: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Settings passed to librdkafka as they are."
+    )
+    broker: BrokerSection = BrokerSection()
+    cluster: ClusterSection = ClusterSection()
+    topics: TopicsSection = TopicsSection()
+    groups: GroupsSection = GroupsSection()
+    canary: CanarySection = CanarySection()
+
+    @field_validator("client")
+    @classmethod
+    def _not_owned(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        for key in settings:
+            if key in OWNED_SETTINGS:
+                raise ValueError(f"{key} is set by keywatch; see {OWNED_SETTINGS[key]}")
+        return settings
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The bootstrap addresses."""
+        return tuple(endpoint(address) for address in self.bootstrap)
+
+
+class Web(Section):
+    """The exporter's own port."""
+
+    listen_address: Annotated[str, AfterValidator(_checked_listen)] = Field(
+        ":9877", description="Address to listen on; without a host, all addresses."
+    )
+
+
+class Log(Section):
+    """What keywatch says about itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="ECS JSON or plain text; auto: text on a terminal."
+    )
+
+
+class Config(Section):
+    """Everything."""
+
+    clusters: tuple[Cluster, ...] = Field(..., min_length=1, description="The Kafka clusters to watch.")
+    web: Web = Web()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [cluster.name for cluster in self.clusters]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two clusters are called {name!r}; each needs a name of its own")
+        return self

@@ -1,0 +1,1 @@
+"""The demonstration: a cluster that breaks on cue, and keywatch watching it."""

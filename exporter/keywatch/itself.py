@@ -1,0 +1,70 @@
+"""What keywatch says about itself: build, event-loop lag, configuration age, scrapes, process figures."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections import deque
+
+import confluent_kafka
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from keywatch import __version__, catalogue
+from keywatch.probe import Sample
+from keywatch.store import Key, Store
+
+_TICK = 0.1
+_WINDOW = 10.0
+_KEY = Key("", "exporter", "")
+
+
+class Itself:
+    """The exporter's own samples, put into the store as a frame of their own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._loaded = time.time()
+        self._lags: deque[tuple[float, float]] = deque()
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._refresh()
+
+    async def watch_loop(self) -> None:
+        """Measure for ever how late timers fire, which is how long anything held the event loop."""
+        loop = asyncio.get_running_loop()
+        refresh_at = loop.time()
+        while True:
+            due = loop.time() + _TICK
+            await asyncio.sleep(_TICK)
+            now = loop.time()
+            self._lags.append((now, max(now - due, 0.0)))
+            while self._lags[0][0] < now - _WINDOW:
+                self._lags.popleft()
+            if now >= refresh_at:
+                refresh_at = now + 1.0
+                self._refresh()
+                self._store.expire(time.monotonic())
+
+    def scraped(self, seconds: float) -> None:
+        """Count a scrape that took `seconds`."""
+        self._store.accumulate([Sample(catalogue.SCRAPE_DURATION_SECONDS, (), seconds)])
+
+    def process_metrics(self, *, openmetrics: bool) -> bytes:
+        """Render CPU, memory, file descriptors and garbage collection of this process, under their usual names."""
+        if openmetrics:
+            return generate_openmetrics(self._registry).removesuffix(b"# EOF\n")
+        return generate_latest(self._registry)
+
+    def _refresh(self) -> None:
+        build = (__version__, platform.python_version(), confluent_kafka.libversion()[0])
+        worst = max((lag for _, lag in self._lags), default=0.0)
+        samples = [
+            Sample(catalogue.BUILD_INFO, build, 1.0),
+            Sample(catalogue.EVENT_LOOP_LAG_SECONDS, (), worst),
+            Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
+        ]
+        self._store.replace(_KEY, samples, time.time(), float("inf"))

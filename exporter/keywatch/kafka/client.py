@@ -1,0 +1,88 @@
+"""The only place that makes librdkafka clients, with the settings that keep them from going blind or running wild."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+
+_LOG = logging.getLogger("keywatch.librdkafka")
+OWN_GROUP_PREFIX = "keywatch-"
+
+# Measured: with the defaults a client whose favoured broker froze stays blind for a minute (`socket.timeout.ms`),
+# and one that waits for a refused broker reconnects thousands of times a second.
+_COMMON: dict[str, Any] = {
+    "client.id": "keywatch",
+    "socket.timeout.ms": 3000,
+    "socket.connection.setup.timeout.ms": 2000,
+    "reconnect.backoff.ms": 100,
+    "reconnect.backoff.max.ms": 1000,
+    "topic.metadata.refresh.interval.ms": 2000,
+    "metadata.max.age.ms": 4000,
+    "socket.nagle.disable": True,
+    "log_level": 4,
+}
+
+
+class Clients:
+    """Makes producers and consumers for one cluster."""
+
+    def __init__(self, bootstrap: str, settings: Mapping[str, Any]) -> None:
+        self._address = {"bootstrap.servers": bootstrap}
+        self._settings = dict(settings)
+
+    def producer(self, timeout: float, delivered: Callable[[Any, Any], None]) -> Producer:
+        """Make a producer that tries each record once within `timeout` seconds and reports it to `delivered`.
+
+        One try only, because a retry would hide the broker's own answer behind a time-out.
+        """
+        own = {
+            "acks": "all",
+            "retries": 0,
+            "linger.ms": 0,
+            "enable.idempotence": False,
+            "request.timeout.ms": int(timeout * 1000),
+            "message.timeout.ms": int(timeout * 1000),
+            "max.in.flight.requests.per.connection": 5,
+            "queue.buffering.max.messages": 10_000,
+            "partitioner": "random",
+            "on_delivery": delivered,
+        }
+        return Producer(self._complete(own), logger=_LOG)
+
+    def tail(self) -> Consumer:
+        """Make a consumer for records as they come: assigned by hand, it never commits and joins no group."""
+        return self._consumer({"fetch.wait.max.ms": 100, "auto.offset.reset": "latest"})
+
+    def lookup(self) -> Consumer:
+        """Make a consumer that reads single old records: small fetches, and told when a partition has no more."""
+        own = {
+            "fetch.wait.max.ms": 10,
+            "fetch.message.max.bytes": 16_384,
+            "fetch.max.bytes": 4 * 1024 * 1024,
+            "queued.min.messages": 1,
+            "queued.max.messages.kbytes": 1024,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.error.backoff.ms": 100,
+        }
+        return self._consumer(own)
+
+    def _consumer(self, own: dict[str, Any]) -> Consumer:
+        settings = {
+            # librdkafka insists on a group; without subscribe and commit the brokers never hear of it.
+            "group.id": f"{OWN_GROUP_PREFIX}{uuid.uuid4().hex[:12]}",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "allow.auto.create.topics": False,
+            "isolation.level": "read_uncommitted",
+            **own,
+        }
+        return Consumer(self._complete(settings), logger=_LOG)
+
+    def _complete(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Join the settings; the user's come last, and the configuration refuses those that must not be theirs."""
+        return {**_COMMON, **own, **self._settings, **self._address}

@@ -1,0 +1,123 @@
+"""Kafka's error codes and the ways a connection fails, each turned into a `Reason`."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+from confluent_kafka import KafkaError, KafkaException
+
+from keywatch.kafka.codec import WireError
+from keywatch.probe import Reason
+
+# Codes of https://kafka.apache.org/protocol#protocol_error_codes that the probes tell apart by name.
+OFFSET_OUT_OF_RANGE = 1
+UNKNOWN_TOPIC_OR_PARTITION = 3
+LEADER_NOT_AVAILABLE = 5
+NOT_LEADER_OR_FOLLOWER = 6
+COORDINATOR_LOAD_IN_PROGRESS = 14
+COORDINATOR_NOT_AVAILABLE = 15
+NOT_COORDINATOR = 16
+TOPIC_AUTHORIZATION_FAILED = 29
+GROUP_AUTHORIZATION_FAILED = 30
+CLUSTER_AUTHORIZATION_FAILED = 31
+UNSUPPORTED_VERSION = 35
+TOPIC_ALREADY_EXISTS = 36
+NOT_CONTROLLER = 41
+GROUP_ID_NOT_FOUND = 69
+ELECTION_NOT_NEEDED = 84
+
+_REASONS: dict[int, Reason] = {
+    UNKNOWN_TOPIC_OR_PARTITION: Reason.UNKNOWN_TOPIC,
+    LEADER_NOT_AVAILABLE: Reason.NO_LEADER,
+    NOT_LEADER_OR_FOLLOWER: Reason.NO_LEADER,
+    74: Reason.NO_LEADER,  # FENCED_LEADER_EPOCH, once after a recovery
+    7: Reason.TIMEOUT_RESPONSE,  # REQUEST_TIMED_OUT
+    COORDINATOR_LOAD_IN_PROGRESS: Reason.COORDINATOR,
+    COORDINATOR_NOT_AVAILABLE: Reason.COORDINATOR,
+    NOT_COORDINATOR: Reason.COORDINATOR,
+    19: Reason.NOT_ENOUGH_REPLICAS,
+    20: Reason.NOT_ENOUGH_REPLICAS,  # …_AFTER_APPEND
+    TOPIC_AUTHORIZATION_FAILED: Reason.AUTHORIZATION,
+    GROUP_AUTHORIZATION_FAILED: Reason.AUTHORIZATION,
+    CLUSTER_AUTHORIZATION_FAILED: Reason.AUTHORIZATION,
+    53: Reason.AUTHORIZATION,  # TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    33: Reason.AUTHENTICATION,  # UNSUPPORTED_SASL_MECHANISM
+    34: Reason.AUTHENTICATION,  # ILLEGAL_SASL_STATE
+    58: Reason.AUTHENTICATION,  # SASL_AUTHENTICATION_FAILED
+    10: Reason.REJECTED,  # MESSAGE_TOO_LARGE
+    44: Reason.REJECTED,  # POLICY_VIOLATION
+    87: Reason.REJECTED,  # INVALID_RECORD
+    56: Reason.REJECTED,  # KAFKA_STORAGE_ERROR
+    UNSUPPORTED_VERSION: Reason.UNSUPPORTED,
+    KafkaError._TRANSPORT: Reason.RESET,  # noqa: SLF001 - librdkafka's own codes are named with an underscore
+    KafkaError._ALL_BROKERS_DOWN: Reason.REFUSED,  # noqa: SLF001
+    KafkaError._RESOLVE: Reason.DNS,  # noqa: SLF001
+    KafkaError._AUTHENTICATION: Reason.AUTHENTICATION,  # noqa: SLF001
+    KafkaError._SSL: Reason.TLS,  # noqa: SLF001
+    KafkaError._MSG_TIMED_OUT: Reason.TIMEOUT_RESPONSE,  # noqa: SLF001
+    KafkaError._TIMED_OUT: Reason.TIMEOUT_RESPONSE,  # noqa: SLF001
+    KafkaError._TIMED_OUT_QUEUE: Reason.TIMEOUT_RESPONSE,  # noqa: SLF001
+    KafkaError._UNKNOWN_TOPIC: Reason.UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION: Reason.UNKNOWN_TOPIC,  # noqa: SLF001
+}
+
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
+# OpenSSL's verification results (X509_V_ERR_…, x509_vfy.h): expired; host name, IP address; the rest is distrust.
+_VERIFY_EXPIRED = frozenset({10, 9})
+_VERIFY_HOSTNAME = frozenset({62, 64})
+
+
+def reason_of(code: int) -> Reason:
+    """Give the reason for an error code of Kafka or of librdkafka (negative codes)."""
+    return _REASONS.get(code, Reason.PROTOCOL if code > 0 else Reason.INTERNAL)
+
+
+def name_of(code: int) -> str:
+    """Give Kafka's own name of an error code."""
+    return str(KafkaError(code).name())
+
+
+def kafka_error(error: KafkaError | KafkaException) -> tuple[Reason, str]:
+    """Give the reason for an error of librdkafka, and its words."""
+    inner = error.args[0] if isinstance(error, KafkaException) else error
+    if not isinstance(inner, KafkaError):
+        return Reason.INTERNAL, str(inner)
+    return reason_of(inner.code()), f"{inner.name()}: {inner.str()}"
+
+
+def connection_error(error: BaseException) -> tuple[Reason, str]:
+    """Give the reason why a connection could not be made or broke, and its words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _verification(error)
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS, _tls_words(error)
+    if isinstance(error, socket.gaierror):
+        return Reason.DNS, f"the name does not resolve: {error.strerror}"
+    if isinstance(error, ConnectionRefusedError):
+        return Reason.REFUSED, "connection refused"
+    if isinstance(error, WireError):
+        return Reason.PROTOCOL, str(error)
+    if isinstance(error, EOFError | ConnectionError):
+        return Reason.RESET, str(error) or "the broker closed the connection"
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return Reason.UNREACHABLE, error.strerror or str(error)
+    if isinstance(error, OSError):
+        return Reason.RESET, error.strerror or str(error)
+    return Reason.INTERNAL, type(error).__name__
+
+
+def _verification(error: ssl.SSLCertVerificationError) -> tuple[Reason, str]:
+    words = f"the broker's certificate does not hold: {error.verify_message}"
+    if error.verify_code in _VERIFY_EXPIRED:
+        return Reason.TLS_EXPIRED, words
+    if error.verify_code in _VERIFY_HOSTNAME:
+        return Reason.TLS_HOSTNAME, words
+    return Reason.TLS_UNTRUSTED, words
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
+        return f"the port does not speak TLS ({error.reason})"
+    return f"TLS failed: {error.reason or error}"

@@ -1,0 +1,189 @@
+"""The raw requests about consumer groups: who coordinates, which exist, their members, what they committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from keywatch.kafka.codec import Reader, Writer
+from keywatch.kafka.connection import Request
+from keywatch.kafka.wire import (
+    CONSUMER_GROUP_DESCRIBE,
+    DESCRIBE_GROUPS,
+    FIND_COORDINATOR,
+    LIST_GROUPS,
+    OFFSET_FETCH,
+    TopicPartition,
+)
+
+NO_COMMIT = -1
+
+
+class ListedGroup(NamedTuple):
+    """A group as its coordinator lists it; `kind` is `classic`, `consumer` (KIP-848), `share` … or empty."""
+
+    name: str
+    protocol: str
+    state: str
+    kind: str
+
+
+class GroupOffsets(NamedTuple):
+    """What a group committed: an error of the whole group, and partition → error code, offset."""
+
+    error: int
+    offsets: dict[TopicPartition, tuple[int, int]]
+
+
+def list_groups(version: int) -> Request:
+    """Ask a broker which groups it coordinates, version 4 or 5 (5 tells the kind, KIP-848)."""
+    body = Writer(flexible=True).array((), str)
+    if version >= 5:
+        body.array((), str)
+    return Request(LIST_GROUPS, version, True, body.tags().done())
+
+
+def read_list_groups(reader: Reader, version: int) -> tuple[int, list[ListedGroup]]:
+    """Read a reply to ListGroups v4 or v5: error code, groups."""
+    reader.int32()  # throttle time
+    error = reader.int16()
+    groups = []
+    for _ in range(reader.count()):
+        name, protocol, state = reader.string(), reader.string(), reader.string()
+        kind = reader.string() if version >= 5 else ""
+        reader.tags()
+        groups.append(ListedGroup(name, protocol, state, kind.lower()))
+    return error, groups
+
+
+def find_coordinator(group: str) -> Request:
+    """Ask who coordinates a group, version 2."""
+    return Request(FIND_COORDINATOR, 2, False, Writer().string(group).int8(0).done())
+
+
+def read_find_coordinator(reader: Reader) -> tuple[int, int]:
+    """Read a reply to FindCoordinator v2: error code, broker id."""
+    reader.int32()  # throttle time
+    error = reader.int16()
+    reader.nullable_string()  # message
+    return error, reader.int32()
+
+
+def describe_groups(groups: Sequence[str]) -> Request:
+    """Ask for the members of classic groups, version 4."""
+    body = Writer()
+    body.array(groups, body.string).boolean(False)
+    return Request(DESCRIBE_GROUPS, 4, False, body.done())
+
+
+def read_describe_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
+    """Read a reply to DescribeGroups v4: group → error code, state, members."""
+    reader.int32()  # throttle time
+    found: dict[str, tuple[int, str, int]] = {}
+    for _ in range(reader.count()):
+        error = reader.int16()
+        name, state = reader.string(), reader.string()
+        reader.string()  # protocol type
+        reader.string()  # protocol
+        members = reader.count()
+        for _ in range(members):
+            for _ in range(4):  # member, instance, client, host
+                reader.nullable_string()
+            reader.skip_bytes()  # subscription
+            reader.skip_bytes()  # assignment
+        reader.int32()  # authorized operations
+        found[name] = (error, state, members)
+    return found
+
+
+def describe_consumer_groups(groups: Sequence[str]) -> Request:
+    """Ask for the members of KIP-848 groups, version 0."""
+    body = Writer(flexible=True)
+    body.array(groups, body.string).boolean(False).tags()
+    return Request(CONSUMER_GROUP_DESCRIBE, 0, True, body.done())
+
+
+def read_describe_consumer_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
+    """Read a reply to ConsumerGroupDescribe v0: group → error code, state, members."""
+    reader.int32()  # throttle time
+    found: dict[str, tuple[int, str, int]] = {}
+    for _ in range(reader.count()):
+        error = reader.int16()
+        reader.nullable_string()  # message
+        name, state = reader.string(), reader.string()
+        reader.int32()  # group epoch
+        reader.int32()  # assignment epoch
+        reader.string()  # assignor
+        members = reader.count()
+        for _ in range(members):
+            _skip_member(reader)
+        reader.int32()  # authorized operations
+        reader.tags()
+        found[name] = (error, state, members)
+    return found
+
+
+def _skip_member(reader: Reader) -> None:
+    for _ in range(3):  # member, instance, rack
+        reader.nullable_string()
+    reader.int32()  # epoch
+    for _ in range(2):  # client, host
+        reader.nullable_string()
+    reader.array(reader.string)  # subscribed topics
+    reader.nullable_string()  # subscribed pattern
+    for _ in range(2):  # assignment, target assignment
+        for _ in range(reader.count()):
+            reader.take(16)  # topic id
+            reader.string()
+            reader.int32s()
+            reader.tags()
+        reader.tags()
+    reader.tags()
+
+
+def fetch_offsets(groups: Sequence[str], version: int, named: Sequence[TopicPartition] | None = None) -> Request:
+    """Ask for all committed offsets: of many groups (version 8, KIP-709), or of one (version 5).
+
+    With version 5 only those of the partitions `named`, if given.
+    """
+    if version < 8:
+        one = Writer().string(groups[0])
+        topics: dict[str, list[int]] = {}
+        for topic, partition in named or ():
+            topics.setdefault(topic, []).append(partition)
+        items = None if named is None else topics.items()
+        one.array(items, lambda item: one.string(item[0]).array(item[1], one.int32))
+        return Request(OFFSET_FETCH, 5, False, one.done())
+    body = Writer(flexible=True)
+    body.array(groups, lambda group: body.string(group).array(None, str).tags())
+    # Not `require stable`: an open transaction must not hide what is committed.
+    return Request(OFFSET_FETCH, 8, True, body.boolean(False).tags().done())
+
+
+def read_fetched_offsets(reader: Reader, groups: Sequence[str], version: int) -> dict[str, GroupOffsets]:
+    """Read a reply to OffsetFetch v8 or v5: group → offsets."""
+    reader.int32()  # throttle time
+    if version < 8:
+        offsets = _topics(reader)
+        return {groups[0]: GroupOffsets(reader.int16(), offsets)}
+    found: dict[str, GroupOffsets] = {}
+    for _ in range(reader.count()):
+        name = reader.string()
+        offsets = _topics(reader)
+        found[name] = GroupOffsets(reader.int16(), offsets)
+        reader.tags()
+    return found
+
+
+def _topics(reader: Reader) -> dict[TopicPartition, tuple[int, int]]:
+    offsets: dict[TopicPartition, tuple[int, int]] = {}
+    for _ in range(reader.count()):
+        topic = reader.string()
+        for _ in range(reader.count()):
+            index, offset = reader.int32(), reader.int64()
+            reader.int32()  # leader epoch
+            reader.nullable_string()  # the committer's own note
+            offsets[TopicPartition(topic, index)] = (reader.int16(), offset)
+            reader.tags()
+        reader.tags()
+    return offsets

@@ -1,0 +1,96 @@
+"""A probe's own connections, one per broker: kept open, opened anew when they broke, never shared with another probe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from keywatch.kafka.codec import Reader, WireError
+from keywatch.kafka.connection import BrokerError, Connection, Request, Tls, connect
+from keywatch.kafka.topology import Topology
+from keywatch.probe import Reason
+
+_T = TypeVar("_T")
+
+
+class Peers:
+    """The brokers of a cluster as one probe speaks to them; a slow broker holds up only its own requests."""
+
+    def __init__(self, topology: Topology, tls: Tls | None) -> None:
+        self._topology = topology
+        self._tls = tls
+        self._connections: dict[str, Connection] = {}
+
+    async def connection(self, label: str, timeout: float) -> Connection:
+        """Give an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
+        broker = self._topology.brokers.get(label)
+        if broker is None or broker.endpoint is None:
+            self.forget(label)
+            raise BrokerError(Reason.UNREGISTERED, f"nobody says where broker {label} lives")
+        kept = self._connections.get(label)
+        if kept is not None and kept.is_open and kept.endpoint == broker.endpoint:
+            return kept
+        self.forget(label)
+        connection = await connect(broker.endpoint, timeout, self._tls)
+        self._connections[label] = connection
+        return connection
+
+    async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
+        """Ask a broker and read its reply with `read`, all within `timeout` seconds; raises `BrokerError`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        connection = await self.connection(label, timeout)
+        low, high = connection.versions.get(request.api, (0, -1))
+        if not low <= request.version <= high:
+            words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
+            raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
+        reader = await connection.ask(request, max(deadline - loop.time(), 0.001))
+        try:
+            return read(reader)
+        except WireError as error:
+            connection.close()
+            raise BrokerError(Reason.PROTOCOL, f"broker {label}: {error}") from error
+
+    async def highest(self, label: str, api: int, timeout: float) -> int:
+        """Give the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""
+        connection = await self.connection(label, timeout)
+        return connection.versions.get(api, (0, -1))[1]
+
+    def forget(self, label: str) -> None:
+        """Close the connection to a broker, if there is one."""
+        connection = self._connections.pop(label, None)
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for label in list(self._connections):
+            self.forget(label)
+
+
+async def first(calls: Iterable[Coroutine[Any, Any, _T]], patience: float) -> tuple[list[_T], list[BrokerError]]:
+    """Run calls side by side; once one has answered, give the others `patience` seconds, then leave them.
+
+    Gives the answers and the errors. A call that was left is cancelled and counts as neither.
+    """
+    pending = {asyncio.ensure_future(call) for call in calls}
+    answers: list[_T] = []
+    errors: list[BrokerError] = []
+    timeout: float | None = None
+    try:
+        while pending:
+            done, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            for task in done:
+                try:
+                    answers.append(task.result())
+                except BrokerError as error:
+                    errors.append(error)
+            if answers:
+                timeout = patience
+    finally:
+        for task in pending:
+            task.cancel()
+    return answers, errors

@@ -1,0 +1,114 @@
+"""When was the record at this offset written? Fetches single old records, a bounded number of them per cycle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as Assignment
+
+from keywatch.blocking import Worker
+from keywatch.kafka.client import Clients
+from keywatch.kafka.wire import TopicPartition
+
+_POLL_SECONDS = 0.1
+# Of one partition the groups on it stand at different offsets; more than these are rare.
+_KEPT_PER_PARTITION = 64
+
+
+class Position(NamedTuple):
+    """A record's place."""
+
+    partition: TopicPartition
+    offset: int
+
+
+class RecordTimes:
+    """Timestamps of records in Unix time, found once and remembered; None for an offset that no record follows."""
+
+    def __init__(self, clients: Clients, cluster: str) -> None:
+        self._clients = clients
+        self._worker = Worker(f"record-times-{cluster}")
+        self._consumer: Consumer | None = None
+        self._known: dict[TopicPartition, dict[int, float | None]] = {}
+
+    def known(self, position: Position) -> bool:
+        """Tell whether the time at this position was found out."""
+        return position.offset in self._known.get(position.partition, ())
+
+    def at(self, position: Position) -> float | None:
+        """Give the timestamp of the first record at or after the position, if it was found out and there is one."""
+        return self._known.get(position.partition, {}).get(position.offset)
+
+    def before(self, position: Position) -> float | None:
+        """Give the timestamp at the nearest earlier position found out: no later than the one asked for."""
+        known = self._known.get(position.partition, {})
+        earlier = [offset for offset, found in known.items() if offset <= position.offset and found is not None]
+        return known[max(earlier)] if earlier else None
+
+    async def find(self, positions: Sequence[Position], timeout: float) -> None:
+        """Fetch the records at `positions`, as many as `timeout` seconds allow; raises `ProbeError` when stuck."""
+        deadline = time.monotonic() + timeout
+        found = await self._worker.call(lambda: self._fetch(positions, deadline))
+        for position, timestamp in found.items():
+            known = self._known.setdefault(position.partition, {})
+            known[position.offset] = timestamp
+            while len(known) > _KEPT_PER_PARTITION:
+                del known[next(iter(known))]
+
+    def retain(self, partitions: Mapping[TopicPartition, object]) -> None:
+        """Forget all other partitions, such as those of deleted topics."""
+        self._known = {partition: known for partition, known in self._known.items() if partition in partitions}
+
+    def unknow_end(self, position: Position) -> None:
+        """Forget that no record follows a position, because the partition has grown since."""
+        known = self._known.get(position.partition, {})
+        if known.get(position.offset, 0.0) is None:
+            del known[position.offset]
+
+    def close(self) -> None:
+        """Let the client go without waiting for brokers that may be dead."""
+        self._worker.end()
+
+    def _fetch(self, positions: Sequence[Position], deadline: float) -> dict[Position, float | None]:
+        """Read on the worker's thread; a partition wanted at several offsets takes several rounds."""
+        if self._consumer is None:
+            self._consumer = self._clients.lookup()
+        found: dict[Position, float | None] = {}
+        left = list(positions)
+        while left and time.monotonic() < deadline:
+            wanted: dict[TopicPartition, int] = {}
+            for position in left:
+                wanted.setdefault(position.partition, position.offset)
+            left = [p for p in left if wanted[p.partition] != p.offset]
+            found.update(self._round(self._consumer, wanted, deadline))
+        return found
+
+    def _round(
+        self, consumer: Consumer, wanted: Mapping[TopicPartition, int], deadline: float
+    ) -> dict[Position, float | None]:
+        found: dict[Position, float | None] = {}
+        consumer.assign([Assignment(p.topic, p.partition, offset) for p, offset in wanted.items()])
+        try:
+            while len(found) < len(wanted) and (left := deadline - time.monotonic()) > 0:
+                message = consumer.poll(min(left, _POLL_SECONDS))
+                if message is None or message.topic() is None:
+                    continue
+                partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
+                offset = wanted.get(partition)
+                position = Position(partition, -1 if offset is None else offset)
+                if offset is None or position in found:
+                    continue
+                error = message.error()
+                if error is None:
+                    kind, milliseconds = message.timestamp()
+                    found[position] = None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes
+                    found[position] = None
+        except KafkaException:
+            return found
+        finally:
+            consumer.unassign()
+        return found

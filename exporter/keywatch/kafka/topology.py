@@ -1,0 +1,177 @@
+"""What is known of one cluster: who should exist, who lives, who leads what; probes write it and build on it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from keywatch.kafka.connection import Endpoint
+from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState
+from keywatch.probe import ProbeError, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that should exist.
+
+    `label` is its id, or its address while no id is known; `endpoint` is None when the cluster names the id but
+    nobody says where it lives.
+    """
+
+    label: str
+    endpoint: Endpoint | None
+    rack: str = ""
+
+
+class Topology:
+    """One cluster as far as it is known; lives on the event loop and is never locked."""
+
+    def __init__(
+        self,
+        bootstrap: Iterable[Endpoint],
+        expected: Iterable[int] = (),
+        forget_after: float = 3600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.bootstrap = tuple(bootstrap)
+        self.cluster_id = ""
+        self.controller = -1
+        self.topics: dict[str, dict[int, PartitionState]] | None = None
+        self.min_in_sync: dict[str, int] = {}
+        self._configured = frozenset(expected)
+        self._forget_after = forget_after
+        self._clock = clock
+        self._nodes: dict[int, BrokerNode] = {}
+        self._seen: dict[int, float] = {}
+        self._registered: frozenset[int] | None = None
+        self._named: frozenset[int] = frozenset()
+        self._in_metadata: frozenset[int] = frozenset()
+        self._state: dict[str, bool] = {}
+        self._missed: set[str] = set()
+        self._on_brokers: list[Callable[[], None]] = []
+        self._on_liveness: list[Callable[[], None]] = []
+        self._brokers = {str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap}
+        self._known = asyncio.Event()
+        self._settle()
+
+    def on_brokers(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever the brokers that should exist, or their addresses, change."""
+        self._on_brokers.append(call)
+
+    def on_liveness(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever a broker comes or goes, or the state of partitions changes."""
+        self._on_liveness.append(call)
+
+    @property
+    def brokers(self) -> Mapping[str, Broker]:
+        """The brokers that should exist, by label."""
+        return self._brokers
+
+    async def partitions(self, timeout: float) -> Mapping[str, Mapping[int, PartitionState]]:
+        """Give topic → partition → state, waiting up to `timeout` seconds for metadata to be read for the first time.
+
+        Raises `ProbeError`.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._known.wait()
+        except TimeoutError:
+            raise ProbeError(Reason.NO_METADATA, "the cluster's metadata was never read") from None
+        return self.topics or {}
+
+    def living(self) -> list[Broker]:
+        """Give the brokers that may be asked: not known to be down, those known to be up first."""
+        alive = [broker for broker in self._brokers.values() if self._state.get(broker.label, True) and broker.endpoint]
+        return sorted(alive, key=lambda broker: broker.label not in self._state)
+
+    def up(self) -> list[str]:
+        """Give the labels of brokers that are proven to be up."""
+        return [label for label in self._brokers if self._state.get(label, False)]
+
+    def known_down(self, broker: int) -> bool:
+        """Tell whether the broker with this id is proven to be down."""
+        return self._state.get(str(broker)) is False
+
+    def lives(self, broker: int) -> bool:
+        """Tell whether a replica on this broker counts as living; without proof, metadata's word is taken."""
+        return self._state.get(str(broker), broker in self._in_metadata)
+
+    def judged(self) -> bool:
+        """Tell whether every broker that should exist was found either up or down."""
+        return all(label in self._state for label in self._brokers)
+
+    def doubted(self, broker: int) -> bool:
+        """Tell whether the broker did not answer when it was last asked, whether or not that is a verdict yet."""
+        return str(broker) in self._missed or not self.lives(broker)
+
+    def report_attempt(self, label: str, answered: bool) -> None:
+        """Take the outcome of one attempt of the broker probe."""
+        if answered:
+            self._missed.discard(label)
+        else:
+            self._missed.add(label)
+
+    def report(self, label: str, up: bool) -> None:
+        """Take a verdict of the broker probe."""
+        if self._state.get(label) is not up and label in self._brokers:
+            self._state[label] = up
+            self._call(self._on_liveness)
+
+    def learn(self, metadata: Metadata) -> None:
+        """Take in what the cluster's metadata says."""
+        now = self._clock()
+        self.cluster_id, self.controller = metadata.cluster_id, metadata.controller
+        for node in metadata.brokers:
+            self._nodes[node.id] = node
+            self._seen[node.id] = now
+        in_metadata = frozenset(node.id for node in metadata.brokers)
+        changed = metadata.topics != self.topics or in_metadata != self._in_metadata
+        self._in_metadata = in_metadata
+        if metadata.topics != self.topics:
+            states = (state for partitions in metadata.topics.values() for state in partitions.values())
+            self._named = frozenset(replica for state in states for replica in state.replicas)
+        self.topics = metadata.topics
+        self._known.set()
+        self._settle()
+        if changed:
+            self._call(self._on_liveness)
+
+    def learn_registered(self, nodes: Iterable[BrokerNode]) -> None:
+        """Take in who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""
+        known = {node.id: node for node in nodes}
+        self._nodes.update({broker: node for broker, node in known.items() if broker not in self._in_metadata})
+        self._registered = frozenset(known)
+        self._settle()
+
+    def demand(self, min_in_sync: Mapping[str, int]) -> None:
+        """Take in each topic's min.insync.replicas."""
+        if min_in_sync != self.min_in_sync:
+            self.min_in_sync = dict(min_in_sync)
+            self._call(self._on_liveness)
+
+    def _settle(self) -> None:
+        """Work out who should exist; the bootstrap addresses stand for brokers until the first id is known."""
+        now = self._clock()
+        if self._registered is None:
+            remembered = {broker for broker, seen in self._seen.items() if now - seen <= self._forget_after}
+        else:
+            remembered = set(self._registered)
+        ids = sorted(remembered | self._in_metadata | self._named | self._configured)
+        brokers: dict[str, Broker] = {}
+        for broker in ids:
+            node = self._nodes.get(broker)
+            endpoint = Endpoint(node.host, node.port) if node else None
+            brokers[str(broker)] = Broker(str(broker), endpoint, node.rack if node else "")
+        if not any(broker.endpoint for broker in brokers.values()):
+            brokers.update({str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap})
+        if brokers != self._brokers:
+            self._brokers = brokers
+            self._state = {label: up for label, up in self._state.items() if label in brokers}
+            self._call(self._on_brokers)
+
+    @staticmethod
+    def _call(callbacks: list[Callable[[], None]]) -> None:
+        for callback in callbacks:
+            callback()

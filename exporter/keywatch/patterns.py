@@ -1,0 +1,24 @@
+"""Which names are meant: include and exclude patterns over whole names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+
+class Patterns:
+    """Regular expressions that must match a whole name: at least one of `include`, none of `exclude`."""
+
+    def __init__(self, include: Sequence[str] = (".*",), exclude: Sequence[str] = ()) -> None:
+        self._include = [re.compile(pattern) for pattern in include]
+        self._exclude = [re.compile(pattern) for pattern in exclude]
+        self._cached = lru_cache(maxsize=100_000)(self._match)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the name is meant."""
+        return self._cached(name)
+
+    def _match(self, name: str) -> bool:
+        included = any(pattern.fullmatch(name) for pattern in self._include)
+        return included and not any(pattern.fullmatch(name) for pattern in self._exclude)

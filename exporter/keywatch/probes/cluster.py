@@ -1,0 +1,125 @@
+"""Does the cluster answer, who belongs to it, and what does its metadata say? Asked of several living brokers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from keywatch import catalogue
+from keywatch.kafka import wire
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.peers import Peers, first
+from keywatch.kafka.topology import Topology
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
+
+# How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
+# a frozen one.
+_PATIENCE = 0.2
+_MISSES_ALLOWED = 2
+
+
+class ClusterProbe:
+    """One cluster's metadata each period, from `ask` brokers at once; every `register_after` seconds its register."""
+
+    name = "cluster"
+    target = ""
+
+    def __init__(
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        schedule: Schedule,
+        *,
+        ask: int = 2,
+        register_after: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._ask = ask
+        self._register_after = register_after
+        self._clock = clock
+        self._turn = 0
+        self._registered_at = float("-inf")
+        self._misses = 0
+        self._well = False
+
+    async def run(self, timeout: float) -> Sequence[Sample]:
+        """Read metadata; raises `ProbeError` when no broker gives it, with `cluster_up` 0 once that is certain."""
+        living = [broker.label for broker in self._topology.living()]
+        if not living:
+            self._well = False
+            count = len(self._topology.brokers)
+            raise self._failed(Reason.REFUSED, f"none of {count} brokers answers", certain=True)
+        self._turn += 1
+        chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
+        request = wire.metadata()
+        answers, errors = await first(
+            [self._peers.ask(label, request, timeout * 0.9, wire.read_metadata) for label in chosen], _PATIENCE
+        )
+        if not answers:
+            self._misses += 1
+            error = errors[0]
+            certain = self._misses >= _MISSES_ALLOWED or not self._well
+            raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
+        self._misses, self._well = 0, True
+        self._topology.learn(_newest(answers))
+        await self._register(timeout)
+        return self._samples(None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._peers.close()
+
+    async def _register(self, timeout: float) -> None:
+        """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure."""
+        now = self._clock()
+        if now - self._registered_at < self._register_after:
+            return
+        self._registered_at = now
+        labels = [broker.label for broker in self._topology.living()][: self._ask]
+        calls = [
+            self._peers.ask(label, wire.describe_cluster(), timeout / 2, wire.read_describe_cluster) for label in labels
+        ]
+        answers, _ = await first(calls, 0.0)
+        for error, nodes in answers:
+            if error == 0 and nodes:
+                self._topology.learn_registered(nodes)
+                return
+
+    def _failed(self, reason: Reason, detail: str, *, certain: bool) -> ProbeError:
+        samples = self._samples(f"down, {reason}: {detail}") if certain else []
+        return ProbeError(reason, detail, samples)
+
+    def _samples(self, trouble: str | None) -> list[Sample]:
+        topology, labels = self._topology, (self.cluster,)
+        samples = [
+            Sample(catalogue.CLUSTER_UP, labels, float(trouble is None), trouble),
+            Sample(catalogue.BROKERS, labels, float(len(topology.up()))),
+            Sample(catalogue.BROKERS_EXPECTED, labels, float(len(topology.brokers))),
+        ]
+        if topology.cluster_id:
+            samples.append(Sample(catalogue.CLUSTER_INFO, (self.cluster, topology.cluster_id), 1.0))
+        return samples
+
+
+def _newest(answers: Sequence[wire.Metadata]) -> wire.Metadata:
+    """Join several brokers' metadata: of each partition the state of the latest leader epoch.
+
+    Of one epoch the smaller set of in-sync replicas counts, because shrinking it does not raise the epoch and a
+    broker cut off from its controller goes on telling the old one.
+    """
+    if len(answers) == 1 or all(answer.topics == answers[0].topics for answer in answers[1:]):
+        return answers[0]
+    topics: dict[str, dict[int, wire.PartitionState]] = {}
+    for answer in answers:
+        for topic, partitions in answer.topics.items():
+            joined = topics.setdefault(topic, {})
+            for index, state in partitions.items():
+                known = joined.get(index)
+                if known is None or (state.epoch, -len(state.in_sync)) > (known.epoch, -len(known.in_sync)):
+                    joined[index] = state
+    return answers[0]._replace(topics=topics)

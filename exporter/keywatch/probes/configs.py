@@ -1,0 +1,71 @@
+"""What do the topics demand? Reads each topic's effective min.insync.replicas, which metadata does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keywatch import catalogue
+from keywatch.kafka import wire
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.errors import name_of, reason_of
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.topology import Topology
+from keywatch.patterns import Patterns
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
+
+_SETTING = "min.insync.replicas"
+_TOPICS_PER_REQUEST = 500
+
+
+class ConfigsProbe:
+    """One cluster's topic settings, asked of one living broker after the other until one answers."""
+
+    name = "configs"
+    target = ""
+
+    def __init__(self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, topics: Patterns) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._patterns = topics
+        self._turn = 0
+
+    async def run(self, timeout: float) -> Sequence[Sample]:
+        """Read the settings of all topics; raises `ProbeError`."""
+        topics = await self._topology.partitions(timeout / 2)
+        names = sorted(name for name in topics if name in self._patterns)
+        living = [broker.label for broker in self._topology.living()]
+        if not living:
+            raise ProbeError(Reason.REFUSED, "no broker answers")
+        self._turn += 1
+        label = living[self._turn % len(living)]
+        found: dict[str, int] = {}
+        refused: list[str] = []
+        try:
+            for start in range(0, len(names), _TOPICS_PER_REQUEST):
+                request = wire.describe_configs(names[start : start + _TOPICS_PER_REQUEST], [_SETTING])
+                answer = await self._peers.ask(label, request, timeout * 0.9, wire.read_describe_configs)
+                for topic, (error, values) in answer.items():
+                    if error:
+                        refused.append(f"{topic}: {name_of(error)}")
+                        reason = reason_of(error)
+                    elif values.get(_SETTING, "").isdigit():
+                        found[topic] = int(values[_SETTING])
+        except BrokerError as error:
+            if error.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
+                return []
+            raise ProbeError(error.reason, error.detail) from error
+        self._topology.demand({**{t: n for t, n in self._topology.min_in_sync.items() if t in names}, **found})
+        samples = [
+            Sample(catalogue.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(count))
+            for topic, count in found.items()
+        ]
+        if refused:
+            words = f"DescribeConfigs of {len(refused)} topics was refused, first {refused[0]}"
+            raise ProbeError(reason, words, samples)
+        return samples
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._peers.close()

@@ -1,0 +1,97 @@
+"""When probes run: one lane per probe, its period and its kicks, and the heartbeat that proves the lanes move."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+from keywatch.probe import Probe
+from keywatch.runner import Runner
+from keywatch.store import Key, key_of
+
+# A lane may be late by its own timeout and a few periods before it counts as standing still.
+_LATE_PERIODS = 5
+_LATE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Lane:
+    probe: Probe
+    kicked: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    beat: float = field(default_factory=time.monotonic)
+    runs: int = 0
+
+
+class Scheduler:
+    """Keeps each probe running on its own schedule; one slow or stuck probe delays no other."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._lanes: dict[Key, _Lane] = {}
+
+    @property
+    def probes(self) -> list[Probe]:
+        """The probes in service."""
+        return [lane.probe for lane in self._lanes.values()]
+
+    def add(self, probe: Probe) -> None:
+        """Put a probe into service; it runs at once and then every period. Needs a running event loop."""
+        lane = _Lane(probe)
+        self._lanes[key_of(probe)] = lane
+        lane.task = asyncio.get_running_loop().create_task(self._drive(lane), name="/".join(key_of(probe)))
+
+    async def remove(self, key: Key) -> None:
+        """Take a probe out of service, with its frame."""
+        lane = self._lanes.pop(key, None)
+        if lane is not None:
+            await self._end(lane)
+            self._runner.drop(lane.probe)
+
+    def kick(self, cluster: str, *names: str) -> None:
+        """Let probes of these names run now, because something that they build on has changed."""
+        for key, lane in self._lanes.items():
+            if key.cluster == cluster and key.probe in names:
+                lane.kicked.set()
+
+    def standing_still(self) -> list[Key]:
+        """Name the lanes that have not moved for longer than any run may take: a defect, not a fault of Kafka."""
+        now = time.monotonic()
+        still = []
+        for key, lane in self._lanes.items():
+            schedule = lane.probe.schedule
+            if now - lane.beat > schedule.timeout + _LATE_PERIODS * schedule.period + _LATE_SECONDS:
+                still.append(key)
+        return still
+
+    def not_yet_run(self) -> list[Key]:
+        """Name the probes that have not finished their first run."""
+        return [key for key, lane in self._lanes.items() if lane.runs == 0]
+
+    async def stop(self) -> None:
+        """End all lanes and close their probes."""
+        lanes, self._lanes = list(self._lanes.values()), {}
+        await asyncio.gather(*(self._end(lane) for lane in lanes))
+
+    async def _drive(self, lane: _Lane) -> None:
+        due = time.monotonic()
+        while True:
+            lane.kicked.clear()
+            await self._runner.run(lane.probe)
+            lane.runs += 1
+            lane.beat = time.monotonic()
+            # A run that took longer than its period is followed at once, and lost ticks are not made up for.
+            due = max(due + lane.probe.schedule.period, lane.beat)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(due - lane.beat):
+                    await lane.kicked.wait()
+                    due = time.monotonic()
+
+    async def _end(self, lane: _Lane) -> None:
+        if lane.task is not None:
+            lane.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await lane.task
+        await lane.probe.close()

@@ -1,0 +1,65 @@
+"""Runs the exporter until it is told to end: web port first, then probes; never ends because Kafka is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from aiohttp import web
+
+from keywatch.config import Config, listen_address
+from keywatch.itself import Itself
+from keywatch.web import application
+from keywatch.wiring import Watch
+
+_LOG = logging.getLogger(__name__)
+_END_WITHIN = 3.0
+
+
+class ListenError(Exception):
+    """The port cannot be listened on; the text names it and why."""
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; raises `ListenError`, and `TlsFilesError` for unusable certificates."""
+    watch = Watch(config)
+    itself = Itself(watch.store)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await _listen(runner, config)
+    beat = asyncio.create_task(itself.watch_loop())
+    watch.start()
+    await ended.wait()
+    _LOG.info("ending")
+    beat.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_END_WITHIN):
+            await watch.stop()
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, config: Config) -> None:
+    where = listen_address(config.web.listen_address)
+    try:
+        await web.TCPSite(runner, where.host or None, where.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ListenError(f"web.listen_address: cannot listen on {where}: {error.strerror or error}") from error
+    port = runner.addresses[0][1] if runner.addresses else where.port
+    clusters = ", ".join(cluster.name for cluster in config.clusters)
+    _LOG.info("watching %s; http://%s:%s/metrics", clusters, where.host or "localhost", port)
+
+
+def end_now() -> None:
+    """End the process without waiting for threads that a dead cluster may hold inside librdkafka."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

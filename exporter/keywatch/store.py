@@ -1,0 +1,154 @@
+"""The latest frame of each probe and the counters that outlive frames: what /metrics reads."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import NamedTuple
+
+from keywatch import catalogue
+from keywatch.metric import Kind, Metric
+from keywatch.probe import Probe, Reason, Sample
+
+Labels = tuple[str, ...]
+
+
+class Key(NamedTuple):
+    """Whose frame it is."""
+
+    cluster: str
+    probe: str
+    target: str
+
+
+def key_of(probe: Probe) -> Key:
+    """Give the key under which a probe's frames are kept."""
+    return Key(probe.cluster, probe.name, probe.target)
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A histogram's state: observations per bucket, not cumulated, the last one being +Inf; their sum in seconds."""
+
+    counts: list[int]
+    total: float = 0.0
+
+    def observe(self, metric: Metric, value: float) -> None:
+        """Count one observation in the bucket whose upper bound it does not exceed."""
+        self.counts[bisect_left(metric.buckets, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[int]:
+        """Give the counts as Prometheus wants them: each bucket with all below it."""
+        return list(accumulate(self.counts))
+
+
+@dataclass(slots=True)
+class Frame:
+    """The gauges of one run; `found` in Unix time, `expires` on the monotonic clock, both in seconds."""
+
+    gauges: dict[Metric, dict[Labels, float]]
+    found: float
+    expires: float
+    rendered: dict[Metric, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Account:
+    """How the last run of one probe went; `last_run` in Unix time, `period` in seconds."""
+
+    success: bool
+    last_run: float
+    period: float
+
+
+def _gauges(samples: Iterable[Sample]) -> dict[Metric, dict[Labels, float]]:
+    gauges: dict[Metric, dict[Labels, float]] = {}
+    for metric, labels, value, _ in samples:
+        if metric.kind is Kind.GAUGE:
+            gauges.setdefault(metric, {})[labels] = value
+    return gauges
+
+
+class Store:
+    """Frames replace frames; counters and histograms accumulate. Written by the runner only."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Key, Frame] = {}
+        self._accounts: dict[Key, Account] = {}
+        self.counters: dict[Metric, dict[Labels, float]] = {}
+        self.histograms: dict[Metric, dict[Labels, Distribution]] = {}
+
+    def replace(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
+        """Put the frame of a run that succeeded in place of the last one."""
+        self._frames[key] = Frame(_gauges(samples), found, expires)
+        self.accumulate(samples)
+
+    def degrade(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
+        """After a failed run keep the old frame until `expires` at the latest, save for the metrics told anew."""
+        old = self._frames.get(key)
+        gauges = _gauges(samples)
+        if old is not None:
+            found, expires = (old.found, min(old.expires, expires)) if not gauges else (old.found, expires)
+            gauges = {**old.gauges, **gauges}
+        self._frames[key] = Frame(gauges, found, expires)
+        self.accumulate(samples)
+
+    def accumulate(self, samples: Iterable[Sample]) -> None:
+        """Add counters' increments and histograms' observations; gauges are passed over."""
+        for metric, labels, value, _ in samples:
+            if metric.kind is Kind.COUNTER:
+                series = self.counters.setdefault(metric, {})
+                series[labels] = series.get(labels, 0.0) + value
+            elif metric.kind is Kind.HISTOGRAM:
+                self._distribution(metric, labels).observe(metric, value)
+
+    def account(self, key: Key, account: Account, duration: float, reason: Reason | None) -> None:
+        """Record how a run went: success, `duration` in seconds, and the reason of a failure."""
+        self._accounts[key] = account
+        labels = (key.cluster, key.probe)
+        self._distribution(catalogue.PROBE_DURATION_SECONDS, labels).observe(catalogue.PROBE_DURATION_SECONDS, duration)
+        failures = self.counters.setdefault(catalogue.PROBE_FAILURES_TOTAL, {})
+        for name in (Reason.INTERNAL, Reason.STUCK, *((reason,) if reason else ())):
+            failures.setdefault((*labels, name), 0.0)
+        if reason:
+            failures[(*labels, reason)] += 1
+
+    def drop(self, key: Key) -> None:
+        """Forget a probe that was taken out of service, with the counters of its target."""
+        self._frames.pop(key, None)
+        self._accounts.pop(key, None)
+        for metric, series in self.counters.items():
+            if key.target and metric.probe == key.probe:
+                for labels in [labels for labels in series if labels[:2] == (key.cluster, key.target)]:
+                    del series[labels]
+
+    def expire(self, now: float) -> None:
+        """Let frames go whose time is over; `now` on the monotonic clock."""
+        for key in [key for key, frame in self._frames.items() if frame.expires < now]:
+            del self._frames[key]
+
+    def frames(self) -> Iterator[tuple[Key, Frame]]:
+        """Give all frames that stand."""
+        yield from self._frames.items()
+
+    def accounts(self) -> Iterator[tuple[Key, Account]]:
+        """Give how each probe's last run went."""
+        yield from self._accounts.items()
+
+    def values(self, metric: Metric) -> dict[Labels, float]:
+        """Give a gauge's or counter's series over all frames: labels to value."""
+        if metric.kind is Kind.COUNTER:
+            return dict(self.counters.get(metric, {}))
+        found: dict[Labels, float] = {}
+        for frame in self._frames.values():
+            found.update(frame.gauges.get(metric, {}))
+        return found
+
+    def _distribution(self, metric: Metric, labels: Labels) -> Distribution:
+        series = self.histograms.setdefault(metric, {})
+        if labels not in series:
+            series[labels] = Distribution([0] * (len(metric.buckets) + 1))
+        return series[labels]

@@ -1,0 +1,141 @@
+"""Config → probes: puts the objects together, and is the one place to touch when a probe is added."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from keywatch.config import Cluster, Config
+from keywatch.incidents import Incidents
+from keywatch.kafka.canary_topic import CanaryTopic
+from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
+from keywatch.kafka.connection import Tls
+from keywatch.kafka.groups import Groups
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.tls import client_settings, tls_of
+from keywatch.kafka.topology import Topology
+from keywatch.patterns import Patterns
+from keywatch.probe import Probe, Schedule
+from keywatch.probes.broker import BrokerProbe
+from keywatch.probes.canary import CanaryProbe
+from keywatch.probes.cluster import ClusterProbe
+from keywatch.probes.configs import ConfigsProbe
+from keywatch.probes.groups import GroupsProbe, Limit
+from keywatch.probes.offsets import OffsetsProbe
+from keywatch.probes.topics import TopicsProbe
+from keywatch.runner import Runner
+from keywatch.scheduler import Scheduler
+from keywatch.store import Key, Store
+
+_CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
+
+
+class Watch:
+    """Everything at work: the store that is read, the incidents, and the scheduler that drives the probes."""
+
+    def __init__(self, config: Config) -> None:
+        """Put all probes together; raises `TlsFilesError`. Nothing is contacted before `start`."""
+        self.config = config
+        self.store = Store()
+        self.incidents = Incidents()
+        self.scheduler = Scheduler(Runner(self.store, self.incidents))
+        self.topologies: dict[str, Topology] = {}
+        self._tls = [tls_of(cluster.tls) for cluster in config.clusters]
+        self._removals: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Put all probes into service; needs a running event loop."""
+        for cluster, tls in zip(self.config.clusters, self._tls, strict=True):
+            self._start_cluster(cluster, tls)
+
+    async def stop(self) -> None:
+        """End all probes."""
+        await self.scheduler.stop()
+
+    def _start_cluster(self, cluster: Cluster, tls: Tls | None) -> None:
+        topology = Topology(cluster.endpoints, cluster.broker.expected, cluster.broker.forget_after)
+        self.topologies[cluster.name] = topology
+        for probe in probes(cluster, topology, tls):
+            self.scheduler.add(probe)
+
+        def settle_brokers() -> None:
+            self._settle_brokers(cluster, topology, tls)
+
+        topology.on_brokers(settle_brokers)
+        # A broker that comes or goes changes what the partitions and the cluster are worth: judged again at once.
+        topology.on_liveness(lambda: self.scheduler.kick(cluster.name, TopicsProbe.name, ClusterProbe.name))
+        settle_brokers()
+
+    def _settle_brokers(self, cluster: Cluster, topology: Topology, tls: Tls | None) -> None:
+        """Have one broker probe for each broker that should exist."""
+        serving = {p.target for p in self.scheduler.probes if p.cluster == cluster.name and p.name == BrokerProbe.name}
+        for label in topology.brokers.keys() - serving:
+            self.scheduler.add(broker_probe(cluster, label, topology, tls))
+        for label in serving - topology.brokers.keys():
+            removal = asyncio.ensure_future(self.scheduler.remove(Key(cluster.name, BrokerProbe.name, label)))
+            self._removals.add(removal)
+            removal.add_done_callback(self._removals.discard)
+
+
+def broker_probe(cluster: Cluster, label: str, topology: Topology, tls: Tls | None) -> Probe:
+    """Make the probe of one broker."""
+    section = cluster.broker
+    schedule = Schedule(section.period, section.timeout)
+    return BrokerProbe(
+        cluster.name, label, topology, schedule, tls=tls, misses=section.misses, renew_after=section.renew_after
+    )
+
+
+def probes(cluster: Cluster, topology: Topology, tls: Tls | None) -> list[Probe]:
+    """Make the probes of one cluster, but for those of its brokers, which come and go."""
+    name = cluster.name
+    clients = Clients(",".join(cluster.bootstrap), {**client_settings(cluster.tls), **cluster.client})
+    own = (re.escape(cluster.canary.topic),)
+    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *own))
+    topics_schedule = Schedule(cluster.topics.period, cluster.topics.timeout)
+    made: list[Probe] = [
+        ClusterProbe(
+            name,
+            topology,
+            Peers(topology, tls),
+            Schedule(cluster.cluster.period, cluster.cluster.timeout),
+            ask=cluster.cluster.ask,
+        ),
+        TopicsProbe(
+            name, topology, topics_schedule, topics=topics, watch=cluster.topics.watch, detail=cluster.topics.detail
+        ),
+        ConfigsProbe(name, topology, Peers(topology, tls), _CONFIGS_SCHEDULE, topics=topics),
+        OffsetsProbe(
+            name, topology, Peers(topology, tls), topics_schedule, topics=topics, detail=cluster.topics.detail
+        ),
+    ]
+    if cluster.groups.enabled:
+        made.append(_groups_probe(cluster, topology, Peers(topology, tls), clients, topics))
+    if cluster.canary.enabled:
+        peers = Peers(topology, tls)
+        topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
+        schedule = Schedule(cluster.canary.period, cluster.canary.timeout)
+        made.append(CanaryProbe(name, topology, peers, topic, clients, schedule))
+    return made
+
+
+def _groups_probe(
+    cluster: Cluster, topology: Topology, peers: Peers, clients: Clients, topics: Patterns
+) -> GroupsProbe:
+    section = cluster.groups
+    wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
+    groups = Groups(topology, peers, wanted.__contains__, section.watch)
+    limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
+    return GroupsProbe(
+        cluster.name,
+        topology,
+        peers,
+        groups,
+        RecordTimes(clients, cluster.name),
+        Schedule(section.period, section.timeout),
+        topics=topics,
+        limits=limits,
+        fetches=section.fetches,
+        detail=section.detail,
+    )
