@@ -1,4 +1,4 @@
-"""The canary's book of records: what was sent, acknowledged and read back, and what that proves (no clock, no network)."""
+"""The canary's book: what was sent, acknowledged and read back, and what that proves (no clock, no network)."""
 
 from __future__ import annotations
 

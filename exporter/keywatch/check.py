@@ -22,7 +22,7 @@ async def look(config: Config, within: float) -> Watch:
     watch = Watch(config)
     watch.start()
     deadline = asyncio.get_running_loop().time() + within
-    while asyncio.get_running_loop().time() < deadline and not _complete(watch):
+    while asyncio.get_running_loop().time() < deadline and not _complete(watch):  # noqa: ASYNC110 - many probes' verdicts
         await asyncio.sleep(_LOOK_EVERY)
     return watch
 

@@ -75,7 +75,7 @@ def _words(location: _Path, data: object, error: dict[str, Any]) -> str:
         return f"unknown key{hint} (allowed: {', '.join(allowed)})"
     if kind == "missing":
         return "is missing"
-    if kind in {"too_short"}:
+    if kind == "too_short":
         return f"needs at least {context.get('min_length')} entry"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
@@ -115,12 +115,12 @@ def _type(location: _Path, data: object) -> str:
 
 def _at(location: _Path, data: object) -> object:
     for part in location:
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, Sequence) and not isinstance(data, str) and isinstance(part, int) and part < len(data):
+        if (isinstance(data, Mapping) and part in data) or (
+            isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
+        ):
             data = data[part]
         else:
-            return data
+            break
     return data
 
 
@@ -167,7 +167,7 @@ def _lines(node: yaml.Node | None, path: _Path) -> Iterator[tuple[_Path, int]]:
 def _unreadable(config: Config) -> Iterator[str]:
     """Name the files that the configuration points at and that cannot be read."""
     for index, cluster in enumerate(config.clusters):
-        tls = cluster.tls or TlsSection()  # type: ignore[call-arg]
+        tls = cluster.tls or TlsSection()
         for key in ("ca_file", "cert_file", "key_file"):
             path = getattr(tls, key)
             if path is None:

@@ -57,7 +57,7 @@ class Itself:
         """Render CPU, memory, file descriptors and garbage collection of this process, under their usual names."""
         if openmetrics:
             return generate_openmetrics(self._registry).removesuffix(b"# EOF\n")
-        return generate_latest(self._registry)
+        return bytes(generate_latest(self._registry))  # type: ignore[no-untyped-call] # untyped upstream
 
     def _refresh(self) -> None:
         build = (__version__, platform.python_version(), confluent_kafka.libversion()[0])

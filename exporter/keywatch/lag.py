@@ -64,7 +64,7 @@ class PartitionLag:
     estimated: bool
 
 
-def reckon(  # noqa: PLR0913 - a formula names all its terms
+def reckon(
     partition: TopicPartition,
     committed: int,
     end: int | None,

@@ -57,7 +57,7 @@ class Runner:
             samples = task.result()
         except ProbeError as error:
             self._failed(probe, started, error)
-        except Exception as error:  # a defect in one probe must cost that probe only; it is logged with its trace
+        except Exception as error:  # noqa: BLE001 - a defect in one probe must cost that probe only; it is logged with its trace
             _LOG.exception("probe %s of cluster %s has a defect", probe.name, probe.cluster)
             self._failed(probe, started, ProbeError(Reason.INTERNAL, type(error).__name__))
         else:

@@ -42,7 +42,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
     except web.HTTPException:
         raise
-    except Exception:  # a defect in a page must not end the server; it is logged with its trace
+    except Exception:  # noqa: BLE001 - a defect in a page must not end the server; it is logged with its trace
         _LOG.exception("answering %s failed", request.path)
         return web.Response(status=500, text=f"{Reason.INTERNAL}: see the log\n")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

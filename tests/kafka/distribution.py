@@ -71,7 +71,7 @@ def jars() -> list[Path]:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         # The lock file stays: removing it would let a third process lock a new file while a second holds the old.
-        with folder.with_suffix(".lock").open("w") as lock:
+        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.is_dir():
                 _fetch(folder)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import socket
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _FIRST_PORT = 10_240
 _ATTEMPTS = 200
@@ -39,7 +42,7 @@ class PortReservation:
         while self._claims:
             self._claims.pop().close()
 
-    def __enter__(self) -> PortReservation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -86,7 +86,7 @@ class CanaryTopic:
         configs = {
             "retention.ms": str(int(self._retention * 1000)),
             "segment.bytes": str(_SEGMENT_BYTES),
-            # Whether enough replicas are in sync is the topics probe's question; here acks=all waits for those that are.
+            # Whether enough replicas are in sync is the topics probe's question; acks=all waits for those that are.
             "min.insync.replicas": "1",
         }
         request = wire.create_topic(self.name, assignment, configs, int(timeout * 1000))

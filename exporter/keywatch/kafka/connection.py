@@ -186,13 +186,17 @@ async def ping(connection: Connection, timeout: float) -> dict[int, tuple[int, i
     """
     reader = await connection.ask(Request(_API_VERSIONS, 0, False, b""), timeout, max_reply=64 * 1024)
     try:
-        code = reader.int16()
-        if code:
-            raise WireError(f"ApiVersions answered with error {code}")
-        return {reader.int16(): (reader.int16(), reader.int16()) for _ in range(reader.count())}
+        return _versions(reader)
     except WireError as error:
         connection.close()
         raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: {error}") from error
+
+
+def _versions(reader: Reader) -> dict[int, tuple[int, int]]:
+    code = reader.int16()
+    if code:
+        raise WireError(f"ApiVersions answered with error {code}")
+    return {reader.int16(): (reader.int16(), reader.int16()) for _ in range(reader.count())}
 
 
 def _not_kafka(prefix: bytes, size: int) -> str:

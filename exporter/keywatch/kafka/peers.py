@@ -1,4 +1,4 @@
-"""A probe's own connections, one per broker: kept open, opened anew when they broke, never shared with another probe."""
+"""A probe's own connections, one per broker: kept open, opened anew when broken, shared with no other probe."""
 
 from __future__ import annotations
 

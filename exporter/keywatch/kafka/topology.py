@@ -50,6 +50,7 @@ class Topology:
         self._in_metadata: frozenset[int] = frozenset()
         self._state: dict[str, bool] = {}
         self._missed: set[str] = set()
+        self._reasons: dict[str, Reason | None] = {}
         self._on_brokers: list[Callable[[], None]] = []
         self._on_liveness: list[Callable[[], None]] = []
         self._brokers = {str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap}
@@ -98,6 +99,11 @@ class Topology:
         """Tell whether a replica on this broker counts as living; without proof, metadata's word is taken."""
         return self._state.get(str(broker), broker in self._in_metadata)
 
+    def common_reason(self) -> Reason:
+        """Give the reason why most of the brokers that are down are down."""
+        reasons = [reason for label in self._brokers if (reason := self._reasons.get(label)) is not None]
+        return max(reasons, key=reasons.count, default=Reason.REFUSED)
+
     def judged(self) -> bool:
         """Tell whether every broker that should exist was found either up or down."""
         return all(label in self._state for label in self._brokers)
@@ -113,8 +119,9 @@ class Topology:
         else:
             self._missed.add(label)
 
-    def report(self, label: str, up: bool) -> None:
-        """Take a verdict of the broker probe."""
+    def report(self, label: str, up: bool, reason: Reason | None = None) -> None:
+        """Take a verdict of the broker probe, with the reason when it is down."""
+        self._reasons[label] = reason
         if self._state.get(label) is not up and label in self._brokers:
             self._state[label] = up
             self._call(self._on_liveness)

@@ -72,7 +72,7 @@ class BrokerProbe:
             self._misses = 0
             self._up, self._reason, self._detail = True, None, ""
         if self._up is not None:
-            self._topology.report(self.target, self._up)
+            self._topology.report(self.target, self._up, self._reason)
         return self._samples(failures)
 
     async def close(self) -> None:

@@ -20,9 +20,15 @@ from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 _COMMON = (Reason.TIMEOUT_RESPONSE, Reason.NO_LEADER, Reason.REPLICA_DOWN)
+_COUNTERS = (
+    catalogue.CANARY_RECORDS_SENT_TOTAL,
+    catalogue.CANARY_RECORDS_RECEIVED_TOTAL,
+    catalogue.CANARY_RECORDS_LOST_TOTAL,
+    catalogue.CANARY_RECORDS_DUPLICATED_TOTAL,
+    catalogue.CANARY_RECORDS_REORDERED_TOTAL,
+)
 # After leadership moved the client may still send to the old leader for one refresh of its metadata.
 _MOVING_FOR = 5.0
-_CHECK_EVERY = 0.02
 
 
 class CanaryProbe:
@@ -147,9 +153,9 @@ class CanaryProbe:
                     continue
             verdicts.setdefault(entry.broker, []).append(trouble)
         for state in self._topic.partitions.values():
-            for broker in {state.leader, *state.replicas[:1]}:
-                if self._topology.known_down(broker):
-                    verdicts[str(broker)] = [(Reason.NO_LEADER, f"broker {broker} is down")]
+            for home in {state.leader, *state.replicas[:1]}:
+                if self._topology.known_down(home):
+                    verdicts[str(home)] = [(Reason.NO_LEADER, f"broker {home} is down")]
         samples += self._counts()
         for broker, troubles in sorted(verdicts.items()):
             samples += self._verdict(broker, next((t for t in troubles if t is not None), None))
@@ -173,14 +179,7 @@ class CanaryProbe:
         samples: list[Sample] = []
         for broker in {str(state.leader) for state in self._topic.partitions.values() if state.leader >= 0}:
             labels = (self.cluster, broker)
-            for metric in (
-                catalogue.CANARY_RECORDS_SENT_TOTAL,
-                catalogue.CANARY_RECORDS_RECEIVED_TOTAL,
-                catalogue.CANARY_RECORDS_LOST_TOTAL,
-                catalogue.CANARY_RECORDS_DUPLICATED_TOTAL,
-                catalogue.CANARY_RECORDS_REORDERED_TOTAL,
-            ):
-                samples.append(Sample(metric, labels, 0.0))
+            samples.extend(Sample(metric, labels, 0.0) for metric in _COUNTERS)
             samples.extend(Sample(catalogue.CANARY_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON)
         arrivals, self._arrivals = self._arrivals, []
         last: dict[str, float] = {}

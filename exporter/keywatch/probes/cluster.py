@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from keywatch import catalogue
 from keywatch.kafka import wire
-from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
@@ -53,7 +52,8 @@ class ClusterProbe:
         if not living:
             self._well = False
             count = len(self._topology.brokers)
-            raise self._failed(Reason.REFUSED, f"none of {count} brokers answers", certain=True)
+            words = f"none of {count} brokers answers" if count > 1 else "its only broker does not answer"
+            raise self._failed(self._topology.common_reason(), words, certain=True)
         self._turn += 1
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
         request = wire.metadata()

@@ -1,0 +1,62 @@
+# The verbs of keywatch; CI runs the same ones. Everything is installed into .venv from hashed locks.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO ?= embedded
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+.venv/.runtime: requirements/runtime.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=kafka: a real one; KAFKA=host:port: yours)
+	@if [ "$(DEMO)" = kafka ]; then $(MAKE) -s .venv/.dev && PYTHONPATH=exporter:. $(BIN)/python -m tests.kafka.demo; \
+	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
+
+test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
+	$(BIN)/pytest
+
+check: lint types docs-check ## lint, types, and whether generated files are fresh
+
+lint: .venv/.dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/yamllint -s .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+fmt: .venv/.dev ## format the code
+	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format .
+
+docs: .venv/.dev ## write the generated documents
+	$(BIN)/python -m keywatch.reference docs
+
+docs-check: .venv/.dev
+	$(BIN)/python -m keywatch.reference docs --check
+
+lock: ## renew the hashed locks (needs uv)
+	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
+
+deps: ## install what CI needs on Debian, as root: image tools and a browser
+	apt-get update -q && apt-get install -yq --no-install-recommends buildah debootstrap chromium
+
+image: ## build the container image with buildah
+	deploy/image/build.sh
+
+bench: .venv/.dev ## measure detection times and costs on a real Kafka, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench $(BENCH)
+
+clean: ## remove what was installed and built here
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

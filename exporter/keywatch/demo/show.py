@@ -1,0 +1,200 @@
+"""Shows the demonstration: a live view on a terminal, plain lines elsewhere; the exporter in it is the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+
+from aiohttp import web
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from keywatch import catalogue
+from keywatch.config import Config
+from keywatch.config_file import check
+from keywatch.demo.bed import CANARY, GROUP, Bed, EmbeddedBed
+from keywatch.demo.story import CLUSTER, Finding, tell
+from keywatch.demo.traffic import Traffic
+from keywatch.itself import Itself
+from keywatch.web import application
+from keywatch.wiring import Watch
+
+_WATCH_SECONDS = 20.0
+_STATUS_EVERY = 5.0
+_LINES = 14
+
+
+def run(kafka: str | None, seconds: float | None, bed: Bed | None = None) -> int:
+    """Run the demonstration on `bed`, on an embedded cluster, or watch the user's cluster without breaking it.
+
+    Gives the exit code: 0 when every fault was seen, or when the user's cluster answered.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
+    if kafka:
+        return asyncio.run(_visit(kafka, seconds or _WATCH_SECONDS))
+    bed = bed or EmbeddedBed()
+    try:
+        return asyncio.run(_perform(bed))
+    finally:
+        bed.close()
+
+
+async def _perform(bed: Bed) -> int:
+    bed.create_topics()
+    config = check(
+        {
+            "clusters": [
+                {
+                    "name": CLUSTER,
+                    "bootstrap": bed.bootstrap.split(","),
+                    "client": {"fetch.wait.max.ms": 10},
+                    "topics": {"watch": ["keycloak-events"]},
+                    "groups": {"watch": [GROUP], "limits": [{"records": 100}]},
+                    "canary": {"topic": CANARY},
+                }
+            ],
+            "web": {"listen_address": "127.0.0.1:0"},
+        },
+        "demo",
+    )
+    traffic = Traffic(bed.bootstrap)
+    traffic.start()
+    screen = Screen(f"keywatch on {bed.description}")
+    findings: list[Finding] = []
+    try:
+        async with _exporter(config) as (watch, address), screen.showing(watch, address):
+            findings = await tell(bed, traffic, watch, screen.say)
+            screen.say(f"while it ran, the metrics were at {address}/metrics and the page at {address}/")
+    finally:
+        traffic.stop()
+    screen.summary(findings)
+    return 0 if findings and all(finding.seconds is not None for finding in findings) else 1
+
+
+async def _visit(kafka: str, seconds: float) -> int:
+    addresses = [part.strip() for part in kafka.split(",") if part.strip()]
+    config = check(
+        {
+            "clusters": [{"name": CLUSTER, "bootstrap": addresses, "canary": {"enabled": False}}],
+            "web": {"listen_address": "127.0.0.1:0"},
+        },
+        "--kafka",
+    )
+    screen = Screen(f"keywatch on {kafka}, for {seconds:.0f} s; nothing is written to the cluster")
+    async with _exporter(config) as (watch, address), screen.showing(watch, address):
+        screen.say(f"metrics at {address}/metrics, page at {address}/")
+        await asyncio.sleep(seconds)
+        for incident in watch.incidents:
+            screen.say(f"wrong: {incident.where}: {incident.note}")
+        up = watch.store.values(catalogue.CLUSTER_UP).get((CLUSTER,), 0.0)
+    return 0 if up else 1
+
+
+@contextlib.asynccontextmanager
+async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN202 - spelt out by its one line of use
+    """Run the exporter as `keywatch serve` does, on a free port of the loopback."""
+    watch = Watch(config)
+    itself = Itself(watch.store)
+    runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    beat = asyncio.create_task(itself.watch_loop())
+    watch.start()
+    try:
+        yield watch, f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        beat.cancel()
+        await watch.stop()
+        await runner.cleanup()
+
+
+class Screen:
+    """Where lines and the state of the cluster are shown."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._console = Console(highlight=False)
+        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._started = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Show a line with the seconds since the beginning."""
+        stamped = f"{time.monotonic() - self._started:5.1f} s  {line}"
+        self._lines.append(stamped)
+        if not self._console.is_terminal:
+            print(stamped, flush=True)  # noqa: T201 - the command's result
+
+    @contextlib.asynccontextmanager
+    async def showing(self, watch: Watch, address: str):  # type: ignore[no-untyped-def] # noqa: ANN201 - see _exporter
+        """Keep the view up to date while the block runs."""
+        if not self._console.is_terminal:
+            print(f"{self._title}\nmetrics: {address}/metrics", flush=True)  # noqa: T201 - the command's result
+        task = asyncio.create_task(self._live(watch, address) if self._console.is_terminal else self._plain(watch))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def summary(self, findings: list[Finding]) -> None:
+        """Show how long each fault took to be seen."""
+        table = Table(title="how long keywatch took", title_justify="left")
+        for heading in ("what was done", "seen after", "what it said"):
+            table.add_column(heading, overflow="fold")
+        for finding in findings:
+            seconds = "never" if finding.seconds is None else f"{finding.seconds:.1f} s"
+            table.add_row(finding.done, seconds, finding.said)
+        self._console.print(table)
+
+    async def _live(self, watch: Watch, address: str) -> None:
+        with Live(console=self._console, auto_refresh=False) as live:
+            while True:
+                live.update(self._view(watch, address), refresh=True)
+                await asyncio.sleep(0.2)
+
+    async def _plain(self, watch: Watch) -> None:
+        while True:
+            await asyncio.sleep(_STATUS_EVERY)
+            brokers = " ".join(
+                f"{label}:{'up' if up else 'DOWN'}"
+                for (_, label), up in sorted(watch.store.values(catalogue.BROKER_UP).items())
+            )
+            lag = sum(watch.store.values(catalogue.GROUP_LAG_RECORDS).values())
+            seconds = max(watch.store.values(catalogue.GROUP_LAG_SECONDS).values(), default=0.0)
+            self.say(f"brokers {brokers or 'not known yet'}; lag {lag:.0f} records, {seconds:.1f} s")
+
+    def _view(self, watch: Watch, address: str) -> RenderableType:
+        store = watch.store
+        up, answers = store.values(catalogue.BROKER_UP), store.values(catalogue.BROKER_RESPONSE_SECONDS)
+        canaries = store.values(catalogue.CANARY_UP)
+        trips = store.values(catalogue.CANARY_LAST_ROUND_TRIP_SECONDS)
+        brokers = Table(box=None, pad_edge=False)
+        for heading in ("broker", "state", "answers in", "canary", "round trip"):
+            brokers.add_column(heading)
+        for key, state in sorted(up.items()):
+            canary = canaries.get(key)
+            brokers.add_row(
+                key[1],
+                "[green]up[/]" if state else "[bold red]DOWN[/]",
+                f"{answers[key] * 1000:.1f} ms" if key in answers else "",
+                "" if canary is None else "[green]crosses[/]" if canary else "[red]fails[/]",
+                f"{trips[key] * 1000:.0f} ms" if key in trips else "",
+            )
+        lags = Table(box=None, pad_edge=False)
+        for heading in ("consumer group", "topic", "lag, records", "lag, time", "partitions unknown"):
+            lags.add_column(heading)
+        seconds = store.values(catalogue.GROUP_LAG_SECONDS)
+        unknown = store.values(catalogue.GROUP_PARTITIONS_UNKNOWN)
+        for key, records in sorted(store.values(catalogue.GROUP_LAG_RECORDS).items()):
+            age = seconds.get(key)
+            missing = unknown.get(key, 0)
+            lags.add_row(*key[1:], f"{records:.0f}", "" if age is None else f"{age:.1f} s", f"{missing:.0f}")
+        lines = Text("\n".join(self._lines))
+        head = Text(f"{self._title}\nmetrics: {address}/metrics   page: {address}/\n", style="bold")
+        return Group(head, brokers, Text(""), lags, Text(""), lines)
