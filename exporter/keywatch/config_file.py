@@ -115,12 +115,10 @@ def _type(location: _Path, data: object) -> str:
 
 def _at(location: _Path, data: object) -> object:
     for part in location:
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
-        ):
-            data = data[part]
-        else:
+        children = dict(enumerate(data)) if isinstance(data, list | tuple) else data
+        if not isinstance(children, Mapping) or part not in children:
             break
+        data = children[part]
     return data
 
 

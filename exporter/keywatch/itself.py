@@ -56,8 +56,9 @@ class Itself:
     def process_metrics(self, *, openmetrics: bool) -> bytes:
         """Render CPU, memory, file descriptors and garbage collection of this process, under their usual names."""
         if openmetrics:
-            return generate_openmetrics(self._registry).removesuffix(b"# EOF\n")
-        return bytes(generate_latest(self._registry))  # type: ignore[no-untyped-call] # untyped upstream
+            text = bytes(generate_openmetrics(self._registry))  # type: ignore[no-untyped-call] # untyped upstream
+            return text.removesuffix(b"# EOF\n")
+        return bytes(generate_latest(self._registry))
 
     def _refresh(self) -> None:
         build = (__version__, platform.python_version(), confluent_kafka.libversion()[0])

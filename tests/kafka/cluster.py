@@ -81,20 +81,19 @@ class KafkaCluster:
 
         Raises `KafkaStartError` after ending what had started, and `DistributionError` when there is no Kafka to start.
         """
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.stop)
             self._prepare()
             for node in self.nodes:
                 node.spawn()
             for node in self.nodes:
                 node.wait_port(timeout)
-        except BaseException:
-            self.stop()
-            raise
+            failed.pop_all()
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Wait until all nodes that run serve records and groups (`readiness`), which must not need a dead one.
+        """Wait until the nodes that run, and they alone, make up the cluster and serve records and groups (`readiness`).
 
-        Raises `TimeoutError` after `timeout` seconds.
+        After a kill that takes Kafka's session timeout (9 s by default). Raises `TimeoutError` after `timeout` seconds.
         """
         nodes = [node for node in self.nodes if node.running and not node.frozen]
         wait_serving(nodes, self._offsets_partitions, timeout)
