@@ -155,7 +155,7 @@ def set_scram_password(
     """Create `user` with `password`, or change it. Raises `KafkaException` when Kafka refuses."""
     info = ScramCredentialInfo(_mechanism(mechanism), _SCRAM_ITERATIONS)
     change = UserScramCredentialUpsertion(user, info, password.encode())
-    AdminClient(client_settings(bootstrap, client)).alter_user_scram_credentials([change])[user].result()
+    _alter_user(bootstrap, change, client)
 
 
 def revoke_scram_password(
@@ -163,7 +163,15 @@ def revoke_scram_password(
 ) -> None:
     """Delete the credentials of `user`. Raises `KafkaException` when there are none or Kafka refuses."""
     change = UserScramCredentialDeletion(user, _mechanism(mechanism))
-    AdminClient(client_settings(bootstrap, client)).alter_user_scram_credentials([change])[user].result()
+    _alter_user(bootstrap, change, client)
+
+
+def _alter_user(
+    bootstrap: str, change: UserScramCredentialUpsertion | UserScramCredentialDeletion, client: Settings | None
+) -> None:
+    # In a variable: an admin client that nobody holds cancels its requests.
+    admin = AdminClient(client_settings(bootstrap, client))
+    admin.alter_user_scram_credentials([change])[change.user].result()
 
 
 def _mechanism(name: str) -> ScramMechanism:

@@ -100,7 +100,7 @@ def connection_error(error: BaseException) -> tuple[Reason, str]:
     if isinstance(error, WireError):
         return Reason.PROTOCOL, str(error)
     if isinstance(error, EOFError | ConnectionError):
-        return Reason.RESET, str(error) or "the broker closed the connection"
+        return Reason.RESET, "the connection was reset" if isinstance(error, OSError) else "the connection was closed"
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:
         return Reason.UNREACHABLE, error.strerror or str(error)
     if isinstance(error, OSError):

@@ -233,5 +233,6 @@ def read_elect_leaders(reader: Reader) -> dict[int, tuple[int, str]]:
     for _ in range(reader.count()):
         reader.string()
         for _ in range(reader.count()):
-            found[reader.int32()] = (reader.int16(), reader.string())
+            index = reader.int32()
+            found[index] = (reader.int16(), reader.string())
     return found
