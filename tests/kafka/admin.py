@@ -72,7 +72,7 @@ def delete_topic(bootstrap: str, topic: str, *, client: Settings | None = None, 
     """
     admin = AdminClient(client_settings(bootstrap, client))
     admin.delete_topics([topic], operation_timeout=deadline, request_timeout=deadline)[topic].result()
-    wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, deadline, f"topic {topic} is gone")
+    wait_until(partial(_is_gone, admin, topic), deadline, f"topic {topic} is gone")
 
 
 def produce(
@@ -179,5 +179,15 @@ def _mechanism(name: str) -> ScramMechanism:
 
 
 def _has_leaders(admin: AdminClient, topic: str, partitions: int) -> bool:
-    found = admin.list_topics(topic, timeout=5).topics[topic].partitions
+    try:
+        found = admin.list_topics(topic, timeout=5).topics[topic].partitions
+    except KafkaException:  # the broker asked is away; the next time another one is
+        return False
     return len(found) == partitions and all(one.leader >= 0 and one.error is None for one in found.values())
+
+
+def _is_gone(admin: AdminClient, topic: str) -> bool:
+    try:
+        return topic not in admin.list_topics(timeout=5).topics
+    except KafkaException:  # as above
+        return False

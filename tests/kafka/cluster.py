@@ -9,8 +9,10 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from tests.kafka import distribution, settings
 from tests.kafka.certificates import CertificateAuthority
@@ -19,14 +21,12 @@ from tests.kafka.node import KafkaNode, KafkaStartError
 from tests.kafka.ports import PortReservation
 from tests.kafka.readiness import wait_serving
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
-
 _FORMAT_SECONDS = 60.0
 # A node lives in a third of the memory that Kafka's own scripts give it. C1 alone compiles enough for tests and leaves
 # the cores to them. Without -UsePerfData a killed JVM would leave a file in the system's temporary folder.
 _JVM = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+# Log4j would otherwise log errors only, and nothing any more from the moment a node begins to shut down.
+_LOGGING = ("-Dorg.apache.logging.log4j.level=INFO", "-Dlog4j.shutdownHookEnabled=false")
 
 
 class KafkaCluster:
@@ -91,25 +91,28 @@ class KafkaCluster:
             failed.pop_all()
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Wait until the nodes that run, and they alone, make up the cluster and serve records and groups (`readiness`).
+        """Wait until the nodes that run, and they alone, make up the cluster and serve records and groups.
 
-        After a kill that takes Kafka's session timeout (9 s by default). Raises `TimeoutError` after `timeout` seconds.
+        After a kill that takes Kafka's session timeout (9 s by default). Raises `TimeoutError` after `timeout` seconds;
+        what serving means is in `readiness`.
         """
         nodes = [node for node in self.nodes if node.running and not node.frozen]
         wait_serving(nodes, self._offsets_partitions, timeout)
 
     def stop(self) -> None:
         """End every node at once, remove all data, and give the ports back; also after a failed start, also twice."""
-        # SIGKILL ends frozen processes too. In good order the last nodes would wait in vain for a quorum, and the data
-        # is thrown away anyhow.
-        for node in self.nodes:
-            if node.running:
-                node.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._ports.close()
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
+        # A stack, so that one step that fails does not keep the others from being done; the last one in goes first.
+        with contextlib.ExitStack() as ending:
+            if self._guard is not None:
+                ending.callback(self._guard.close)
+                self._guard = None
+            ending.callback(self._ports.close)
+            ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            # SIGKILL ends frozen processes too. In good order the last nodes would wait in vain for a quorum, and the
+            # data is thrown away anyhow.
+            for node in self.nodes:
+                if node.running:
+                    ending.callback(node.kill)
 
     def __enter__(self) -> Self:
         self.start()
@@ -159,8 +162,7 @@ class KafkaCluster:
             node.folder.mkdir()
             # Kafka unpacks its native libraries there, and a killed JVM does not take them away.
             temporary = f"-Djava.io.tmpdir={node.folder}"
-            level = "-Dorg.apache.logging.log4j.level=INFO"
-            node.command = [java, *_JVM, temporary, level, "-cp", class_path]
+            node.command = [java, *_JVM, *_LOGGING, temporary, "-cp", class_path]
             if self.authority is not None:
                 self.authority.server(f"node-{node.id}", [node.host])
         self._format()

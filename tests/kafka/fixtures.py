@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.distribution import requirements_missing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def kafka_required() -> None:

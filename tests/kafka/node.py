@@ -7,14 +7,11 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.kafka import settings
 from tests.kafka.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 _LOG_LINES = 30
 _SIGNAL_SECONDS = 10.0
@@ -167,7 +164,11 @@ class KafkaNode:
             self._reap(deadline)
 
     def restart(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 60.0) -> None:
-        """Stop the node if it runs, and start it; `overrides` as in `start`, `deadline` seconds for each half."""
+        """Stop the node if it runs, and start it; `overrides` as in `start`, `deadline` seconds for each half.
+
+        Kafka 4.4 takes a broker back only once its old session has ended (9 s by default), after a clean stop too;
+        until then its port refuses. `settings.QUICK_SESSIONS` shortens that.
+        """
         self.stop(deadline)
         self.start(overrides, deadline=deadline)
 

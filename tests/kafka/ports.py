@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from types import TracebackType
+from typing import Self
 
 _FIRST_PORT = 10_240
 _ATTEMPTS = 200

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import admin
+from tests.kafka.node import KafkaNode
 from tests.kafka.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.kafka.node import KafkaNode
 
 _TOPIC = "keywatch-harness-probe"
 
@@ -29,20 +25,25 @@ def wait_serving(nodes: Sequence[KafkaNode], offsets_partitions: int, timeout: f
     cluster refuses.
     """
     end = time.monotonic() + timeout
+
+    def left() -> float:
+        # Never zero or less, which librdkafka refuses instead of timing out.
+        return max(0.1, end - time.monotonic())
+
     bootstrap = ",".join(node.address for node in nodes)
     ids = {node.id for node in nodes}
     for node in nodes:
         client = AdminClient(admin.client_settings(node.address))
-        wait_until(partial(_knows, client, ids), end - time.monotonic(), f"node {node.id} knows nodes {sorted(ids)}")
+        wait_until(partial(_knows, client, ids), left(), f"node {node.id} knows nodes {sorted(ids)}")
     # Partition n is led by the n-th broker.
     assignment = [[node.id, *sorted(ids - {node.id})] for node in nodes]
-    admin.create_topic(bootstrap, _TOPIC, replica_assignment=assignment, deadline=end - time.monotonic())
+    admin.create_topic(bootstrap, _TOPIC, replica_assignment=assignment, deadline=left())
     try:
         for number in range(len(nodes)):
-            admin.produce(bootstrap, _TOPIC, 1, partition=number, deadline=end - time.monotonic())
+            admin.produce(bootstrap, _TOPIC, 1, partition=number, deadline=left())
         groups = covering_groups(offsets_partitions)
         for group in groups:
-            admin.commit(bootstrap, group, {(_TOPIC, 0): 1}, deadline=end - time.monotonic())
+            admin.commit(bootstrap, group, {(_TOPIC, 0): 1}, deadline=left())
         _forget_groups(bootstrap, groups)
     finally:
         admin.delete_topic(bootstrap, _TOPIC)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+from pathlib import Path
 
 INTERNAL = "PLAINTEXT"
 """The listener that is always there, for plain clients and between brokers."""
 CONTROLLER = "CONTROLLER"
+QUICK_SESSIONS = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+"""For a cluster's `extra`: a broker that died is forgotten, and may return, after 3 s instead of 9 s.
+
+Not for tests about what Kafka's metadata tells and when.
+"""
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _LOGIN_MODULES = "org.apache.kafka.common.security"

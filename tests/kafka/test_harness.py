@@ -9,25 +9,22 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
-from tests.kafka import admin, guard
+from tests.kafka import admin, guard, settings
 from tests.kafka.cluster import KafkaCluster
-from tests.kafka.fixtures import kafka_required, three_nodes
+from tests.kafka.fixtures import kafka_required
 from tests.kafka.node import KafkaNode, KafkaStartError
 from tests.kafka.readiness import coordinating_partition, covering_groups
 from tests.kafka.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.kafka
-
-__all__ = ["three_nodes"]
 
 # The facts allow 25 s on two busy cores; a machine that is busier still should not turn this red.
 START_SECONDS = 60.0
@@ -40,16 +37,24 @@ def _kafka() -> None:
     kafka_required()
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[KafkaCluster]:
+    """Give three nodes, of which one that was killed may return soon."""
+    kafka_required()
+    with KafkaCluster(extra=settings.QUICK_SESSIONS) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def victim(three_nodes: KafkaCluster) -> Iterator[KafkaNode]:
+def victim(cluster: KafkaCluster) -> Iterator[KafkaNode]:
     """Give the second node, and repair the cluster afterwards."""
-    node = three_nodes.node(2)
+    node = cluster.node(2)
     yield node
     if not node.running:
         node.start()
     if node.frozen:
         node.thaw()
-    three_nodes.wait_ready()
+    cluster.wait_ready()
 
 
 def answers(node: KafkaNode, timeout: float) -> bool:
@@ -74,20 +79,20 @@ def test_three_nodes_are_ready_in_seconds(capsys: pytest.CaptureFixture[str]) ->
         assert admin.produce(cluster.bootstrap, "replicated", 3, timestamps=[1_000, 2_000, 3_000]) == [0, 1, 2]
 
 
-def test_listens_on_loopback_only(three_nodes: KafkaCluster) -> None:
-    for node in three_nodes.nodes:
+def test_listens_on_loopback_only(cluster: KafkaCluster) -> None:
+    for node in cluster.nodes:
         listening = [one for one in psutil.Process(node.pid).net_connections("inet") if one.status == "LISTEN"]
         assert sorted(one.laddr.port for one in listening) == sorted(node.ports.values())
         assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {node.host}
 
 
-def test_ready_leaves_neither_topic_nor_group(three_nodes: KafkaCluster) -> None:
-    client = admin.AdminClient(admin.client_settings(three_nodes.bootstrap))
+def test_ready_leaves_neither_topic_nor_group(cluster: KafkaCluster) -> None:
+    client = AdminClient(admin.client_settings(cluster.bootstrap))
     assert set(client.list_topics(timeout=5).topics) == {"__consumer_offsets"}
     assert client.list_consumer_groups().result().valid == []
 
 
-def test_killed_node_is_gone_and_refuses(victim: KafkaNode, three_nodes: KafkaCluster) -> None:
+def test_killed_node_is_gone_and_refuses(victim: KafkaNode, cluster: KafkaCluster) -> None:
     pid = victim.pid
     before = time.monotonic()
     moment = victim.kill()
@@ -95,7 +100,7 @@ def test_killed_node_is_gone_and_refuses(victim: KafkaNode, three_nodes: KafkaCl
     assert not psutil.pid_exists(pid)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((victim.host, victim.port), 1)
-    three_nodes.wait_ready()
+    cluster.wait_ready()
     assert not victim.running
 
 
@@ -110,19 +115,19 @@ def test_frozen_node_accepts_but_does_not_answer(victim: KafkaNode) -> None:
     assert answers(victim, ANSWER_SECONDS)
 
 
-def test_restarted_node_returns_with_its_overrides_and_data(victim: KafkaNode, three_nodes: KafkaCluster) -> None:
-    admin.create_topic(three_nodes.bootstrap, "kept", replica_assignment=[[victim.id]])
-    admin.produce(three_nodes.bootstrap, "kept", 2)
+def test_restarted_node_returns_with_its_overrides_and_data(victim: KafkaNode, cluster: KafkaCluster) -> None:
+    admin.create_topic(cluster.bootstrap, "kept", replica_assignment=[[victim.id]])
+    admin.produce(cluster.bootstrap, "kept", 2)
     old = victim.pid
     victim.restart({"message.max.bytes": "1000"})
-    three_nodes.wait_ready()
+    cluster.wait_ready()
     assert victim.pid != old
-    assert admin.produce(three_nodes.bootstrap, "kept", 1) == [2]
-    with pytest.raises(admin.KafkaException, match="MSG_SIZE_TOO_LARGE"):
-        admin.produce(three_nodes.bootstrap, "kept", 1, value=b"x" * 2_000)
+    assert admin.produce(cluster.bootstrap, "kept", 1) == [2]
+    with pytest.raises(KafkaException, match="MSG_SIZE_TOO_LARGE"):
+        admin.produce(cluster.bootstrap, "kept", 1, value=b"x" * 2_000)
     victim.restart({})
-    admin.produce(three_nodes.bootstrap, "kept", 1, value=b"x" * 2_000)
-    admin.delete_topic(three_nodes.bootstrap, "kept")
+    admin.produce(cluster.bootstrap, "kept", 1, value=b"x" * 2_000)
+    admin.delete_topic(cluster.bootstrap, "kept")
 
 
 def test_stop_ends_a_frozen_node_too(victim: KafkaNode) -> None:
@@ -131,10 +136,10 @@ def test_stop_ends_a_frozen_node_too(victim: KafkaNode) -> None:
     assert not victim.running
 
 
-def test_commits_at_once_on_a_young_cluster(three_nodes: KafkaCluster) -> None:
-    admin.create_topic(three_nodes.bootstrap, "committed", partitions=2, replicas=3)
-    admin.commit(three_nodes.bootstrap, "readers", {("committed", 0): 5, ("committed", 1): 7})
-    admin.delete_topic(three_nodes.bootstrap, "committed")
+def test_commits_at_once_on_a_young_cluster(cluster: KafkaCluster) -> None:
+    admin.create_topic(cluster.bootstrap, "committed", partitions=2, replicas=3)
+    admin.commit(cluster.bootstrap, "readers", {("committed", 0): 5, ("committed", 1): 7})
+    admin.delete_topic(cluster.bootstrap, "committed")
 
 
 def test_start_error_carries_the_log() -> None:

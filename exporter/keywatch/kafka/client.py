@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer
 
 _LOG = logging.getLogger("keywatch.librdkafka")
-OWN_GROUP_PREFIX = "keywatch-"
+OWN_GROUP_PREFIX = "keywatch-probe-"
 
 # Measured: with the defaults a client whose favoured broker froze stays blind for a minute (`socket.timeout.ms`),
 # and one that waits for a refused broker reconnects thousands of times a second.

@@ -44,13 +44,11 @@ class ClusterProbe:
         self._turn = 0
         self._registered_at = float("-inf")
         self._misses = 0
-        self._well = False
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read metadata; raises `ProbeError` when no broker gives it, with `cluster_up` 0 once that is certain."""
         living = [broker.label for broker in self._topology.living()]
         if not living:
-            self._well = False
             count = len(self._topology.brokers)
             words = f"none of {count} brokers answers" if count > 1 else "its only broker does not answer"
             raise self._failed(self._topology.common_reason(), words, certain=True)
@@ -63,9 +61,9 @@ class ClusterProbe:
         if not answers:
             self._misses += 1
             error = errors[0]
-            certain = self._misses >= _MISSES_ALLOWED or not self._well
+            certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
-        self._misses, self._well = 0, True
+        self._misses = 0
         self._topology.learn(_newest(answers))
         await self._register(timeout)
         return self._samples(None)

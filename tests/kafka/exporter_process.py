@@ -1,0 +1,186 @@
+"""Runs the real exporter as a process of its own and scrapes it from outside, once or all the time."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from tests.kafka.ports import PortReservation
+from tests.kafka.waiting import wait_until
+
+_SERIES = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_SCRAPE_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """One answer of /metrics: when it was asked for and how long it took (monotonic seconds), and its series."""
+
+    at: float
+    took: float
+    series: dict[str, dict[frozenset[tuple[str, str]], float]] = field(repr=False)
+
+    def all(self, name: str, **labels: str) -> dict[frozenset[tuple[str, str]], float]:
+        """Give the series of a metric that carry these labels."""
+        wanted = set(labels.items())
+        return {found: value for found, value in self.series.get(name, {}).items() if wanted <= found}
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Give the value of the one series with these labels; None when there is none."""
+        found = list(self.all(name, **labels).values())
+        if len(found) > 1:
+            raise LookupError(f"{name}{labels}: {len(found)} series")
+        return found[0] if found else None
+
+    def total(self, name: str, **labels: str) -> float:
+        """Sum the series of a metric that carry these labels."""
+        return sum(self.all(name, **labels).values())
+
+
+class ExporterProcess:
+    """`keywatch serve` with a configuration, on a free port of the loopback; a context manager that ends it."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = dict(config)
+        self._ports = PortReservation()
+        self.port = self._ports.take("127.0.0.1")
+        self._folder = tempfile.TemporaryDirectory(prefix="keywatch-exporter-")
+        self.log = Path(self._folder.name) / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, deadline: float = 20.0) -> None:
+        """Start the process and wait until it serves."""
+        path = Path(self._folder.name) / "keywatch.yml"
+        web = {"listen_address": f"127.0.0.1:{self.port}"}
+        path.write_text(yaml.safe_dump({**self._config, "web": web}), encoding="utf-8")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "keywatch", "serve", "--config.file", str(path), "--log.format", "text"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(lambda: self.get("/-/healthy")[0] == 200, deadline, "the exporter serves")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        if self._process is None:
+            raise RuntimeError("the exporter was not started")
+        return self._process.pid
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Ask for a path: status and body; status 0 when nobody listens."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers or {}))
+        try:
+            with urllib.request.urlopen(request, timeout=_SCRAPE_TIMEOUT) as answer:  # noqa: S310 - as above
+                return int(answer.status), bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except (urllib.error.URLError, ConnectionError):
+            return 0, b""
+
+    def scrape(self, query: str = "") -> Scrape:
+        """Scrape /metrics once. Raises `AssertionError` when it does not answer 200."""
+        at = time.monotonic()
+        status, body = self.get(f"/metrics{query}")
+        took = time.monotonic() - at
+        assert status == 200, f"/metrics answered {status} after {took:.2f} s"
+        series: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
+        for name, labels, value in _SERIES.findall(body.decode()):
+            series.setdefault(name, {})[frozenset(_LABEL.findall(labels))] = float(value)
+        return Scrape(at, took, series)
+
+    def until(self, condition: Callable[[Scrape], object], deadline: float, what: str) -> Scrape:
+        """Scrape until `condition` holds and give that scrape."""
+        found: list[Scrape] = []
+
+        def look() -> bool:
+            found[:] = [self.scrape()]
+            return bool(condition(found[0]))
+
+        try:
+            wait_until(look, deadline, what)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.log.read_text(encoding='utf-8')[-3000:]}") from error
+        return found[0]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, deadline: float = 10.0) -> int:
+        """Send a signal, wait until the process is gone, and give its exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(deadline)
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop(signal.SIGKILL)
+        self._ports.close()
+        self._folder.cleanup()
+
+
+class Recorder:
+    """Scrapes all the time on a thread of its own and keeps every answer; a context manager."""
+
+    def __init__(self, exporter: ExporterProcess, period: float = 0.1, query: str = "") -> None:
+        self._exporter = exporter
+        self._period = period
+        self._query = query
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._record, daemon=True)
+        self.scrapes: list[Scrape] = []
+        self.errors: list[str] = []
+
+    def _record(self) -> None:
+        while not self._ended.wait(self._period):
+            try:
+                self.scrapes.append(self._exporter.scrape(self._query))
+            except AssertionError as error:
+                self.errors.append(str(error))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join(_SCRAPE_TIMEOUT + 1)
+
+    def first(self, condition: Callable[[Scrape], object], after: float, deadline: float, what: str) -> float:
+        """Wait for the first scrape begun after `after` for which `condition` holds; give the seconds from `after`."""
+
+        def look() -> Scrape | None:
+            return next((s for s in list(self.scrapes) if s.at >= after and condition(s)), None)
+
+        found = wait_until(look, deadline, what)
+        assert found is not None
+        return found.at + found.took - after

@@ -1,0 +1,97 @@
+"""A TCP proxy in front of a broker that can delay, stop forwarding, or refuse, on an event loop of its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+_CHUNK = 65536
+
+
+class Proxy:
+    """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers."""
+
+    def __init__(self, host: str, port: int, target: tuple[str, int]) -> None:
+        self.host = host
+        self.port = port
+        self.delay = 0.0
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def open(self) -> None:
+        """Listen, again after `refuse`."""
+        self._run(self._open())
+
+    def refuse(self) -> None:
+        """Close the listener and every connection: what is left is a refused port."""
+        self._run(self._close())
+
+    def hold(self) -> None:
+        """Stop forwarding; connections stay open and new ones are accepted."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def flow(self) -> None:
+        """Forward again."""
+        self._loop.call_soon_threadsafe(self._flowing.set)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.refuse()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _open(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, self.host, self.port)
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            back_reader, back_writer = await asyncio.open_connection(*self._target)
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._forward(reader, back_writer, answers=False))
+                    both.create_task(self._forward(back_reader, writer, answers=True))
+            except* OSError:
+                pass
+            finally:
+                back_writer.transport.abort()
+        writer.transport.abort()
+        if task is not None:
+            self._tasks.discard(task)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while data := await reader.read(_CHUNK):
+            await self._flowing.wait()
+            if answers and self.delay:
+                await asyncio.sleep(self.delay)
+            writer.write(data)
+            await writer.drain()
+        writer.transport.abort()
