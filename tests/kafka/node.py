@@ -24,8 +24,8 @@ class KafkaStartError(Exception):
 class KafkaNode:
     """One combined node (broker and controller) on an address of its own.
 
-    `base` gives the settings that do not depend on `advertised` and `overrides`, both of which a test may change
-    while the node is down. `command` is everything of the java command line but the configuration file.
+    `base` gives the node's settings but its overrides, and is asked anew at each start, so that a test may change
+    `advertised` and `overrides` while the node is down. `command` is the java command line up to the class.
     """
 
     def __init__(
@@ -109,8 +109,7 @@ class KafkaNode:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C must not reach the node before the test has cleaned up. That it does not
-                # outlive the test process is the guard's business.
+                # Ctrl-C must not reach it before the test cleans up; the guard sees to it that it never stays behind.
                 start_new_session=True,
             )
 
@@ -174,10 +173,8 @@ class KafkaNode:
 
     def last_words(self) -> str:
         """Give the last lines of the log."""
-        if not self.log.exists():
-            return f"{self.log}: nothing was logged"
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
-        return "\n".join([f"last lines of {self.log.name} of node {self.id}:", *lines])
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else "nothing was logged"
+        return "\n".join([f"last lines of {self.log}:", *text.splitlines()[-_LOG_LINES:]])
 
     def _signal(self, number: signal.Signals) -> float:
         pid = self.pid

@@ -1,4 +1,4 @@
-"""Proves that Kafka's jars are fetched once and whole, and that a machine without the means is told so in a sentence."""
+"""Proves that Kafka's jars are fetched once and whole, and that a machine without the means is told so."""
 
 from __future__ import annotations
 

@@ -27,8 +27,18 @@ PASSWORD = "made for this test"  # noqa: S105 - of a broker that lives for secon
 def cluster() -> Iterator[KafkaCluster]:
     """Give one node with every kind of listener."""
     kafka_required()
-    with KafkaCluster(1, listeners=["SSL", "SASL_PLAINTEXT", "OUTSIDE:SASL_SSL"], users={USER: PASSWORD}) as cluster:
+    listeners = ["SSL", "SASL_PLAINTEXT", "OUTSIDE:SASL_SSL", "PROXIED:PLAINTEXT"]
+    cluster = KafkaCluster(1, listeners=listeners, users={USER: PASSWORD})
+    # Clients of this listener are sent to another door of the same broker, as to a proxy.
+    cluster.node(1).advertised["PROXIED"] = cluster.node(1).address
+    with cluster:
         yield cluster
+
+
+def configure(cluster: KafkaCluster, overrides: dict[str, str]) -> None:
+    """Have the node run with these overrides and no others."""
+    if cluster.node(1).overrides != overrides:
+        cluster.node(1).restart(overrides)
 
 
 def authority(cluster: KafkaCluster) -> CertificateAuthority:
@@ -71,11 +81,13 @@ def brokers(cluster: KafkaCluster, listener: str, client: dict[str, str]) -> lis
 
 
 def test_tls_with_the_right_authority(cluster: KafkaCluster) -> None:
+    configure(cluster, {})
     assert shake_hands(cluster, authority(cluster).certificate) == "TLSv1.3"
     assert brokers(cluster, "SSL", tls(cluster)) == [cluster.node(1).address_of("SSL")]
 
 
 def test_tls_with_another_authority_is_refused(cluster: KafkaCluster, tmp_path: Path) -> None:
+    configure(cluster, {})
     with pytest.raises(ssl.SSLCertVerificationError, match=r"signature failure|self-signed|unable to get"):
         shake_hands(cluster, CertificateAuthority(tmp_path).certificate)
 
@@ -89,28 +101,29 @@ def test_tls_with_another_authority_is_refused(cluster: KafkaCluster, tmp_path: 
     ],
 )
 def test_bad_certificate_after_a_restart(cluster: KafkaCluster, host: str, ends_in: dt.timedelta, reason: str) -> None:
-    issued = authority(cluster).server("bad", [host], ends_in=ends_in)
-    cluster.node(1).restart({"ssl.keystore.location": str(issued.bundle)})
+    issued = authority(cluster).server(f"bad-{host}-{ends_in.days}", [host], ends_in=ends_in)
+    configure(cluster, {"ssl.keystore.location": str(issued.bundle)})
     with pytest.raises(ssl.SSLCertVerificationError, match=reason):
         shake_hands(cluster, authority(cluster).certificate)
-    cluster.node(1).restart({})
 
 
 def test_certificate_of_another_authority_after_a_restart(cluster: KafkaCluster, tmp_path: Path) -> None:
     other = CertificateAuthority(tmp_path)
-    cluster.node(1).restart({"ssl.keystore.location": str(other.server("other", ["127.0.0.1"]).bundle)})
+    configure(cluster, {"ssl.keystore.location": str(other.server("other", ["127.0.0.1"]).bundle)})
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(cluster, authority(cluster).certificate)
     assert shake_hands(cluster, other.certificate) == "TLSv1.3"
-    cluster.node(1).restart({})
 
 
 def test_client_certificate_required(cluster: KafkaCluster) -> None:
-    cluster.node(1).restart({"ssl.client.auth": "required"})
+    configure(cluster, {"ssl.client.auth": "required"})
     assert brokers(cluster, "SSL", tls(cluster, authority(cluster).client("reader")))
     with pytest.raises(KafkaException):
         brokers(cluster, "SSL", tls(cluster))
-    cluster.node(1).restart({})
+
+
+def test_advertised_address_is_what_clients_are_told(cluster: KafkaCluster) -> None:
+    assert brokers(cluster, "PROXIED", {}) == [cluster.node(1).address]
 
 
 def test_plain_login(cluster: KafkaCluster) -> None:
