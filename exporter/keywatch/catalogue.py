@@ -327,6 +327,13 @@ CANARY_UP = Metric(
     "canary",
     health=True,
 )
+CANARY_TOPIC_KEPT = Metric(
+    "keywatch_canary_topic_kept",
+    Kind.GAUGE,
+    "1 when the cluster lets keywatch keep the canary's topic in shape; 0 when it refuses partitions or leadership.",
+    _C,
+    "canary",
+)
 CANARY_DOWN_REASON = Metric(
     "keywatch_canary_down_reason",
     Kind.GAUGE,

@@ -14,6 +14,7 @@ from keywatch.config import Config
 from keywatch.config_file import ConfigError, check, load
 
 OK, SOMETHING_DOWN, BAD_CONFIGURATION = 0, 1, 2
+_LONGEST = 86_400
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("auto", "json", "text")
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     one_look = commands.add_parser("check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration")
     _source_flags(one_look)
     one_look.add_argument("--json", action="store_true", help="print the result as JSON")
-    one_look.add_argument("--within", type=float, default=10.0, metavar="SECONDS", help="longest time to look [10]")
+    one_look.add_argument("--within", type=_seconds, default=10.0, metavar="SECONDS", help="longest time to look [10]")
     one_look.set_defaults(run=_check)
 
     config = commands.add_parser("config", help="check a configuration file, or print an example")
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="show keywatch at work on a cluster of its own that breaks")
     demo.add_argument("--kafka", metavar="HOST:PORT", help="watch this cluster for a while instead; breaks nothing")
-    demo.add_argument("--seconds", type=float, default=None, help="how long to show it")
+    demo.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long to show it")
     demo.set_defaults(run=_demo)
     return parser
 
@@ -74,6 +75,17 @@ def _source_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kafka", metavar="HOST:PORT[,…]", help="bootstrap addresses, in place of a file")
     parser.add_argument("--log.level", dest="log_level", choices=_LEVELS)
     parser.add_argument("--log.format", dest="log_format", choices=_FORMATS)
+
+
+def _seconds(text: str) -> float:
+    """Read a length of time; raises `ArgumentTypeError`."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not 0 < seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed: more than 0, at most {_LONGEST}")
+    return seconds
 
 
 def _configuration(options: argparse.Namespace) -> Config:
@@ -92,11 +104,11 @@ def _configuration(options: argparse.Namespace) -> Config:
     ):
         if value is not None:
             data[section] = {**data.get(section, {}), key: value}
-    return check(data, "flags" if not options.config_file else str(options.config_file))
+    return check(data, "flags")  # what comes from the file was found good by `load`
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from keywatch.kafka.tls import TlsFilesError  # noqa: PLC0415 - `config check` must not need librdkafka
+    from keywatch.kafka.tls import TlsFilesError  # noqa: PLC0415 - each command loads what it needs
     from keywatch.serve import ListenError, end_now, serve  # noqa: PLC0415
 
     config = _configuration(options)

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from keywatch.kafka.connection import Endpoint
 
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d{1,7})")
-_LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:\s]*)):(?P<port>\d{1,7})")
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>\d{1,7})")
+_LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]*)):(?P<port>\d{1,7})")
+# What librdkafka calls a secret: passwords, keys, tokens, credentials inside longer texts.
+_SECRET_SETTINGS = ("pass", "secret", "key.pem", "certificate.pem", "oauthbearer.config", "sasl.username", "jaas")
+_REDACTED = "**********"
 # Settings of librdkafka that keywatch sets itself, and where the wish behind them belongs instead.
 OWNED_SETTINGS: Mapping[str, str] = {
-    "bootstrap.servers": "bootstrap",
-    "metadata.broker.list": "bootstrap",
+    "bootstrap.servers": "use bootstrap",
+    "metadata.broker.list": "use bootstrap",
     "group.id": "keywatch joins no group",
     "enable.auto.commit": "keywatch commits nothing",
     "enable.partition.eof": "keywatch needs it to be told where a partition ends",
-    "security.protocol": "tls",
-    "ssl.ca.location": "tls.ca_file",
-    "ssl.certificate.location": "tls.cert_file",
-    "ssl.key.location": "tls.key_file",
-    "ssl.key.password": "tls.key_password",
+    "security.protocol": "use tls",
+    "ssl.ca.location": "use tls.ca_file",
+    "ssl.certificate.location": "use tls.cert_file",
+    "ssl.key.location": "use tls.key_file",
+    "ssl.key.password": "use tls.key_password",
     "retries": "the canary needs the broker's own answer",
     "message.send.max.retries": "the canary needs the broker's own answer",
     "acks": "the canary proves acks=all",
@@ -37,7 +50,7 @@ def endpoint(text: str) -> Endpoint:
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not host:port (an IPv6 address goes in brackets: [::1]:9092)")
-    return Endpoint(match["v6"] or match["host"], _port(int(match["port"]), least=1))
+    return Endpoint(_host(match), _port(int(match["port"]), least=1))
 
 
 def listen_address(text: str) -> Endpoint:
@@ -45,7 +58,20 @@ def listen_address(text: str) -> Endpoint:
     match = _LISTEN.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not host:port or :port")
-    return Endpoint(match["v6"] or match["host"], _port(int(match["port"]), least=0))
+    return Endpoint(_host(match), _port(int(match["port"]), least=0))
+
+
+def _host(match: re.Match[str]) -> str:
+    if match["v6"]:
+        try:
+            return str(ipaddress.IPv6Address(match["v6"]))
+        except ValueError:
+            raise ValueError(f"{match['v6']!r} is not an IPv6 address") from None
+    try:
+        match["host"].encode("idna")  # what the resolver does with it, and fails on, long after the start
+    except UnicodeError:
+        raise ValueError(f"{match['host']!r} is not a host name") from None
+    return match["host"]
 
 
 def _port(port: int, *, least: int) -> int:
@@ -62,6 +88,18 @@ def _checked_pattern(text: str) -> str:
     return text
 
 
+def _checked_setting_name(name: str) -> str:
+    if name in OWNED_SETTINGS:
+        raise ValueError(f"is not to be set here: {OWNED_SETTINGS[name]}")
+    return name
+
+
+def _checked_setting(value: Any) -> str | int | float | bool:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError("must be text, a number or true/false")  # noqa: TRY004 - what pydantic makes a message of
+    return value
+
+
 def _checked_address(text: str) -> str:
     endpoint(text)
     return text
@@ -74,6 +112,8 @@ def _checked_listen(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_checked_address)]
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
+Setting = Annotated[str, AfterValidator(_checked_setting_name)]
+SettingValue = Annotated[Any, AfterValidator(_checked_setting)]
 Period = Annotated[float, Field(ge=0.1, le=3600)]
 Timeout = Annotated[float, Field(ge=0.1, le=60)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -83,7 +123,7 @@ TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 class Section(BaseModel):
     """What all sections share: unknown keys are errors, and what was read does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class TlsSection(Section):
@@ -181,8 +221,8 @@ class Cluster(Section):
     name: Name = Field("kafka", description="Value of the label `cluster`.")
     bootstrap: tuple[Address, ...] = Field(..., min_length=1, description="Addresses to start from, host:port.")
     tls: TlsSection | None = Field(None, description="TLS towards the brokers; unset: plaintext.")
-    client: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="Settings passed to librdkafka as they are."
+    client: dict[Setting, SettingValue] = Field(
+        default_factory=dict, repr=False, description="Settings passed to librdkafka as they are."
     )
     broker: BrokerSection = BrokerSection()
     cluster: ClusterSection = ClusterSection()
@@ -190,13 +230,17 @@ class Cluster(Section):
     groups: GroupsSection = GroupsSection()
     canary: CanarySection = CanarySection()
 
-    @field_validator("client")
+    @field_validator("tls", mode="before")
     @classmethod
-    def _not_owned(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        for key in settings:
-            if key in OWNED_SETTINGS:
-                raise ValueError(f"{key} is set by keywatch; see {OWNED_SETTINGS[key]}")
-        return settings
+    def _not_empty(cls, tls: object) -> object:
+        if tls is None:  # all its keys commented out: plaintext is hardly what was meant
+            raise ValueError("is empty; write tls: {} for TLS with the system's authorities, or leave it out")
+        return tls
+
+    @field_serializer("client", when_used="json")
+    def _redact(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Hide secrets where the configuration is shown; pydantic does so for `SecretStr`."""
+        return {k: _REDACTED if any(word in k for word in _SECRET_SETTINGS) else v for k, v in settings.items()}
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -228,10 +272,11 @@ class Config(Section):
     web: Web = Web()
     log: Log = Log()
 
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        names = [cluster.name for cluster in self.clusters]
+    @field_validator("clusters")
+    @classmethod
+    def _distinct(cls, clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+        names = [cluster.name for cluster in clusters]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two clusters are called {name!r}; each needs a name of its own")
-        return self
+        return clusters

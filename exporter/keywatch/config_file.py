@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from confluent_kafka import KafkaException
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from keywatch.config import Config, TlsSection
+from keywatch.config_messages import Path as Place
+from keywatch.config_messages import dotted, words
+from keywatch.kafka.client import Clients
 
-_Path = tuple[str | int, ...]
 _MOST_SHOWN = 20
 
 
@@ -35,134 +39,89 @@ def parse(text: str, source: str) -> Config:
     """Check a configuration given as YAML; `source` is how messages call it. Raises `ConfigError`."""
     try:
         data = yaml.safe_load(text)
-        lines = dict(_lines(yaml.compose(text, Loader=yaml.SafeLoader), ()))
+        lines = _Lines(yaml.compose(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{source}{where}: is not YAML: {error.problem or error.context}") from error
+        # An unquoted password may begin with a character that means something in YAML, and the problem quotes it.
+        problem = re.sub(
+            r"(alias|anchor|tag(?: handle)?) '.*",
+            r"\1; a text that begins with * or ! needs quotes",
+            error.problem or "",
+        )
+        raise ConfigError(f"{source}{where}: is not YAML: {problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: is not YAML: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{source}: is not YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # PyYAML lets through what Python says of 2024-13-45, which looks like a date
+        raise ConfigError(f"{source}: is not YAML: a date or number cannot be read: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{source}: is not YAML: it is nested too deeply") from None
+    if lines.repeated:
+        twice = [f"{source}:{line}: {dotted(place)}: is given twice" for place, line in lines.repeated]
+        raise ConfigError("\n".join(twice))
     if not isinstance(data, Mapping):
         raise ConfigError(f"{source}: is empty or not a mapping; the least is clusters: with one bootstrap: address")
-    return check(data, source, lines)
+    return check(data, source, lines.known)
 
 
-def check(data: Mapping[str, Any], source: str, lines: Mapping[_Path, int] | None = None) -> Config:
+def check(data: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Config:
     """Check configuration data; `lines` tells where in the source a key stands. Raises `ConfigError`."""
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        messages = [_message(source, lines or {}, data, dict(item)) for item in error.errors(include_url=False)]
-        raise ConfigError("\n".join(messages[:_MOST_SHOWN])) from None
-    problems = [f"{source}: {problem}" for problem in _unreadable(config)]
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return config
+        found = error.errors(include_url=False)
+        problems = [(item["loc"], words(item["loc"], data, item)) for item in found if _counts(item, found)]
+    else:
+        problems = [*_unreadable(config), *_refused(config)]
+        if not problems:
+            return config
+    text = [_message(source, lines or {}, *problem) for problem in problems[:_MOST_SHOWN]]
+    if len(problems) > _MOST_SHOWN:
+        text.append(f"{source}: and {len(problems) - _MOST_SHOWN} more")
+    raise ConfigError("\n".join(text))
 
 
-def _message(source: str, lines: Mapping[_Path, int], data: object, error: dict[str, Any]) -> str:
-    location: _Path = tuple(error["loc"])
+def _counts(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Tell whether an error is one of its own: a list with a bad entry is called too short as well."""
+    place = error["loc"]
+    deeper = (other["loc"] for other in errors if len(other["loc"]) > len(place))
+    return error["type"] != "too_short" or not any(other[: len(place)] == place for other in deeper)
+
+
+def _message(source: str, lines: Mapping[Place, int], location: Place, problem: str) -> str:
     line = next((lines[location[:size]] for size in range(len(location), 0, -1) if location[:size] in lines), None)
     where = source if line is None else f"{source}:{line}"
-    return f"{where}: {_dotted(location)}: {_words(location, data, error)}"
+    return f"{where}: {dotted(location)}: {problem}"
 
 
-def _words(location: _Path, data: object, error: dict[str, Any]) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "extra_forbidden":
-        allowed = _allowed(location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        return f"unknown key{hint} (allowed: {', '.join(allowed)})"
-    if kind == "missing":
-        return "is missing"
-    if kind == "too_short":
-        return f"needs at least {context.get('min_length')} entry"
-    if kind == "value_error":
-        return str(context.get("error", error["msg"]))
-    if kind == "literal_error":
-        return f"{_value(location, data)} is not allowed; allowed: {context.get('expected')}"
-    if kind == "string_pattern_mismatch":
-        return f"{_value(location, data)} is not allowed; allowed: letters, digits, '.', '_' and '-'"
-    if kind in {"tuple_type", "list_type"}:
-        return f"must be a list, is {_type(location, data)}"
-    if kind in {"model_type", "model_attributes_type", "dict_type"}:
-        return f"must be a mapping, is {_type(location, data)}"
-    if kind in {"greater_than_equal", "less_than_equal"}:
-        bound = context.get("ge", context.get("le"))
-        return (
-            f"{_value(location, data)} is out of range; allowed: {error['msg'].split(' should be ')[-1]}"
-            if bound is not None
-            else error["msg"]
-        )
-    expected = error["msg"].removeprefix("Input should be ").split(",")[0]
-    return f"must be {expected}, is {_type(location, data)}"
+class _Lines:
+    """The line of each key and entry of a YAML tree, and the keys that stand there twice."""
+
+    def __init__(self, root: yaml.Node | None) -> None:
+        self.known: dict[Place, int] = {}
+        self.repeated: list[tuple[Place, int]] = []
+        self._seen: set[int] = set()
+        self._walk(root, ())
+
+    def _walk(self, node: yaml.Node | None, path: Place) -> None:
+        if id(node) in self._seen:  # an alias: it may even hold itself
+            return
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                place = (*path, key.value)
+                if place in self.known and key.value != "<<":
+                    self.repeated.append((place, key.start_mark.line + 1))
+                    continue
+                self.known[place] = key.start_mark.line + 1
+                self._walk(value, place)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                place = (*path, index)
+                self.known[place] = value.start_mark.line + 1
+                self._walk(value, place)
 
 
-def _value(location: _Path, data: object) -> str:
-    value = _at(location, data)
-    return repr(value) if isinstance(value, str | int | float | bool) else _type(location, data)
-
-
-def _type(location: _Path, data: object) -> str:
-    value = _at(location, data)
-    names = {type(None): "empty", str: "text", bool: "true/false", int: "a number", float: "a number"}
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "a list"
-    return names.get(type(value), type(value).__name__)
-
-
-def _at(location: _Path, data: object) -> object:
-    for part in location:
-        children = dict(enumerate(data)) if isinstance(data, list | tuple) else data
-        if not isinstance(children, Mapping) or part not in children:
-            break
-        data = children[part]
-    return data
-
-
-def _allowed(location: _Path) -> list[str]:
-    """Name the keys allowed at a place, by following the models."""
-    model: type[BaseModel] | None = Config
-    for part in location:
-        if isinstance(part, int) or model is None:
-            continue
-        field = model.model_fields.get(str(part))
-        model = None if field is None else _model_in(field.annotation)
-    return sorted(model.model_fields) if model is not None else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _model_in(part))), None)
-
-
-def _dotted(location: _Path) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "(whole file)"
-
-
-def _lines(node: yaml.Node | None, path: _Path) -> Iterator[tuple[_Path, int]]:
-    """Walk a YAML tree and tell the line of each key and entry."""
-    if node is None:
-        return
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = (*path, key.value)
-            yield place, key.start_mark.line + 1
-            yield from _lines(value, place)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            place = (*path, index)
-            yield place, value.start_mark.line + 1
-            yield from _lines(value, place)
-
-
-def _unreadable(config: Config) -> Iterator[str]:
+def _unreadable(config: Config) -> Iterator[tuple[Place, str]]:
     """Name the files that the configuration points at and that cannot be read."""
     for index, cluster in enumerate(config.clusters):
         tls = cluster.tls or TlsSection()
@@ -174,4 +133,16 @@ def _unreadable(config: Config) -> Iterator[str]:
                 with path.open("rb"):
                     pass
             except OSError as error:
-                yield f"clusters[{index}].tls.{key}: {path} cannot be read: {error.strerror}"
+                yield ("clusters", index, "tls", key), f"{path} cannot be read: {error.strerror}"
+
+
+def _refused(config: Config) -> Iterator[tuple[Place, str]]:
+    """Say of which settings librdkafka says that it does not know or allow them; without an address it calls nobody."""
+    for index, cluster in enumerate(config.clusters):
+        clients = Clients("", cluster.client)
+        try:
+            if cluster.client:
+                clients.producer(1.0, lambda *_: None)
+                clients.tail()
+        except KafkaException as error:
+            yield ("clusters", index, "client"), error.args[0].str().strip()

@@ -63,11 +63,11 @@ def _body(
         yield from _lines(metric, accounts[metric])
     else:
         for _, frame in frames:
-            series = frame.gauges.get(metric)
-            if series:
-                if metric not in frame.rendered:
-                    frame.rendered[metric] = b"".join(_lines(metric, series))
-                yield frame.rendered[metric]
+            gauge = frame.get(metric)
+            if gauge is not None:
+                if gauge.rendered is None:
+                    gauge.rendered = b"".join(_lines(metric, gauge.series))
+                yield gauge.rendered
 
 
 def _accounts(store: Store, frames: list[tuple[Key, Frame]]) -> dict[Metric, dict[Labels, float]]:
@@ -83,7 +83,8 @@ def _accounts(store: Store, frames: list[tuple[Key, Frame]]) -> dict[Metric, dic
         period[labels] = account.period
     for key, frame in frames:
         labels = (key.cluster, key.probe)
-        found[labels] = min(found.get(labels, math.inf), frame.found)
+        if labels in success and frame:
+            found[labels] = min(found.get(labels, math.inf), *(gauge.found for gauge in frame.values()))
     return {
         catalogue.PROBE_SUCCESS: success,
         catalogue.PROBE_LAST_RUN_TIMESTAMP_SECONDS: last_run,

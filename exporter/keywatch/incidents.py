@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from keywatch.metric import Metric
@@ -26,6 +26,11 @@ class Incident:
     value: float
 
     @property
+    def reason(self) -> str:
+        """The words before the first colon, which stay the same while the figures behind it change."""
+        return self.note.partition(":")[0] if ":" in self.note else ""
+
+    @property
     def where(self) -> str:
         """The object as `label=value` pairs."""
         return " ".join(f"{name}={value}" for name, value in zip(self.metric.labels, self.labels, strict=True))
@@ -37,10 +42,16 @@ class Incidents:
     def __init__(self) -> None:
         self._open: dict[Key, dict[tuple[Metric, Labels], Incident]] = {}
 
-    def observe(self, key: Key, samples: Iterable[Sample], now: float) -> None:
-        """Compare a probe's samples with what was wrong before; `now` in Unix time."""
+    def observe(self, key: Key, samples: Collection[Sample], now: float, *, partial: bool = False) -> None:
+        """Compare a probe's samples with what was wrong before; `now` in Unix time.
+
+        After a failed run they are `partial`: of a metric that was not told anew nobody knows that it is well again.
+        """
         before = self._open.get(key, {})
         after: dict[tuple[Metric, Labels], Incident] = {}
+        if partial:
+            told = {sample.metric for sample in samples}
+            after = {identity: incident for identity, incident in before.items() if incident.metric not in told}
         opened: list[Incident] = []
         for metric, labels, value, note in samples:
             if note is None:
@@ -48,7 +59,7 @@ class Incidents:
             known = before.get((metric, labels))
             incident = Incident(metric, labels, known.since if known else now, note, value)
             after[(metric, labels)] = incident
-            if known is None:
+            if known is None or known.reason != incident.reason:
                 opened.append(incident)
         closed = [incident for identity, incident in before.items() if identity not in after]
         self._open[key] = after

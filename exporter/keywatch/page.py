@@ -12,6 +12,7 @@ from keywatch.store import Labels
 from keywatch.wiring import Watch
 
 _MOST_ROWS = 200
+_RANKS = {name: rank for rank, name in enumerate(("cluster", "broker", "topics", "canary", "groups", "offsets"))}
 _STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
 @media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
@@ -21,7 +22,7 @@ h1{font-size:1.2rem;margin:0}h2{font-size:1.05rem;margin:1.4rem 0 .4rem}
 header{display:flex;flex-wrap:wrap;gap:.3rem 1rem;align-items:baseline;justify-content:space-between}
 .state{font-size:1.35rem;font-weight:600;margin:.8rem 0 .2rem}
 .bad{color:var(--bad)}.good{color:var(--good)}.dim{color:var(--dim)}
-.wrap{overflow-x:auto}
+.wrap{overflow-x:auto;margin-bottom:1rem}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;color:var(--dim);font-size:.85rem}
@@ -57,7 +58,8 @@ def page(watch: Watch, now: float) -> str:
 
 
 def _incidents(watch: Watch, now: float) -> str:
-    found = list(watch.incidents)
+    # The likely cause first: what is wrong with a broker explains what is wrong with its partitions and groups.
+    found = sorted(watch.incidents, key=lambda incident: _RANKS.get(incident.metric.probe, len(_RANKS)))
     waiting = watch.scheduler.not_yet_run()
     if not found:
         words = "Looking; some probes have not answered yet." if waiting else "Nothing is wrong."

@@ -26,6 +26,7 @@ class Runner:
         self._store = store
         self._incidents = incidents
         self._lingering: dict[Key, asyncio.Task[Sequence[Sample]]] = {}
+        self._defects: dict[Key, str] = {}
 
     async def run(self, probe: Probe) -> bool:
         """Run `probe` once and record the outcome; never raises but when cancelled, so no probe can stop another.
@@ -57,8 +58,8 @@ class Runner:
             samples = task.result()
         except ProbeError as error:
             self._failed(probe, started, error)
-        except Exception as error:  # noqa: BLE001 - a defect in one probe must cost that probe only; it is logged with its trace
-            _LOG.exception("probe %s of cluster %s has a defect", probe.name, probe.cluster)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a defect must cost its own probe only
+            self._defect(probe, error)
             self._failed(probe, started, ProbeError(Reason.INTERNAL, type(error).__name__))
         else:
             self._succeeded(probe, started, samples)
@@ -71,6 +72,14 @@ class Runner:
         self._store.drop(key)
         self._incidents.drop(key)
         self._lingering.pop(key, None)
+        self._defects.pop(key, None)
+
+    def _defect(self, probe: Probe, error: BaseException) -> None:
+        """Log a defect with its trace: loudly when it is new, or else every run would repeat it."""
+        key, name = key_of(probe), type(error).__name__
+        level = logging.DEBUG if self._defects.get(key) == name else logging.ERROR
+        self._defects[key] = name
+        _LOG.log(level, "probe %s of cluster %s has a defect", probe.name, probe.cluster, exc_info=error)
 
     def _succeeded(self, probe: Probe, started: float, samples: Sequence[Sample]) -> None:
         key, wall, now = key_of(probe), time.time(), time.monotonic()
@@ -78,14 +87,16 @@ class Runner:
         self._store.replace(key, samples, wall, expires)
         self._store.account(key, Account(True, wall, probe.schedule.period), now - started, None)
         self._incidents.observe(key, samples, wall)
+        self._defects.pop(key, None)
 
     def _failed(self, probe: Probe, started: float, error: ProbeError) -> None:
         key, wall, now = key_of(probe), time.time(), time.monotonic()
         self._store.degrade(key, error.samples, wall, now + _STALE_PERIODS * probe.schedule.period)
         self._store.account(key, Account(False, wall, probe.schedule.period), now - started, error.reason)
-        noted = [sample for sample in error.samples if sample.note is not None]
-        failure = Sample(catalogue.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, f"{error.reason}: {error.detail}")
-        self._incidents.observe(key, noted or [failure], wall)
+        told = any(sample.note is not None for sample in error.samples)
+        note = None if told else f"{error.reason}: {error.detail}"
+        failure = Sample(catalogue.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, note)
+        self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
 
 
 def _forget(task: asyncio.Task[Sequence[Sample]]) -> None:

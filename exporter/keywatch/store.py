@@ -46,13 +46,17 @@ class Distribution:
 
 
 @dataclass(slots=True)
-class Frame:
-    """The gauges of one run; `found` in Unix time, `expires` on the monotonic clock, both in seconds."""
+class Gauge:
+    """The series of one gauge from one run; `found` in Unix time, `expires` on the monotonic clock, in seconds."""
 
-    gauges: dict[Metric, dict[Labels, float]]
     found: float
     expires: float
-    rendered: dict[Metric, bytes] = field(default_factory=dict)
+    series: dict[Labels, float] = field(default_factory=dict)
+    rendered: bytes | None = None
+
+
+Frame = dict[Metric, Gauge]
+"""What a probe last told."""
 
 
 @dataclass(slots=True)
@@ -64,12 +68,14 @@ class Account:
     period: float
 
 
-def _gauges(samples: Iterable[Sample]) -> dict[Metric, dict[Labels, float]]:
-    gauges: dict[Metric, dict[Labels, float]] = {}
+def _gauges(samples: Iterable[Sample], found: float, expires: float) -> Frame:
+    frame: Frame = {}
     for metric, labels, value, _ in samples:
         if metric.kind is Kind.GAUGE:
-            gauges.setdefault(metric, {})[labels] = value
-    return gauges
+            if metric not in frame:
+                frame[metric] = Gauge(found, expires)
+            frame[metric].series[labels] = value
+    return frame
 
 
 class Store:
@@ -83,17 +89,15 @@ class Store:
 
     def replace(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
         """Put the frame of a run that succeeded in place of the last one."""
-        self._frames[key] = Frame(_gauges(samples), found, expires)
+        self._frames[key] = _gauges(samples, found, expires)
         self.accumulate(samples)
 
     def degrade(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
         """After a failed run keep the old frame until `expires` at the latest, save for the metrics told anew."""
-        old = self._frames.get(key)
-        gauges = _gauges(samples)
-        if old is not None:
-            found, expires = (old.found, min(old.expires, expires)) if not gauges else (old.found, expires)
-            gauges = {**old.gauges, **gauges}
-        self._frames[key] = Frame(gauges, found, expires)
+        frame = self._frames.setdefault(key, {})
+        for gauge in frame.values():
+            gauge.expires = min(gauge.expires, expires)
+        frame.update(_gauges(samples, found, expires))
         self.accumulate(samples)
 
     def accumulate(self, samples: Iterable[Sample]) -> None:
@@ -126,9 +130,10 @@ class Store:
                     del series[labels]
 
     def expire(self, now: float) -> None:
-        """Let frames go whose time is over; `now` on the monotonic clock."""
-        for key in [key for key, frame in self._frames.items() if frame.expires < now]:
-            del self._frames[key]
+        """Let gauges go whose time is over; `now` on the monotonic clock."""
+        for frame in self._frames.values():
+            for metric in [metric for metric, gauge in frame.items() if gauge.expires < now]:
+                del frame[metric]
 
     def frames(self) -> Iterator[tuple[Key, Frame]]:
         """Give all frames that stand."""
@@ -144,7 +149,8 @@ class Store:
             return dict(self.counters.get(metric, {}))
         found: dict[Labels, float] = {}
         for frame in self._frames.values():
-            found.update(frame.gauges.get(metric, {}))
+            if metric in frame:
+                found.update(frame[metric].series)
         return found
 
     def _distribution(self, metric: Metric, labels: Labels) -> Distribution:

@@ -133,6 +133,7 @@ def test_members_and_states_of_both_group_protocols(cluster: KafkaCluster, proto
             seen = exporter.until(
                 lambda s: (
                     s.value("keywatch_group_members", group=group) == 2
+                    and s.value("keywatch_group_state", group=group, state="Stable") == 1
                     and s.value("keywatch_group_lag_records", group=group, topic=topic) == 0
                 ),
                 30,

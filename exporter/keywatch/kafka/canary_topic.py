@@ -44,6 +44,8 @@ class CanaryTopic:
         self._retention = retention
         self._clock = clock
         self._tried = float("-inf")
+        self.refusal: ProbeError | None = None
+        """Why the cluster did not do what it was last asked for; None when it did."""
 
     @property
     def partitions(self) -> dict[int, PartitionState]:
@@ -51,7 +53,10 @@ class CanaryTopic:
         return (self._topology.topics or {}).get(self.name, {})
 
     async def follow(self, timeout: float) -> None:
-        """Create the topic, add partitions for new brokers, give leadership back; raises `ProbeError`."""
+        """Create the topic, add partitions for new brokers, give leadership back.
+
+        Raises `ProbeError` while there is no topic; what fails on one that is there only stands in `refusal`.
+        """
         await self._topology.partitions(timeout)
         living = sorted(int(label) for label in self._topology.up() if label.isdigit())
         homes = {state.replicas[0] for state in self.partitions.values() if state.replicas}
@@ -65,10 +70,17 @@ class CanaryTopic:
             and state.replicas[0] in state.in_sync
             and state.replicas[0] in living
         ]
-        nothing_to_do = self.partitions and not missing and not strayed
-        if nothing_to_do or not living or self._clock() - self._tried < _TRY_AGAIN_AFTER:
-            return
-        self._tried = self._clock()
+        if self.partitions and not missing and not strayed:
+            self.refusal = None
+        elif living and self._clock() - self._tried >= _TRY_AGAIN_AFTER:
+            self._tried = self._clock()
+            self.refusal = await self._keep(living, missing, strayed, timeout)
+        if self.refusal is not None and not self.partitions:
+            raise self.refusal
+
+    async def _keep(
+        self, living: Sequence[int], missing: Sequence[int], strayed: Sequence[int], timeout: float
+    ) -> ProbeError | None:
         try:
             if not self.partitions:
                 await self._create(living, timeout)
@@ -76,10 +88,14 @@ class CanaryTopic:
                 await self._extend(missing, living, timeout)
             else:
                 await self._give_back(strayed, timeout)
+        except ProbeError as error:
+            return error
         except BrokerError as error:
+            # librdkafka's mock cannot be asked; a real broker since 2.4 can.
             if error.reason is Reason.UNSUPPORTED and self.partitions:
-                return
-            raise ProbeError(error.reason, f"the canary's topic {self.name!r}: {error.detail}") from error
+                return None
+            return ProbeError(error.reason, f"the canary's topic {self.name!r}: {error.detail}")
+        return None
 
     async def _create(self, living: Sequence[int], timeout: float) -> None:
         assignment = {index: _replicas(broker, living) for index, broker in enumerate(living)}

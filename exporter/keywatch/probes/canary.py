@@ -141,7 +141,9 @@ class CanaryProbe:
             self._settled.set()
 
     def _judge(self, sent: Sequence[Entry]) -> list[Sample]:
-        samples: list[Sample] = []
+        refusal = self._topic.refusal
+        kept_note = f"{refusal.reason}: {refusal.detail}" if refusal else None
+        samples = [Sample(catalogue.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
         verdicts: dict[str, list[tuple[Reason, str] | None]] = {}
         for entry in sent:
             samples.append(Sample(catalogue.CANARY_RECORDS_SENT_TOTAL, (self.cluster, entry.broker), 1.0))
