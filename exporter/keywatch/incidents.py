@@ -80,9 +80,12 @@ def _report(opened: list[Incident], closed: list[Incident], now: float) -> None:
     for incident in closed[:_LINES_PER_FRAME]:
         after = now - incident.since
         _LOG.info("%s: over after %.1f s: %s", incident.where, after, incident.note, extra=_fields(incident))
-    for verb, incidents in (("went wrong", opened), ("are well again", closed)):
+    for level, verb, incidents in (
+        (logging.WARNING, "went wrong", opened),
+        (logging.INFO, "are well again", closed),
+    ):
         if len(incidents) > _LINES_PER_FRAME:
-            _LOG.warning("%d more of %s %s", len(incidents) - _LINES_PER_FRAME, incidents[0].metric, verb)
+            _LOG.log(level, "%d more of %s %s", len(incidents) - _LINES_PER_FRAME, incidents[0].metric, verb)
 
 
 def _fields(incident: Incident) -> dict[str, object]:

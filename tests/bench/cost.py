@@ -24,7 +24,7 @@ _TOPICS, _GROUPS, _PARTITIONS = 50, 20, 6
 def measure_probe(say: Callable[[str], None]) -> list[Figure]:
     """Run the broker probe many times against an in-process broker; only this thread's CPU is counted.
 
-    Every fourth run opens a new connection, as one every two seconds at two runs a second does.
+    Every sixth run opens a new connection, as one every three seconds at two runs a second does.
     """
     say("CPU of the broker probe")
     with EmbeddedCluster(1) as cluster:
@@ -33,7 +33,7 @@ def measure_probe(say: Callable[[str], None]) -> list[Figure]:
         topology = Topology([endpoint])
         ticks = iter(range(10_000_000))
         probe = BrokerProbe(
-            "bench", str(endpoint), topology, Schedule(0.5, 1.0), renew_after=2.0, clock=lambda: next(ticks) / 6
+            "bench", str(endpoint), topology, Schedule(0.5, 1.0), renew_after=3.0, clock=lambda: next(ticks) / 6
         )
 
         async def run() -> float:

@@ -7,16 +7,18 @@ import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from keywatch.kafka.codec import Reader, WireError, Writer
 from keywatch.kafka.errors import connection_error
 from keywatch.probe import Reason
 
-CLIENT_ID = "keywatch"
+_HEADER = struct.Struct(">ihhi")  # size, API key, version, correlation id
+_CLIENT_ID = Writer().string("keywatch").done()
 # Metadata of 100,000 partitions is about 5 MB; a peer that announces more than this is not a Kafka broker.
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 _API_VERSIONS = 18
@@ -60,6 +62,9 @@ class Request(NamedTuple):
     version: int
     flexible: bool
     body: bytes
+
+
+_API_VERSIONS_REQUEST = Request(_API_VERSIONS, 0, False, b"")
 
 
 class Connection:
@@ -114,9 +119,8 @@ class Connection:
 
     async def _exchange(self, request: Request, max_reply: int) -> bytes:
         self._correlation = (self._correlation + 1) & 0x7FFFFFFF
-        header = struct.pack(">hhi", request.api, request.version, self._correlation)
-        header += Writer().string(CLIENT_ID).done() + (b"\0" if request.flexible else b"")
-        self._writer.write(struct.pack(">i", len(header) + len(request.body)) + header + request.body)
+        tail = (_CLIENT_ID + b"\0" if request.flexible else _CLIENT_ID) + request.body
+        self._writer.write(_HEADER.pack(8 + len(tail), request.api, request.version, self._correlation) + tail)
         await self._writer.drain()
         prefix = await self._reader.readexactly(4)
         size = int.from_bytes(prefix, "big", signed=True)
@@ -146,12 +150,9 @@ async def connect(
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout_at(deadline):
-            addresses = await asyncio.get_running_loop().getaddrinfo(
-                endpoint.host, endpoint.port, type=socket.SOCK_STREAM
-            )
+            addresses = await _resolve(endpoint)
             stage = Reason.TIMEOUT_CONNECT
-            infos = [(family, kind, proto, name, address) for family, kind, proto, name, address in addresses]
-            sock = await start_connection(infos, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
+            sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stage = Reason.TIMEOUT_TLS
             if tls is None:
@@ -174,29 +175,58 @@ async def connect(
     connection = Connection(reader, writer, endpoint)
     opened = asyncio.get_running_loop().time()
     left = max(deadline - opened, 0.001) if answer_within is None else answer_within
-    connection.versions = await ping(connection, left)
+    reader_of_versions = await _ask_versions(connection, left)
+    with _protocol_errors(connection):
+        connection.versions = _versions(reader_of_versions)
     connection.first_answer = asyncio.get_running_loop().time() - opened
     return connection
 
 
-async def ping(connection: Connection, timeout: float) -> dict[int, tuple[int, int]]:
-    """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers.
+async def _resolve(endpoint: Endpoint) -> list[AddrInfoType]:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):  # not an address of this family
+            socket.inet_pton(family, endpoint.host)
+            address = (
+                (endpoint.host, endpoint.port) if family is socket.AF_INET else (endpoint.host, endpoint.port, 0, 0)
+            )
+            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+    # On a thread, because the resolver blocks; every time anew, so that a name that is gone is seen.
+    loop = asyncio.get_running_loop()
+    return list(await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
 
-    Gives API key to lowest and highest version. Raises `BrokerError`.
+
+async def ping(connection: Connection, timeout: float) -> None:
+    """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers; raises `BrokerError`.
+
+    The list of versions is passed over: it took half of a ping's time, and it is known since the connection opened.
     """
-    reader = await connection.ask(Request(_API_VERSIONS, 0, False, b""), timeout, max_reply=64 * 1024)
+    await _ask_versions(connection, timeout)
+
+
+async def _ask_versions(connection: Connection, timeout: float) -> Reader:
+    """Give a reader at the list of versions."""
+    reader = await connection.ask(_API_VERSIONS_REQUEST, timeout, max_reply=64 * 1024)
+    with _protocol_errors(connection):
+        code = reader.int16()
+    if code:
+        connection.close()
+        raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: ApiVersions answered with error {code}")
+    return reader
+
+
+@contextlib.contextmanager
+def _protocol_errors(connection: Connection) -> Iterator[None]:
     try:
-        return _versions(reader)
+        yield
     except WireError as error:
         connection.close()
         raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: {error}") from error
 
 
 def _versions(reader: Reader) -> dict[int, tuple[int, int]]:
-    code = reader.int16()
-    if code:
-        raise WireError(f"ApiVersions answered with error {code}")
-    return {reader.int16(): (reader.int16(), reader.int16()) for _ in range(reader.count())}
+    """Read API key → lowest and highest version."""
+    entries = reader.take(6 * reader.count())
+    return {api: (low, high) for api, low, high in struct.iter_unpack(">hhh", entries)}
 
 
 def _not_kafka(prefix: bytes, size: int) -> str:

@@ -32,7 +32,7 @@ class BrokerProbe:
         *,
         tls: Tls | None = None,
         misses: int = 2,
-        renew_after: float = 2.0,
+        renew_after: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
@@ -55,6 +55,7 @@ class BrokerProbe:
         self._reason: Reason | None = None
         self._detail = ""
         self._reasons: set[Reason] = set()
+        self._first = True
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead broker is an answer."""
@@ -107,10 +108,10 @@ class BrokerProbe:
 
     def _samples(self, failures: Sequence[Reason]) -> list[Sample]:
         labels = (self.cluster, self.target)
-        samples = [
-            Sample(catalogue.BROKER_FAILURES_TOTAL, (*labels, reason), float(failures.count(reason)))
-            for reason in {*_COMMON, *failures}
-        ]
+        samples = [Sample(catalogue.BROKER_FAILURES_TOTAL, (*labels, reason), 1.0) for reason in failures]
+        if self._first:
+            samples += [Sample(catalogue.BROKER_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON]
+            self._first = False
         broker = self._topology.brokers.get(self.target)
         if broker is not None and broker.endpoint is not None:
             where = (broker.endpoint.host, str(broker.endpoint.port), broker.rack)

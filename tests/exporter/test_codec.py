@@ -1,0 +1,212 @@
+"""Requests are the bytes that the protocol asks for, and no bytes of a reply can do worse than a `WireError`."""
+
+from __future__ import annotations
+
+import struct
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywatch.kafka import group_wire, wire
+from keywatch.kafka.codec import Reader, WireError, Writer, uvarint
+from keywatch.kafka.connection import Request
+from keywatch.kafka.wire import TopicPartition
+
+READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
+    "metadata": (False, wire.read_metadata),
+    "describe_cluster": (True, wire.read_describe_cluster),
+    "list_offsets": (False, wire.read_list_offsets),
+    "describe_configs": (False, wire.read_describe_configs),
+    "create_topic": (False, wire.read_create_topic),
+    "elect_leaders": (False, wire.read_elect_leaders),
+    "list_groups 4": (True, lambda reader: group_wire.read_list_groups(reader, 4)),
+    "list_groups 5": (True, lambda reader: group_wire.read_list_groups(reader, 5)),
+    "find_coordinator": (False, group_wire.read_find_coordinator),
+    "describe_groups": (False, group_wire.read_describe_groups),
+    "describe_consumer_groups": (True, group_wire.read_describe_consumer_groups),
+    "fetched_offsets 5": (False, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 5)),
+    "fetched_offsets 8": (True, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 8)),
+}
+every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), ids=READERS)
+
+
+def test_every_reader_of_the_two_modules_is_in_the_table() -> None:
+    functions = {
+        name.removeprefix("read_") for module in (wire, group_wire) for name in vars(module) if "read_" in name
+    }
+    assert functions == {name.partition(" ")[0] for name in READERS}
+
+
+@every_reader
+@given(data=st.binary(max_size=300))
+def test_arbitrary_bytes_are_read_or_refused_but_nothing_else(
+    flexible: bool, read: Callable[[Reader], object], data: bytes
+) -> None:
+    try:
+        read(Reader(data, flexible=flexible))
+    except WireError:
+        pass
+
+
+@every_reader
+@pytest.mark.parametrize("pattern", [b"\0", b"\x01", b"\x7f", b"\xff", b"\0\0\0\x01", b"\xff\xff\xff\x7f", b"\x02\x01"])
+def test_a_lie_about_lengths_costs_neither_memory_nor_time(
+    flexible: bool, read: Callable[[Reader], object], pattern: bytes
+) -> None:
+    data = pattern * (200_000 // len(pattern))
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        read(Reader(data, flexible=flexible))
+    except WireError:
+        pass
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    # A reply of n bytes may honestly hold n/2 items of some hundred bytes each; a count of 2^31 would take gigabytes.
+    assert most < 100_000_000
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("flexible", [False, True])
+@pytest.mark.parametrize("size", [2**31 - 1, 1000])
+def test_an_announced_array_longer_than_the_reply_is_refused_before_it_is_made(flexible: bool, size: int) -> None:
+    data = uvarint(size + 1) if flexible else struct.pack(">i", size)
+    for read in (lambda r: r.count(), lambda r: r.int32s(), lambda r: r.skip_bytes()):
+        with pytest.raises(WireError):
+            read(Reader(data + b"\0" * 100, flexible=flexible))
+
+
+numbers = st.tuples(
+    st.integers(-(2**7), 2**7 - 1),
+    st.integers(-(2**15), 2**15 - 1),
+    st.integers(-(2**31), 2**31 - 1),
+    st.integers(-(2**63), 2**63 - 1),
+    st.booleans(),
+)
+
+
+@given(numbers)
+def test_numbers_come_back(values: tuple[int, int, int, int, bool]) -> None:
+    one, two, four, eight, truth = values
+    reader = Reader(Writer().int8(one).int16(two).int32(four).int64(eight).boolean(truth).done())
+    assert (reader.int8(), reader.int16(), reader.int32(), reader.int64(), reader.boolean()) == values
+    with pytest.raises(WireError, match="in the middle of a number"):
+        reader.int8()
+
+
+@given(st.booleans(), st.lists(st.none() | st.text(max_size=200), max_size=20))
+def test_strings_and_arrays_come_back(flexible: bool, texts: list[str | None]) -> None:
+    writer = Writer(flexible=flexible)
+    data = writer.array(texts, writer.string).array(None, writer.string).array(range(3), writer.int32).tags().done()
+    reader = Reader(data, flexible=flexible)
+    assert reader.array(reader.nullable_string) == texts
+    assert reader.array(reader.string) == []
+    assert reader.int32s() == (0, 1, 2)
+    reader.tags()
+    assert reader.position == len(data)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_variable_length_numbers_come_back(value: int) -> None:
+    assert Reader(uvarint(value)).uvarint() == value
+
+
+@pytest.mark.parametrize(
+    ("value", "data"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (2**32 - 1, "ffffffff0f")]
+)
+def test_variable_length_numbers_are_those_of_the_protocol(value: int, data: str) -> None:
+    assert uvarint(value).hex() == data
+
+
+def test_a_variable_length_number_without_end_is_refused() -> None:
+    with pytest.raises(WireError, match="more than five bytes"):
+        Reader(b"\xff" * 10).uvarint()
+    with pytest.raises(WireError, match="in the middle of a length"):
+        Reader(b"\xff").uvarint()
+
+
+def test_tagged_fields_are_passed_over() -> None:
+    tags = "02 00 03 616263 05 00".replace(" ", "")  # two: tag 0 with three bytes, tag 5 with none
+    reader = Reader(bytes.fromhex(tags + "7f"), flexible=True)
+    reader.tags()
+    assert reader.int8() == 0x7F
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\0\x05ab", "a field of 5 bytes where 2 are left"),
+        (b"\xff\xfeab", "a field of -2 bytes"),
+        (b"\0\x01\xff", "not UTF-8"),
+    ],
+)
+def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(WireError, match=words):
+        Reader(data).string()
+
+
+# Written by hand from https://kafka.apache.org/protocol: api key, version, flexible, body.
+@pytest.mark.parametrize(
+    ("request_", "expected", "body"),
+    [
+        pytest.param(wire.metadata(), (3, 8, False), "ffffffff 00 00 00", id="all topics"),
+        pytest.param(wire.metadata(["ab"]), (3, 8, False), "00000001 0002 6162 00 00 00", id="one topic"),
+        pytest.param(wire.describe_cluster(), (60, 2, True), "00 01 01 00", id="brokers, fenced ones too"),
+        pytest.param(
+            wire.list_offsets([TopicPartition("a", 0), TopicPartition("b", 1), TopicPartition("a", 2)], wire.END),
+            (2, 4, False),
+            "ffffffff 00 00000002"
+            "0001 61 00000002 00000000 ffffffff ffffffffffffffff 00000002 ffffffff ffffffffffffffff"
+            "0001 62 00000001 00000001 ffffffff ffffffffffffffff",
+            id="end offsets",
+        ),
+        pytest.param(
+            wire.describe_configs(["t"], ["x"]),
+            (32, 1, False),
+            "00000001 02 0001 74 00000001 0001 78 00",
+            id="settings",
+        ),
+        pytest.param(
+            wire.create_topic("t", {0: [1, 2]}, {"a": "b"}, 1000),
+            (19, 4, False),
+            "00000001 0001 74 ffffffff ffff 00000001 00000000 00000002 00000001 00000002"
+            "00000001 0001 61 0001 62 000003e8 00",
+            id="create a topic",
+        ),
+        pytest.param(
+            wire.create_partitions("t", 2, [[3]], 1000),
+            (37, 1, False),
+            "00000001 0001 74 00000002 00000001 00000001 00000003 000003e8 00",
+            id="add a partition",
+        ),
+        pytest.param(
+            wire.elect_preferred_leaders("t", [5], 1000),
+            (43, 1, False),
+            "00 00000001 0001 74 00000001 00000005 000003e8",
+            id="elect leaders",
+        ),
+        pytest.param(group_wire.list_groups(4), (16, 4, True), "01 00", id="groups"),
+        pytest.param(group_wire.list_groups(5), (16, 5, True), "01 01 00", id="groups with their kind"),
+        pytest.param(group_wire.find_coordinator("g"), (10, 2, False), "0001 67 00", id="coordinator"),
+        pytest.param(group_wire.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
+        pytest.param(group_wire.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
+        pytest.param(group_wire.fetch_offsets(["g"], 5), (9, 5, False), "0001 67 ffffffff", id="all commits"),
+        pytest.param(
+            group_wire.fetch_offsets(["g"], 5, [TopicPartition("t", 1)]),
+            (9, 5, False),
+            "0001 67 00000001 0001 74 00000001 00000001",
+            id="named commits",
+        ),
+        pytest.param(
+            group_wire.fetch_offsets(["g", "h"], 8), (9, 8, True), "03 02 67 00 00 02 68 00 00 00 00", id="many groups"
+        ),
+    ],
+)
+def test_a_request_is_the_bytes_of_the_protocol(request_: Request, expected: tuple[int, int, bool], body: str) -> None:
+    assert (request_.api, request_.version, request_.flexible) == expected
+    assert request_.body.hex() == body.replace(" ", "")
