@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 import tracemalloc
@@ -46,10 +47,8 @@ def test_every_reader_of_the_two_modules_is_in_the_table() -> None:
 def test_arbitrary_bytes_are_read_or_refused_but_nothing_else(
     flexible: bool, read: Callable[[Reader], object], data: bytes
 ) -> None:
-    try:
+    with contextlib.suppress(WireError):
         read(Reader(data, flexible=flexible))
-    except WireError:
-        pass
 
 
 @every_reader
@@ -76,7 +75,8 @@ def test_a_lie_about_lengths_costs_neither_memory_nor_time(
 @pytest.mark.parametrize("size", [2**31 - 1, 1000])
 def test_an_announced_array_longer_than_the_reply_is_refused_before_it_is_made(flexible: bool, size: int) -> None:
     data = uvarint(size + 1) if flexible else struct.pack(">i", size)
-    for read in (lambda r: r.count(), lambda r: r.int32s(), lambda r: r.skip_bytes()):
+    reads: list[Callable[[Reader], object]] = [Reader.count, Reader.int32s, Reader.skip_bytes]
+    for read in reads:
         with pytest.raises(WireError):
             read(Reader(data + b"\0" * 100, flexible=flexible))
 
