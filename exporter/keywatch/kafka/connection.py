@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
@@ -17,6 +18,7 @@ from keywatch.kafka.codec import Reader, WireError, Writer
 from keywatch.kafka.errors import connection_error
 from keywatch.probe import Reason
 
+_T = TypeVar("_T")
 _HEADER = struct.Struct(">ihhi")  # size, API key, version, correlation id
 _CLIENT_ID = Writer().string("keywatch").done()
 # Metadata of 100,000 partitions is about 5 MB; a peer that announces more than this is not a Kafka broker.
@@ -55,6 +57,20 @@ class Tls:
     server_name: str | None = None
 
 
+class Security(Protocol):
+    """How to prove each other's identity, from the state of things at the moment of asking."""
+
+    @property
+    def speechless(self) -> bool:
+        """Whether a raw connection cannot log in, so that all it can ask for is ApiVersions."""
+
+    def tls(self) -> Tls | None:
+        """Give how to speak TLS; None for plaintext."""
+
+    async def authenticate(self, connection: Connection, timeout: float) -> None:
+        """Prove who keywatch is, where that is configured; raises `BrokerError`."""
+
+
 class Request(NamedTuple):
     """One request: API key, version, whether that version is flexible (KIP-482), and the encoded body."""
 
@@ -74,6 +90,8 @@ class Connection:
         self.endpoint = endpoint
         self.versions: dict[int, tuple[int, int]] = {}
         self.first_answer = 0.0
+        self.expires = math.inf
+        """When the broker will not listen any more without a new proof of identity, on the loop's clock."""
         self._reader = reader
         self._writer = writer
         self._correlation = 0
@@ -81,8 +99,9 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has closed it, as far as is known without asking."""
-        return not self._writer.is_closing() and not self._reader.at_eof()
+        """Whether neither side has closed it, as far as is known without asking, and the broker still listens."""
+        alive = asyncio.get_running_loop().time() < self.expires
+        return alive and not self._writer.is_closing() and not self._reader.at_eof()
 
     @property
     def certificate_not_after(self) -> float | None:
@@ -117,6 +136,12 @@ class Connection:
             reader.tags()
         return reader
 
+    async def get(self, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
+        """Send a request and read the reply with `read`, within `timeout` seconds; raises `BrokerError`."""
+        reader = await self.ask(request, timeout)
+        with _protocol_errors(self):
+            return read(reader)
+
     async def _exchange(self, request: Request, max_reply: int) -> bytes:
         self._correlation = (self._correlation + 1) & 0x7FFFFFFF
         tail = (_CLIENT_ID + b"\0" if request.flexible else _CLIENT_ID) + request.body
@@ -138,13 +163,14 @@ class Connection:
 
 
 async def connect(
-    endpoint: Endpoint, timeout: float, tls: Tls | None = None, *, answer_within: float | None = None
+    endpoint: Endpoint, timeout: float, security: Security | None = None, *, answer_within: float | None = None
 ) -> Connection:
-    """Open a connection and learn which versions the broker speaks (ApiVersions v0, which every broker has).
+    """Open a connection, learn which versions the broker speaks (ApiVersions v0, which every broker has), and log in.
 
-    `timeout` in seconds covers name resolution, TCP, TLS and the answer, unless the answer gets `answer_within`
-    seconds of its own. Raises `BrokerError`, whose reason names the stage.
+    `timeout` in seconds covers name resolution, TCP, TLS and the answers, unless the answers get `answer_within`
+    seconds of their own. Raises `BrokerError`, whose reason names the stage.
     """
+    tls = security.tls() if security is not None else None
     deadline = asyncio.get_running_loop().time() + timeout
     stage = Reason.DNS
     sock: socket.socket | None = None
@@ -179,6 +205,8 @@ async def connect(
     with _protocol_errors(connection):
         connection.versions = _versions(reader_of_versions)
     connection.first_answer = asyncio.get_running_loop().time() - opened
+    if security is not None:
+        await security.authenticate(connection, max(left - connection.first_answer, 0.001))
     return connection
 
 

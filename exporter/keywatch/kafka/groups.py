@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from keywatch.kafka import group_wire, wire
 from keywatch.kafka.connection import BrokerError
-from keywatch.kafka.errors import name_of, reason_of
+from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
@@ -21,6 +21,7 @@ _GROUPS_PER_REQUEST = 500
 _MEMBERS_KNOWN_FOR = 5.0
 # A group moves between coordinators within this time; one that stays away longer was deleted.
 _VANISHED_AFTER = 5.0
+_MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 
 
@@ -69,17 +70,35 @@ class Groups:
             self.unread_brokers[label] = (Reason.COORDINATOR, f"broker {label} is down")
         await asyncio.gather(*(self._broker(label, timeout) for label in living))
         now = self._clock()
-        for name, group in list(self.known.items()):
+        for group in self.known.values():
             if group.trouble is None:
                 continue
             if group.coordinator in self.unread_brokers:
                 reason, detail = self.unread_brokers[group.coordinator]
                 group.trouble = (reason, f"its coordinator, broker {group.coordinator}: {detail}")
-            elif now - group.seen > _VANISHED_AFTER and not self.unread_brokers:
-                del self.known[name]
         for name in self._named:
             if name not in self.known:
                 self.known[name] = Group(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
+        await self._ask_for_rights(living, timeout / 2)
+        for name, group in list(self.known.items()):
+            gone = group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers
+            if gone and name not in self._named:
+                del self.known[name]
+
+    async def _ask_for_rights(self, living: Sequence[str], timeout: float) -> None:
+        """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
+        now = self._clock()
+        unlisted = [
+            g for g in self.known.values() if g.trouble is not None and g.coordinator not in self.unread_brokers
+        ]
+        for group in unlisted[:_MOST_ASKED_FOR]:
+            for label in living[:1]:
+                request = group_wire.find_coordinator(group.name)
+                with contextlib.suppress(BrokerError):
+                    error, _ = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
+                    if error == GROUP_AUTHORIZATION_FAILED:
+                        group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
+                        group.seen = now
 
     async def _broker(self, label: str, timeout: float) -> None:
         """List a broker's groups, then fetch what they committed and who their members are, by one deadline."""
@@ -154,6 +173,10 @@ class Groups:
             return
         read: dict[TopicPartition, int] = {}
         group.unread = {}
+        for partition in group.offsets:
+            if partition.topic in self._topology.forbidden:  # a broker leaves out what may not be described
+                group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
+                read[partition] = group.offsets[partition]
         for partition, (error, offset) in found.offsets.items():
             if error:
                 group.unread[partition] = name_of(error)
