@@ -108,13 +108,15 @@ def _configuration(options: argparse.Namespace) -> Config:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from keywatch.secret import SecurityError  # noqa: PLC0415 - each command loads what it needs
+    import uvloop  # noqa: PLC0415 - each command loads what it needs
+
+    from keywatch.secret import SecurityError  # noqa: PLC0415
     from keywatch.serve import ListenError, end_now, serve  # noqa: PLC0415
 
     config = _configuration(options)
     logs.set_up(config.log)
     try:
-        asyncio.run(serve(config))
+        uvloop.run(serve(config))
     except (ListenError, SecurityError) as error:
         raise ConfigError(str(error)) from error
     end_now()

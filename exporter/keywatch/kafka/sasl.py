@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -71,7 +72,7 @@ class Exchange:
         if answer.error:
             raise self.refused(f"SaslAuthenticate: {name_of(answer.error)}")
         if answer.life > 0:
-            self._connection.expires = self._loop.time() + answer.life * _RENEW_AT
+            self._connection.expires = time.monotonic() + answer.life * _RENEW_AT
         return answer.token
 
     async def _ask(self, request: Request, read: Callable[[Reader], _T]) -> _T:

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from keywatch import catalogue
-from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Security, connect, ping
+from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason, Sample, Schedule
 
@@ -22,11 +23,19 @@ _BENEFIT_OF_DOUBT = 0.15
 
 @dataclass(eq=False, slots=True)
 class _Attempt:
-    """A question under way, on the kept connection or a fresh one."""
+    """A question under way: on the kept connection, or (`kept` is None) by opening a fresh one."""
 
-    task: asyncio.Future[Connection]
+    answer: asyncio.Future[Any]
     started: float
-    fresh: bool
+    kept: Connection | None
+
+    def result(self) -> Connection:
+        """Give the connection that answered; raises `BrokerError`."""
+        if self.kept is None:
+            fresh: Connection = self.answer.result()
+            return fresh
+        check_ping(self.kept, self.answer)
+        return self.kept
 
 
 class BrokerProbe:
@@ -121,16 +130,19 @@ class BrokerProbe:
             until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
         failure: BrokerError | None = None
         while self._attempts and (left := until - self._clock()) > 0:
-            done, _ = await asyncio.wait(
-                [attempt.task for attempt in self._attempts], timeout=left, return_when=asyncio.FIRST_COMPLETED
+            await asyncio.wait(
+                [attempt.answer for attempt in self._attempts], timeout=left, return_when=asyncio.FIRST_COMPLETED
             )
-            for attempt in [attempt for attempt in self._attempts if attempt.task in done]:
+            answered = [attempt for attempt in self._attempts if attempt.answer.done()]
+            if not answered:
+                break
+            for attempt in answered:
                 self._attempts.remove(attempt)
                 try:
-                    connection = attempt.task.result()
+                    connection = attempt.result()
                 except BrokerError as error:
                     # A broker may close a connection and be well: only what a new one says counts.
-                    if attempt.fresh or error.reason is not Reason.RESET:
+                    if attempt.kept is None or error.reason is not Reason.RESET:
                         failure = error
                     else:
                         failures.append(error.reason)
@@ -144,21 +156,19 @@ class BrokerProbe:
 
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         """Ask the kept connection, or a new one when it is old, gone, or already silent."""
-        kept = self._connection
-        if any(attempt.fresh for attempt in self._attempts):
+        if any(attempt.kept is None for attempt in self._attempts):
             return
-        young = self._clock() - self._opened < self._renew_after
-        if kept is not None and kept.is_open and young and not self._attempts:
-            task = asyncio.ensure_future(_ping(kept, self._patience))
-            self._attempts.append(_Attempt(task, self._clock(), fresh=False))
-        else:
-            task = asyncio.ensure_future(connect(endpoint, timeout, self._security, answer_within=self._patience))
-            self._attempts.append(_Attempt(task, self._clock(), fresh=True))
+        kept, now = self._connection, self._clock()
+        if kept is not None and kept.is_open and not self._attempts and now - self._opened < self._renew_after:
+            self._attempts.append(_Attempt(ping(kept), now, kept))
+            return
+        opening = connect(endpoint, timeout, self._security, answer_within=self._patience)
+        self._attempts.append(_Attempt(asyncio.ensure_future(opening), now, None))
 
     def _adopt(self, connection: Connection, attempt: _Attempt) -> None:
         """Keep the connection that answered; what else was asked need not answer any more."""
         self._response = self._clock() - attempt.started
-        if attempt.fresh:
+        if attempt.kept is None:
             if self._connection is not None:
                 self._connection.close()
             self._connection, self._opened, self._response = connection, self._clock(), connection.first_answer
@@ -167,8 +177,9 @@ class BrokerProbe:
 
     def _give_up(self, attempts: Sequence[_Attempt]) -> None:
         for attempt in attempts:
-            attempt.task.add_done_callback(_close)
-            attempt.task.cancel()
+            if attempt.kept is None:
+                attempt.answer.add_done_callback(_close)
+            attempt.answer.cancel()
         self._attempts = [attempt for attempt in self._attempts if attempt not in attempts]
 
     def _samples(self, failures: Sequence[Reason]) -> list[Sample]:
@@ -196,11 +207,6 @@ class BrokerProbe:
             for reason in self._reasons
         )
         return samples
-
-
-async def _ping(connection: Connection, timeout: float) -> Connection:
-    await ping(connection, timeout)
-    return connection
 
 
 def _close(task: asyncio.Future[Connection]) -> None:
