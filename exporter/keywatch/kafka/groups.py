@@ -37,6 +37,7 @@ class Group:
     members_at: float = float("-inf")
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     unread: dict[TopicPartition, str] = field(default_factory=dict)
+    gone: dict[TopicPartition, float] = field(default_factory=dict)
     trouble: tuple[Reason, str] | None = None
     seen: float = float("-inf")
 
@@ -173,10 +174,7 @@ class Groups:
             return
         read: dict[TopicPartition, int] = {}
         group.unread = {}
-        for partition in group.offsets:
-            if partition.topic in self._topology.forbidden:  # a broker leaves out what may not be described
-                group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
-                read[partition] = group.offsets[partition]
+        self._keep(group, found, read)
         for partition, (error, offset) in found.offsets.items():
             if error:
                 group.unread[partition] = name_of(error)
@@ -185,6 +183,19 @@ class Groups:
             elif offset != group_wire.NO_COMMIT:
                 read[partition] = offset
         group.offsets, group.trouble, group.seen = read, None, self._clock()
+
+    def _keep(self, group: Group, found: GroupOffsets, read: dict[TopicPartition, int]) -> None:
+        """Keep commits that are gone from the answer: for a while, or for as long as the topic may not be described.
+
+        A broker leaves out what may not be described, and the cluster probe needs a moment to find out that it is so.
+        """
+        now = self._clock()
+        gone = group.offsets.keys() - found.offsets.keys()
+        group.gone = {partition: group.gone.get(partition, now) for partition in gone}
+        for partition, since in group.gone.items():
+            if partition.topic in self._topology.forbidden or now - since < _VANISHED_AFTER:
+                group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
+                read[partition] = group.offsets[partition]
 
     async def _members(self, label: str, groups: Sequence[Group], timeout: float) -> None:
         due = [g for g in groups if self._clock() - g.members_at > _MEMBERS_KNOWN_FOR]

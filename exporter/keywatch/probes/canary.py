@@ -67,7 +67,7 @@ class CanaryProbe:
         self._settled = asyncio.Event()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
-        """Send through every leader that lives and judge what came back; raises `ProbeError` without a topic."""
+        """Send through every leader that lives and judge what came back; raises `ProbeError` without topic or right."""
         started = self._clock()
         await self._topic.follow(timeout * 0.5)
         if not self._topic.partitions:
@@ -75,7 +75,13 @@ class CanaryProbe:
         await self._prepare(timeout * 0.3)
         sent = self._send()
         await self._await(sent, max(timeout - (self._clock() - started), 0.0))
-        return self._judge(sent)
+        samples = self._judge(sent)
+        missing = [
+            trouble[1] for entry in sent if (trouble := self._trouble(entry)) and trouble[0] is Reason.AUTHORIZATION
+        ]
+        if missing:
+            raise ProbeError(Reason.AUTHORIZATION, missing[0], samples)
+        return samples
 
     async def close(self) -> None:
         """End the link's thread and close the connections."""
@@ -187,7 +193,12 @@ class CanaryProbe:
             dead = [broker for broker in (*state.in_sync, *state.replicas) if self._topology.doubted(broker)]
             if dead and str(dead[0]) != entry.broker:
                 return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
+        if reason is Reason.AUTHORIZATION:
+            return reason, f"Write on Topic:{self._topic.name} is missing"
         if entry.failure is None and entry.offset is not None:
+            trouble = self._link.read_trouble if self._link is not None else None
+            if trouble is not None and trouble[0] is Reason.AUTHORIZATION:
+                return Reason.AUTHORIZATION, f"Read on Topic:{self._topic.name} is missing"
             detail = "acknowledged, but not read back in time"
         return reason, detail
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from keywatch import catalogue
 from keywatch.kafka import wire
@@ -68,9 +69,12 @@ class ClusterProbe:
             certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
         self._misses = 0
-        before = set(self._topology.topics or ())
-        self._topology.learn(_newest(answers))
-        await self._look_for(before, timeout)
+        newest = _newest(answers)
+        # First who may not be seen, then who is not there: nobody may take the one for the other in between.
+        await self._look_for(
+            {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch} - newest.topics.keys(), timeout
+        )
+        self._topology.learn(newest)
         await self._register(timeout)
         return self._samples(None)
 
@@ -78,15 +82,14 @@ class ClusterProbe:
         """Close the connections."""
         self._peers.close()
 
-    async def _look_for(self, before: Iterable[str], timeout: float) -> None:
+    async def _look_for(self, missing: AbstractSet[str], timeout: float) -> None:
         """Ask by name for topics that are gone or missing: only so does a broker say that rights are missing."""
         topology = self._topology
-        missing = sorted(({*before} | topology.forbidden | self._watch) - set(topology.topics or ()))[:_MOST_ASKED_FOR]
         if not missing:
             topology.forbid(())
             return
         labels = [broker.label for broker in topology.living()][: self._ask]
-        request = wire.metadata(missing)
+        request = wire.metadata(sorted(missing)[:_MOST_ASKED_FOR])
         answers, _ = await first(
             [self._peers.ask(label, request, timeout / 2, wire.read_metadata) for label in labels], 0.0
         )

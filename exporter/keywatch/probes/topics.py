@@ -97,7 +97,8 @@ class TopicsProbe:
                 note = "the watched topic does not exist"
                 samples.append(Sample(catalogue.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
                 samples.append(Sample(catalogue.TOPIC_UP, (self.cluster, topic), 0.0))
-        wanted = sorted(topic for topic in forbidden if topic in self._patterns or topic in self._watch)
+        found = (topic for topic in forbidden if topic in self._patterns or topic in self._watch)
+        wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
         if wanted:
             words = f"{len(wanted)} topics may not be described; Describe on Topic:{wanted[0]} is missing"
             raise ProbeError(Reason.AUTHORIZATION, words, samples)
