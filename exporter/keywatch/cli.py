@@ -108,14 +108,16 @@ def _configuration(options: argparse.Namespace) -> Config:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from keywatch.kafka.tls import TlsFilesError  # noqa: PLC0415 - each command loads what it needs
+    import uvloop  # noqa: PLC0415 - each command loads what it needs
+
+    from keywatch.secret import SecurityError  # noqa: PLC0415
     from keywatch.serve import ListenError, end_now, serve  # noqa: PLC0415
 
     config = _configuration(options)
     logs.set_up(config.log)
     try:
-        asyncio.run(serve(config))
-    except (ListenError, TlsFilesError) as error:
+        uvloop.run(serve(config))
+    except (ListenError, SecurityError) as error:
         raise ConfigError(str(error)) from error
     end_now()
     return OK
@@ -123,7 +125,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from keywatch.check import look, report, show  # noqa: PLC0415
-    from keywatch.kafka.tls import TlsFilesError  # noqa: PLC0415
+    from keywatch.secret import SecurityError  # noqa: PLC0415
 
     config = _configuration(options)
     if options.log_level is None:
@@ -138,7 +140,7 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         found = asyncio.run(once())
-    except TlsFilesError as error:
+    except SecurityError as error:
         raise ConfigError(str(error)) from error
     show(found, as_json=options.json)
     return OK if found["healthy"] else SOMETHING_DOWN
@@ -146,6 +148,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     config = load(options.file)
+    from keywatch.wiring import Watch  # noqa: PLC0415 - each command loads what it needs
+
+    for warning in Watch(config).warnings():
+        print(f"{options.file}: warning: {warning}")  # noqa: T201 - the command's result
     names = ", ".join(cluster.name for cluster in config.clusters)
     print(f"{options.file}: good; clusters: {names}")  # noqa: T201 - the command's result
     return OK

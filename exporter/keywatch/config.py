@@ -5,20 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    SecretStr,
     field_serializer,
     field_validator,
     model_validator,
 )
 
+from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>\d{1,7})")
@@ -33,7 +30,17 @@ OWNED_SETTINGS: Mapping[str, str] = {
     "group.id": "keywatch joins no group",
     "enable.auto.commit": "keywatch commits nothing",
     "enable.partition.eof": "keywatch needs it to be told where a partition ends",
-    "security.protocol": "use tls",
+    "security.protocol": "use tls and sasl",
+    "sasl.mechanism": "use sasl.mechanism of the cluster",
+    "sasl.mechanisms": "use sasl.mechanism of the cluster",
+    "sasl.username": "use sasl.username of the cluster",
+    "sasl.password": "use sasl.password of the cluster",
+    "sasl.oauthbearer.method": "use sasl.mechanism: OAUTHBEARER of the cluster",
+    "sasl.oauthbearer.config": "use sasl.token_url of the cluster",
+    "sasl.oauthbearer.client.id": "use sasl.client_id of the cluster",
+    "sasl.oauthbearer.client.secret": "use sasl.client_secret of the cluster",
+    "sasl.oauthbearer.token.endpoint.url": "use sasl.token_url of the cluster",
+    "sasl.oauthbearer.scope": "use sasl.scope of the cluster",
     "ssl.ca.location": "use tls.ca_file",
     "ssl.certificate.location": "use tls.cert_file",
     "ssl.key.location": "use tls.key_file",
@@ -120,29 +127,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
-class Section(BaseModel):
-    """What all sections share: unknown keys are errors, and what was read does not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-
-class TlsSection(Section):
-    """TLS towards the brokers; present means TLS is spoken."""
-
-    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust; default: the system's.")
-    cert_file: Path | None = Field(None, description="PEM file of the client certificate, with its chain.")
-    key_file: Path | None = Field(None, description="PEM file of the client certificate's key.")
-    key_password: SecretStr | None = Field(None, description="Password of the key file.")
-    server_name: str | None = Field(None, description="Name to expect in the certificate in place of the host.")
-
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            missing = "key_file" if self.key_file is None else "cert_file"
-            raise ValueError(f"cert_file and key_file belong together; {missing} is missing")
-        return self
-
-
 class BrokerSection(Section):
     """Probe `broker`: is each broker alive, and if not, why?"""
 
@@ -221,6 +205,7 @@ class Cluster(Section):
     name: Name = Field("kafka", description="Value of the label `cluster`.")
     bootstrap: tuple[Address, ...] = Field(..., min_length=1, description="Addresses to start from, host:port.")
     tls: TlsSection | None = Field(None, description="TLS towards the brokers; unset: plaintext.")
+    sasl: SaslSection | None = Field(None, description="Who keywatch is to the brokers; unset: nobody.")
     client: dict[Setting, SettingValue] = Field(
         default_factory=dict, repr=False, description="Settings passed to librdkafka as they are."
     )
@@ -236,6 +221,13 @@ class Cluster(Section):
         if tls is None:  # all its keys commented out: plaintext is hardly what was meant
             raise ValueError("is empty; write tls: {} for TLS with the system's authorities, or leave it out")
         return tls
+
+    @field_validator("sasl", mode="before")
+    @classmethod
+    def _mechanism_given(cls, sasl: object) -> object:
+        if sasl is None:
+            raise ValueError("is empty; give a mechanism, or leave it out")
+        return sasl
 
     @field_serializer("client", when_used="json")
     def _redact(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from confluent_kafka import KafkaException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from keywatch.config import Config, TlsSection
+from keywatch.config import Config
 from keywatch.config_messages import Path as Place
 from keywatch.config_messages import dotted, words
 from keywatch.kafka.client import Clients
+from keywatch.kafka.security import ClusterSecurity
+from keywatch.secret import SecurityError
 
 _MOST_SHOWN = 20
 
@@ -124,16 +126,23 @@ class _Lines:
 def _unreadable(config: Config) -> Iterator[tuple[Place, str]]:
     """Name the files that the configuration points at and that cannot be read."""
     for index, cluster in enumerate(config.clusters):
-        tls = cluster.tls or TlsSection()
-        for key in ("ca_file", "cert_file", "key_file"):
-            path = getattr(tls, key)
-            if path is None:
-                continue
+        missing = False
+        for name, section in (("tls", cluster.tls), ("sasl", cluster.sasl)):
+            for key in type(section).model_fields if section is not None else ():
+                path = getattr(section, key)
+                if not isinstance(path, Path):
+                    continue
+                try:
+                    with path.open("rb"):
+                        pass
+                except OSError as error:
+                    missing = True
+                    yield ("clusters", index, name, key), f"{path} cannot be read: {error.strerror}"
+        if not missing:
             try:
-                with path.open("rb"):
-                    pass
-            except OSError as error:
-                yield ("clusters", index, "tls", key), f"{path} cannot be read: {error.strerror}"
+                ClusterSecurity(cluster)
+            except SecurityError as error:
+                yield ("clusters", index, *error.key), error.words
 
 
 def _refused(config: Config) -> Iterator[tuple[Place, str]]:

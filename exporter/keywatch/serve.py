@@ -25,8 +25,10 @@ class ListenError(Exception):
 
 
 async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; raises `ListenError`, and `TlsFilesError` for unusable certificates."""
+    """Serve until SIGTERM or SIGINT; raises `ListenError`, and `SecurityError` for unusable certificates."""
     watch = Watch(config)
+    for warning in watch.warnings():
+        _LOG.warning("%s", warning)
     itself = Itself(watch.store)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -9,11 +9,10 @@ from keywatch.config import Cluster, Config
 from keywatch.incidents import Incidents
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
-from keywatch.kafka.connection import Tls
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
-from keywatch.kafka.tls import client_settings, tls_of
+from keywatch.kafka.security import ClusterSecurity
 from keywatch.kafka.topology import Topology
 from keywatch.patterns import Patterns
 from keywatch.probe import Probe, Schedule
@@ -35,62 +34,73 @@ class Watch:
     """Everything at work: the store that is read, the incidents, and the scheduler that drives the probes."""
 
     def __init__(self, config: Config) -> None:
-        """Put all probes together; raises `TlsFilesError`. Nothing is contacted before `start`."""
+        """Put all probes together; raises `SecurityError`. Nothing is contacted before `start`."""
         self.config = config
         self.store = Store()
         self.incidents = Incidents()
         self.scheduler = Scheduler(Runner(self.store, self.incidents))
         self.topologies: dict[str, Topology] = {}
-        self._tls = [tls_of(cluster.tls) for cluster in config.clusters]
+        self._security = [ClusterSecurity(cluster) for cluster in config.clusters]
         self._removals: set[asyncio.Task[None]] = set()
+
+    def warnings(self) -> list[str]:
+        """Name what works but should not be so, such as a key that everybody can read."""
+        named = zip(self.config.clusters, self._security, strict=True)
+        return [f"{cluster.name}: {words}" for cluster, security in named for words in security.warnings()]
 
     def start(self) -> None:
         """Put all probes into service; needs a running event loop."""
-        for cluster, tls in zip(self.config.clusters, self._tls, strict=True):
-            self._start_cluster(cluster, tls)
+        for cluster, security in zip(self.config.clusters, self._security, strict=True):
+            self._start_cluster(cluster, security)
 
     async def stop(self) -> None:
         """End all probes."""
         await self.scheduler.stop()
 
-    def _start_cluster(self, cluster: Cluster, tls: Tls | None) -> None:
+    def _start_cluster(self, cluster: Cluster, security: ClusterSecurity) -> None:
         topology = Topology(cluster.endpoints, cluster.broker.expected, cluster.broker.forget_after)
         self.topologies[cluster.name] = topology
-        for probe in probes(cluster, topology, tls):
+        for probe in probes(cluster, topology, security):
             self.scheduler.add(probe)
 
         def settle_brokers() -> None:
-            self._settle_brokers(cluster, topology, tls)
+            self._settle_brokers(cluster, topology, security)
 
         topology.on_brokers(settle_brokers)
         # A broker that comes or goes changes what the partitions and the cluster are worth: judged again at once.
         topology.on_liveness(lambda: self.scheduler.kick(cluster.name, TopicsProbe.name, ClusterProbe.name))
         settle_brokers()
 
-    def _settle_brokers(self, cluster: Cluster, topology: Topology, tls: Tls | None) -> None:
+    def _settle_brokers(self, cluster: Cluster, topology: Topology, security: ClusterSecurity) -> None:
         """Have one broker probe for each broker that should exist."""
         serving = {p.target for p in self.scheduler.probes if p.cluster == cluster.name and p.name == BrokerProbe.name}
         for label in topology.brokers.keys() - serving:
-            self.scheduler.add(broker_probe(cluster, label, topology, tls))
+            self.scheduler.add(broker_probe(cluster, label, topology, security))
         for label in serving - topology.brokers.keys():
             removal = asyncio.ensure_future(self.scheduler.remove(Key(cluster.name, BrokerProbe.name, label)))
             self._removals.add(removal)
             removal.add_done_callback(self._removals.discard)
 
 
-def broker_probe(cluster: Cluster, label: str, topology: Topology, tls: Tls | None) -> Probe:
+def broker_probe(cluster: Cluster, label: str, topology: Topology, security: ClusterSecurity) -> Probe:
     """Make the probe of one broker."""
     section = cluster.broker
     schedule = Schedule(section.period, section.timeout)
     return BrokerProbe(
-        cluster.name, label, topology, schedule, tls=tls, misses=section.misses, renew_after=section.renew_after
+        cluster.name,
+        label,
+        topology,
+        schedule,
+        security=security,
+        misses=section.misses,
+        renew_after=section.renew_after,
     )
 
 
-def probes(cluster: Cluster, topology: Topology, tls: Tls | None) -> list[Probe]:
+def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity) -> list[Probe]:
     """Make the probes of one cluster, but for those of its brokers, which come and go."""
     name = cluster.name
-    clients = Clients(",".join(cluster.bootstrap), {**client_settings(cluster.tls), **cluster.client})
+    clients = Clients(",".join(cluster.bootstrap), cluster.client, security)
     own = (re.escape(cluster.canary.topic),)
     topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *own))
     topics_schedule = Schedule(cluster.topics.period, cluster.topics.timeout)
@@ -98,22 +108,23 @@ def probes(cluster: Cluster, topology: Topology, tls: Tls | None) -> list[Probe]
         ClusterProbe(
             name,
             topology,
-            Peers(topology, tls),
+            Peers(topology, security),
             Schedule(cluster.cluster.period, cluster.cluster.timeout),
             ask=cluster.cluster.ask,
+            watch=cluster.topics.watch,
         ),
         TopicsProbe(
             name, topology, topics_schedule, topics=topics, watch=cluster.topics.watch, detail=cluster.topics.detail
         ),
-        ConfigsProbe(name, topology, Peers(topology, tls), _CONFIGS_SCHEDULE, topics=topics),
+        ConfigsProbe(name, topology, Peers(topology, security), _CONFIGS_SCHEDULE, topics=topics),
         OffsetsProbe(
-            name, topology, Peers(topology, tls), topics_schedule, topics=topics, detail=cluster.topics.detail
+            name, topology, Peers(topology, security), topics_schedule, topics=topics, detail=cluster.topics.detail
         ),
     ]
     if cluster.groups.enabled:
-        made.append(_groups_probe(cluster, topology, Peers(topology, tls), clients, topics))
+        made.append(_groups_probe(cluster, topology, Peers(topology, security), clients, topics))
     if cluster.canary.enabled:
-        peers = Peers(topology, tls)
+        peers = Peers(topology, security)
         topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
         schedule = Schedule(cluster.canary.period, cluster.canary.timeout)
         made.append(CanaryProbe(name, topology, peers, topic, clients, schedule))

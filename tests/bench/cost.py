@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
 import psutil
+import uvloop
 
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.kafka.connection import Endpoint
@@ -31,21 +31,21 @@ def measure_probe(say: Callable[[str], None]) -> list[Figure]:
         host, _, port = cluster.bootstrap.rpartition(":")
         endpoint = Endpoint(host, int(port))
         topology = Topology([endpoint])
-        ticks = iter(range(10_000_000))
-        probe = BrokerProbe(
-            "bench", str(endpoint), topology, Schedule(0.5, 1.0), renew_after=3.0, clock=lambda: next(ticks) / 6
-        )
+        now = 0.0
+        probe = BrokerProbe("bench", str(endpoint), topology, Schedule(0.5, 1.0), renew_after=3.0, clock=lambda: now)
 
         async def run() -> float:
+            nonlocal now
             await probe.run(2.0)
             started = time.thread_time()
             for _ in range(_PROBES):
+                now += 0.5
                 await probe.run(2.0)
             spent = time.thread_time() - started
             await probe.close()
             return spent
 
-        each = asyncio.run(run()) / _PROBES * 1e6
+        each = uvloop.run(run()) / _PROBES * 1e6
     return [Figure("broker probe, CPU per broker and probe", "≤ 100 µs", f"{each:.0f} µs", each <= 100)]
 
 

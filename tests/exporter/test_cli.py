@@ -151,4 +151,5 @@ def test_an_authority_that_is_no_certificate_is_bad_configuration(command: str, 
     )
     done = keywatch(command, "--config.file", str(path))
     assert (done.returncode, done.stdout) == (BAD_CONFIGURATION, "")
-    assert done.stderr == f"tls.ca_file: {tmp_path}/ca.pem holds no certificate that can be used\n"
+    place = f"{path}:1: clusters[0].tls.ca_file"
+    assert done.stderr == f"{place}: {tmp_path}/ca.pem holds no certificate that can be used\n"

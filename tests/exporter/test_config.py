@@ -122,8 +122,9 @@ def test_tls_without_keys_means_tls_with_the_systems_authorities() -> None:
 
 
 def with_secrets() -> Config:
-    client = {"sasl.password": SECRET, "ssl.key.pem": SECRET, "ssl.keystore.password": SECRET, "client.rack": "r1"}
-    return check({"clusters": [{"bootstrap": ["k:1"], "tls": {"key_password": SECRET}, "client": client}]}, "flags")
+    client = {"ssl.key.pem": SECRET, "ssl.keystore.password": SECRET, "client.rack": "r1"}
+    sasl = {"mechanism": "PLAIN", "username": "keywatch", "password": SECRET}
+    return check({"clusters": [{"bootstrap": ["k:1"], "tls": {}, "sasl": sasl, "client": client}]}, "flags")
 
 
 def test_no_secret_is_in_what_is_shown_of_a_configuration() -> None:
@@ -131,17 +132,18 @@ def test_no_secret_is_in_what_is_shown_of_a_configuration() -> None:
     for shown in (repr(config), str(config), config.model_dump_json(), str(config.model_dump(mode="json"))):
         assert SECRET not in shown
     assert '"client.rack":"r1"' in config.model_dump_json()
-    assert '"sasl.password":"**********"' in config.model_dump_json()
-    assert config.clusters[0].client["sasl.password"] == SECRET
+    assert '"ssl.key.pem":"**********"' in config.model_dump_json()
+    assert '"password":"**********"' in config.model_dump_json()
+    assert config.clusters[0].client["ssl.key.pem"] == SECRET
 
 
 def test_a_configuration_survives_being_checked_again_with_its_secrets() -> None:
     config = with_secrets()
     again = check(config.model_dump(exclude_unset=True), "flags")
     assert again == config
-    assert again.clusters[0].tls is not None
-    assert again.clusters[0].tls.key_password is not None
-    assert again.clusters[0].tls.key_password.get_secret_value() == SECRET
+    assert again.clusters[0].sasl is not None
+    assert again.clusters[0].sasl.password is not None
+    assert again.clusters[0].sasl.password.get_secret_value() == SECRET
 
 
 @pytest.mark.parametrize(
@@ -159,11 +161,28 @@ def test_a_configuration_survives_being_checked_again_with_its_secrets() -> None
     ],
 )
 def test_no_secret_is_in_a_message(line: str) -> None:
-    text = f"clusters:\n- bootstrap: [k:1]\n  client: {{sasl.password: SECRET}}\n  tls: {{{line}}}\n"
+    text = f"clusters:\n- bootstrap: [k:1]\n  client: {{ssl.key.pem: SECRET}}\n  tls: {{{line}}}\n"
     assert SECRET not in said(text.replace("SECRET", SECRET))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mechanism: PLAIN, username: u, password: [SECRET]",
+        "mechanism: PLAIN, username: u, password: {SECRET: 1}",
+        "mechanism: PLAIN, username: u, password: SECRET, password_file: /nowhere",
+        "mechanism: PLAIN, password: SECRET",
+        "mechanism: SECRET, username: u",
+        "mechanism: OAUTHBEARER, client_secret: SECRET, token_url: 'http://u:SECRET@host/'",
+    ],
+)
+def test_no_secret_is_in_a_message_about_sasl(line: str) -> None:
+    text = f"clusters:\n- bootstrap: [k:1]\n  sasl: {{{line}}}\n"
+    shown = said(text.replace("SECRET", SECRET))
+    assert SECRET not in shown or "mechanism: SECRET" in line  # a mechanism is no place for one, and is shown
+
+
 def test_no_secret_is_in_what_librdkafka_says_of_a_setting() -> None:
-    message = said(f"clusters: [{{bootstrap: ['k:1'], client: {{sasl.password: {SECRET}, sasl.passwort: {SECRET}}}}}]")
-    assert 'No such configuration property: "sasl.passwort"' in message
+    message = said(f"clusters: [{{bootstrap: ['k:1'], client: {{ssl.key.pom: {SECRET}}}}}]")
+    assert 'No such configuration property: "ssl.key.pom"' in message
     assert SECRET not in message

@@ -15,7 +15,7 @@ QUICK_SESSIONS = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interva
 Not for tests about what Kafka's metadata tells and when.
 """
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 _LOGIN_MODULES = "org.apache.kafka.common.security"
 
 
@@ -113,9 +113,10 @@ def for_tls(bundle: Path, authority: Path, client_auth: str) -> dict[str, str]:
 
 
 def for_sasl(listeners: Iterable[Listener], users: Mapping[str, str]) -> dict[str, str]:
-    """Give the settings of listeners with SASL: PLAIN for `users` (name to password), and SCRAM.
+    """Give the settings of listeners with SASL: PLAIN for `users` (name to password), SCRAM, and OAUTHBEARER.
 
-    SCRAM's users live in the cluster's metadata, so they are made once it runs.
+    SCRAM's users live in the cluster's metadata, so they are made once it runs. Tokens need no signature: what is
+    tested is how they are got and sent, not how Kafka verifies them.
     """
     settings = {"sasl.enabled.mechanisms": ",".join(_MECHANISMS)}
     known = "".join(f' user_{user}="{password}"' for user, password in users.items())
@@ -125,6 +126,8 @@ def for_sasl(listeners: Iterable[Listener], users: Mapping[str, str]) -> dict[st
         for mechanism in ("scram-sha-256", "scram-sha-512"):
             scram = f"{_LOGIN_MODULES}.scram.ScramLoginModule required;"
             settings[f"{prefix}.{mechanism}.sasl.jaas.config"] = scram
+        bearer = f"{_LOGIN_MODULES}.oauthbearer.OAuthBearerLoginModule required;"
+        settings[f"{prefix}.oauthbearer.sasl.jaas.config"] = bearer
     return settings
 
 

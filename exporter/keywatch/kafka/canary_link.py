@@ -48,6 +48,8 @@ class CanaryLink:
         self._read = read
         self._ended = threading.Event()
         self._assign: Mapping[int, int] | None = None
+        self.read_trouble: tuple[Reason, str] | None = None
+        """What the consumer last said was wrong; None once something was read."""
         self._producer: Producer = clients.producer(timeout, self._delivered)
         self._consumer: Consumer = clients.tail()
         self._thread = threading.Thread(target=self._work, name=f"canary-{topic}", daemon=True)
@@ -78,7 +80,11 @@ class CanaryLink:
             self._producer.poll(0)
             message = self._consumer.poll(_POLL_SECONDS)
             now = time.monotonic()
-            if message is not None and message.error() is None:
+            if message is None:
+                continue
+            error = message.error()
+            self.read_trouble = kafka_error(error) if error is not None else None
+            if error is None:
                 partition, offset = int(message.partition() or 0), int(message.offset() or 0)
                 self._report(self._read, partition, self._sequence(message.value()), offset, now)
         self._producer.purge()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Producer
 
@@ -27,12 +27,27 @@ _COMMON: dict[str, Any] = {
 }
 
 
+class Identity(Protocol):
+    """Who keywatch is to the brokers, as librdkafka wants to be told; what it gives may change."""
+
+    def version(self) -> tuple[int, ...]:
+        """Give what changes when the settings changed."""
+
+    def client_settings(self) -> Mapping[str, Any]:
+        """Give the settings as they are now."""
+
+
 class Clients:
     """Makes producers and consumers for one cluster."""
 
-    def __init__(self, bootstrap: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, bootstrap: str, settings: Mapping[str, Any], identity: Identity | None = None) -> None:
         self._address = {"bootstrap.servers": bootstrap}
         self._settings = dict(settings)
+        self._identity = identity
+
+    def version(self) -> tuple[int, ...]:
+        """Give what changes when clients must be made anew, because a certificate or a secret changed."""
+        return self._identity.version() if self._identity is not None else ()
 
     def producer(self, timeout: float, delivered: Callable[[Any, Any], None]) -> Producer:
         """Make a producer that tries each record once within `timeout` seconds and reports it to `delivered`.
@@ -85,4 +100,5 @@ class Clients:
 
     def _complete(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Join the settings; the user's come last, and the configuration refuses those that must not be theirs."""
-        return {**_COMMON, **own, **self._settings, **self._address}
+        identity = self._identity.client_settings() if self._identity is not None else {}
+        return {**_COMMON, **own, **identity, **self._settings, **self._address}

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from keywatch.kafka.codec import Reader, WireError, Writer
 from keywatch.kafka.errors import connection_error
+from keywatch.kafka.replies import Replies
 from keywatch.probe import Reason
 
+_T = TypeVar("_T")
 _HEADER = struct.Struct(">ihhi")  # size, API key, version, correlation id
 _CLIENT_ID = Writer().string("keywatch").done()
 # Metadata of 100,000 partitions is about 5 MB; a peer that announces more than this is not a Kafka broker.
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 _API_VERSIONS = 18
+_MAX_VERSIONS_BYTES = 64 * 1024
 # A name with several addresses (localhost is ::1 and 127.0.0.1) is tried in turn, as RFC 8305 has it.
 _NEXT_ADDRESS_AFTER = 0.25
-_FIRST_BYTES = {b"HTTP": "an HTTP server answers there", b"\x15\x03": "the port speaks TLS", b"SSH-": "an SSH server"}
 
 
 class Endpoint(NamedTuple):
@@ -55,6 +59,20 @@ class Tls:
     server_name: str | None = None
 
 
+class Security(Protocol):
+    """How to prove each other's identity, from the state of things at the moment of asking."""
+
+    @property
+    def speechless(self) -> bool:
+        """Whether a raw connection cannot log in, so that all it can ask for is ApiVersions."""
+
+    def tls(self) -> Tls | None:
+        """Give how to speak TLS; None for plaintext."""
+
+    async def authenticate(self, connection: Connection, timeout: float) -> None:
+        """Prove who keywatch is, where that is configured; raises `BrokerError`."""
+
+
 class Request(NamedTuple):
     """One request: API key, version, whether that version is flexible (KIP-482), and the encoded body."""
 
@@ -68,26 +86,26 @@ _API_VERSIONS_REQUEST = Request(_API_VERSIONS, 0, False, b"")
 
 
 class Connection:
-    """A connection on which one request is under way at a time."""
+    """A connection on which requests are answered in the order in which they were sent."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint) -> None:
+    def __init__(self, replies: Replies, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.versions: dict[int, tuple[int, int]] = {}
         self.first_answer = 0.0
-        self._reader = reader
-        self._writer = writer
+        self.expires = math.inf
+        """When the broker will not listen any more without a new proof of identity, on the loop's clock."""
+        self._replies = replies
         self._correlation = 0
-        self._lock = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has closed it, as far as is known without asking."""
-        return not self._writer.is_closing() and not self._reader.at_eof()
+        """Whether neither side has closed it, as far as is known without asking, and the broker still listens."""
+        return self._replies.is_open and (self.expires == math.inf or time.monotonic() < self.expires)
 
     @property
     def certificate_not_after(self) -> float | None:
         """When the broker's certificate ends, in Unix time; None without TLS."""
-        certificate = self._writer.get_extra_info("peercert")
+        certificate = self._replies.transport.get_extra_info("peercert") if self._replies.is_open else None
         if not certificate or "notAfter" not in certificate:
             return None
         return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
@@ -95,56 +113,61 @@ class Connection:
     async def ask(self, request: Request, timeout: float, max_reply: int = MAX_REPLY_BYTES) -> Reader:
         """Send a request and give a reader at the start of the reply's body.
 
-        `timeout` in seconds, `max_reply` in bytes. Raises `BrokerError`; the connection is closed then, because the
-        order of replies is lost.
+        `timeout` in seconds, `max_reply` in bytes. Raises `BrokerError`; the connection is closed then, because what
+        is still to come answers nobody.
         """
         try:
-            async with asyncio.timeout(timeout), self._lock:
-                data = await self._exchange(request, max_reply)
+            async with asyncio.timeout(timeout):
+                data = await self.send(request, max_reply)
         except TimeoutError:
             self.close()
             raise BrokerError(Reason.TIMEOUT_RESPONSE, f"{self.endpoint} did not answer in {timeout:.3g} s") from None
         except (OSError, EOFError, WireError) as error:
-            self.close()
-            reason, words = connection_error(error)
-            raise BrokerError(reason, f"{self.endpoint}: {words}") from error
+            raise self.broken(error) from error
         except asyncio.CancelledError:
             self.close()
             raise
         # The header of an ApiVersions reply is never flexible (KIP-511), so that old brokers can say no.
         reader = Reader(data, flexible=request.flexible, position=4)
         if request.flexible and request.api != _API_VERSIONS:
-            reader.tags()
+            with _protocol_errors(self):
+                reader.tags()
         return reader
 
-    async def _exchange(self, request: Request, max_reply: int) -> bytes:
+    async def get(self, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
+        """Send a request and read the reply with `read`, within `timeout` seconds; raises `BrokerError`."""
+        reader = await self.ask(request, timeout)
+        with _protocol_errors(self):
+            return read(reader)
+
+    def send(self, request: Request, max_reply: int = MAX_REPLY_BYTES) -> asyncio.Future[bytes]:
+        """Send a request and give the reply to come, header included; see `Replies.send` for how it fails."""
         self._correlation = (self._correlation + 1) & 0x7FFFFFFF
         tail = (_CLIENT_ID + b"\0" if request.flexible else _CLIENT_ID) + request.body
-        self._writer.write(_HEADER.pack(8 + len(tail), request.api, request.version, self._correlation) + tail)
-        await self._writer.drain()
-        prefix = await self._reader.readexactly(4)
-        size = int.from_bytes(prefix, "big", signed=True)
-        if not 4 <= size <= max_reply:
-            raise WireError(_not_kafka(prefix, size))
-        data = await self._reader.readexactly(size)
-        if int.from_bytes(data[:4], "big", signed=True) != self._correlation:
-            raise WireError("the reply belongs to another request")
-        return data
+        head = _HEADER.pack(8 + len(tail), request.api, request.version, self._correlation)
+        return self._replies.send(head + tail, self._correlation, max_reply)
+
+    def broken(self, error: BaseException) -> BrokerError:
+        """Close, and name why a request failed."""
+        self.close()
+        reason, words = connection_error(error)
+        return BrokerError(reason, f"{self.endpoint}: {words}")
 
     def close(self) -> None:
         """Close at once, without waiting for the other side."""
         with contextlib.suppress(RuntimeError):  # the event loop may be gone already
-            self._writer.transport.abort()
+            self._replies.close()
 
 
 async def connect(
-    endpoint: Endpoint, timeout: float, tls: Tls | None = None, *, answer_within: float | None = None
+    endpoint: Endpoint, timeout: float, security: Security | None = None, *, answer_within: float | None = None
 ) -> Connection:
-    """Open a connection and learn which versions the broker speaks (ApiVersions v0, which every broker has).
+    """Open a connection, learn which versions the broker speaks (ApiVersions v0, which every broker has), and log in.
 
-    `timeout` in seconds covers name resolution, TCP, TLS and the answer, unless the answer gets `answer_within`
-    seconds of its own. Raises `BrokerError`, whose reason names the stage.
+    `timeout` in seconds covers name resolution, TCP, TLS and the answers, unless the answers get `answer_within`
+    seconds of their own. Raises `BrokerError`, whose reason names the stage.
     """
+    tls = security.tls() if security is not None else None
     deadline = asyncio.get_running_loop().time() + timeout
     stage = Reason.DNS
     sock: socket.socket | None = None
@@ -155,11 +178,10 @@ async def connect(
             sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stage = Reason.TIMEOUT_TLS
-            if tls is None:
-                reader, writer = await asyncio.open_connection(sock=sock)
-            else:
-                name = tls.server_name or endpoint.host
-                reader, writer = await asyncio.open_connection(sock=sock, ssl=tls.context, server_hostname=name)
+            context = tls.context if tls is not None else None
+            name = (tls.server_name or endpoint.host) if tls is not None else None
+            loop = asyncio.get_running_loop()
+            _, replies = await loop.create_connection(Replies, sock=sock, ssl=context, server_hostname=name)
     except TimeoutError:
         _discard(sock)
         words = {Reason.DNS: "the name did not resolve", Reason.TIMEOUT_CONNECT: "no TCP connection"}
@@ -172,13 +194,16 @@ async def connect(
     except asyncio.CancelledError:
         _discard(sock)
         raise
-    connection = Connection(reader, writer, endpoint)
+    connection = Connection(replies, endpoint)
     opened = asyncio.get_running_loop().time()
     left = max(deadline - opened, 0.001) if answer_within is None else answer_within
-    reader_of_versions = await _ask_versions(connection, left)
+    reader = await connection.ask(_API_VERSIONS_REQUEST, left, _MAX_VERSIONS_BYTES)
+    _check_versions(connection, reader)
     with _protocol_errors(connection):
-        connection.versions = _versions(reader_of_versions)
+        connection.versions = _versions(reader)
     connection.first_answer = asyncio.get_running_loop().time() - opened
+    if security is not None:
+        await security.authenticate(connection, max(left - connection.first_answer, 0.001))
     return connection
 
 
@@ -195,23 +220,29 @@ async def _resolve(endpoint: Endpoint) -> list[AddrInfoType]:
     return list(await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
 
 
-async def ping(connection: Connection, timeout: float) -> None:
-    """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers; raises `BrokerError`.
+def ping(connection: Connection) -> asyncio.Future[bytes]:
+    """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers; see `check_ping`."""
+    return connection.send(_API_VERSIONS_REQUEST, _MAX_VERSIONS_BYTES)
+
+
+def check_ping(connection: Connection, answer: asyncio.Future[bytes]) -> None:
+    """Judge the answer to a ping that came; raises `BrokerError`.
 
     The list of versions is passed over: it took half of a ping's time, and it is known since the connection opened.
     """
-    await _ask_versions(connection, timeout)
+    try:
+        reader = Reader(answer.result(), position=4)
+    except (OSError, EOFError, WireError) as error:
+        raise connection.broken(error) from error
+    _check_versions(connection, reader)
 
 
-async def _ask_versions(connection: Connection, timeout: float) -> Reader:
-    """Give a reader at the list of versions."""
-    reader = await connection.ask(_API_VERSIONS_REQUEST, timeout, max_reply=64 * 1024)
+def _check_versions(connection: Connection, reader: Reader) -> None:
     with _protocol_errors(connection):
         code = reader.int16()
     if code:
         connection.close()
         raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: ApiVersions answered with error {code}")
-    return reader
 
 
 @contextlib.contextmanager
@@ -227,13 +258,6 @@ def _versions(reader: Reader) -> dict[int, tuple[int, int]]:
     """Read API key → lowest and highest version."""
     entries = reader.take(6 * reader.count())
     return {api: (low, high) for api, low, high in struct.iter_unpack(">hhh", entries)}
-
-
-def _not_kafka(prefix: bytes, size: int) -> str:
-    for start, words in _FIRST_BYTES.items():
-        if prefix.startswith(start):
-            return words
-    return f"not the Kafka protocol: a reply of {size} bytes is announced"
 
 
 def _discard(sock: socket.socket | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from keywatch.kafka import group_wire, wire
 from keywatch.kafka.connection import BrokerError
-from keywatch.kafka.errors import name_of, reason_of
+from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
@@ -21,6 +21,7 @@ _GROUPS_PER_REQUEST = 500
 _MEMBERS_KNOWN_FOR = 5.0
 # A group moves between coordinators within this time; one that stays away longer was deleted.
 _VANISHED_AFTER = 5.0
+_MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 
 
@@ -36,6 +37,7 @@ class Group:
     members_at: float = float("-inf")
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     unread: dict[TopicPartition, str] = field(default_factory=dict)
+    gone: dict[TopicPartition, float] = field(default_factory=dict)
     trouble: tuple[Reason, str] | None = None
     seen: float = float("-inf")
 
@@ -69,17 +71,35 @@ class Groups:
             self.unread_brokers[label] = (Reason.COORDINATOR, f"broker {label} is down")
         await asyncio.gather(*(self._broker(label, timeout) for label in living))
         now = self._clock()
-        for name, group in list(self.known.items()):
+        for group in self.known.values():
             if group.trouble is None:
                 continue
             if group.coordinator in self.unread_brokers:
                 reason, detail = self.unread_brokers[group.coordinator]
                 group.trouble = (reason, f"its coordinator, broker {group.coordinator}: {detail}")
-            elif now - group.seen > _VANISHED_AFTER and not self.unread_brokers:
-                del self.known[name]
         for name in self._named:
             if name not in self.known:
                 self.known[name] = Group(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
+        await self._ask_for_rights(living, timeout / 2)
+        for name, group in list(self.known.items()):
+            gone = group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers
+            if gone and name not in self._named:
+                del self.known[name]
+
+    async def _ask_for_rights(self, living: Sequence[str], timeout: float) -> None:
+        """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
+        now = self._clock()
+        unlisted = [
+            g for g in self.known.values() if g.trouble is not None and g.coordinator not in self.unread_brokers
+        ]
+        for group in unlisted[:_MOST_ASKED_FOR]:
+            for label in living[:1]:
+                request = group_wire.find_coordinator(group.name)
+                with contextlib.suppress(BrokerError):
+                    error, _ = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
+                    if error == GROUP_AUTHORIZATION_FAILED:
+                        group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
+                        group.seen = now
 
     async def _broker(self, label: str, timeout: float) -> None:
         """List a broker's groups, then fetch what they committed and who their members are, by one deadline."""
@@ -154,6 +174,7 @@ class Groups:
             return
         read: dict[TopicPartition, int] = {}
         group.unread = {}
+        self._keep(group, found, read)
         for partition, (error, offset) in found.offsets.items():
             if error:
                 group.unread[partition] = name_of(error)
@@ -162,6 +183,19 @@ class Groups:
             elif offset != group_wire.NO_COMMIT:
                 read[partition] = offset
         group.offsets, group.trouble, group.seen = read, None, self._clock()
+
+    def _keep(self, group: Group, found: GroupOffsets, read: dict[TopicPartition, int]) -> None:
+        """Keep commits that are gone from the answer: for a while, or for as long as the topic may not be described.
+
+        A broker leaves out what may not be described, and the cluster probe needs a moment to find out that it is so.
+        """
+        now = self._clock()
+        gone = group.offsets.keys() - found.offsets.keys()
+        group.gone = {partition: group.gone.get(partition, now) for partition in gone}
+        for partition, since in group.gone.items():
+            if partition.topic in self._topology.forbidden or now - since < _VANISHED_AFTER:
+                group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
+                read[partition] = group.offsets[partition]
 
     async def _members(self, label: str, groups: Sequence[Group], timeout: float) -> None:
         due = [g for g in groups if self._clock() - g.members_at > _MEMBERS_KNOWN_FOR]

@@ -40,7 +40,8 @@ async def read_offsets(
         elif state.leader < 0:
             result.unread[partition] = (Reason.NO_LEADER, "the partition has no leader")
         elif topology.known_down(state.leader):
-            result.unread[partition] = (Reason.NO_LEADER, f"its leader, broker {state.leader}, is down")
+            reason, words = topology.why_down(state.leader)
+            result.unread[partition] = (reason, f"its leader, {words}")
         else:
             by_leader.setdefault(state.leader, []).append(partition)
 

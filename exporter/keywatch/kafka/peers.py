@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from keywatch.kafka.codec import Reader, WireError
-from keywatch.kafka.connection import BrokerError, Connection, Request, Tls, connect
+from keywatch.kafka.codec import Reader
+from keywatch.kafka.connection import BrokerError, Connection, Request, Security, connect
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason
 
@@ -17,9 +17,9 @@ _T = TypeVar("_T")
 class Peers:
     """The brokers of a cluster as one probe speaks to them; a slow broker holds up only its own requests."""
 
-    def __init__(self, topology: Topology, tls: Tls | None) -> None:
+    def __init__(self, topology: Topology, security: Security | None) -> None:
         self._topology = topology
-        self._tls = tls
+        self._security = security
         self._connections: dict[str, Connection] = {}
 
     async def connection(self, label: str, timeout: float) -> Connection:
@@ -28,11 +28,16 @@ class Peers:
         if broker is None or broker.endpoint is None:
             self.forget(label)
             raise BrokerError(Reason.UNREGISTERED, f"nobody says where broker {label} lives")
+        if self._security is not None and self._security.speechless:
+            words = (
+                "a raw connection cannot log in with the configured mechanism: brokers are only asked whether they live"
+            )
+            raise BrokerError(Reason.UNSUPPORTED, words)
         kept = self._connections.get(label)
         if kept is not None and kept.is_open and kept.endpoint == broker.endpoint:
             return kept
         self.forget(label)
-        connection = await connect(broker.endpoint, timeout, self._tls)
+        connection = await connect(broker.endpoint, timeout, self._security)
         self._connections[label] = connection
         return connection
 
@@ -45,12 +50,7 @@ class Peers:
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
             raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
-        reader = await connection.ask(request, max(deadline - loop.time(), 0.001))
-        try:
-            return read(reader)
-        except WireError as error:
-            connection.close()
-            raise BrokerError(Reason.PROTOCOL, f"broker {label}: {error}") from error
+        return await connection.get(request, max(deadline - loop.time(), 0.001), read)
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
         """Give the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""

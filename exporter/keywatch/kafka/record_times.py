@@ -32,7 +32,10 @@ class RecordTimes:
         self._clients = clients
         self._worker = Worker(f"record-times-{cluster}")
         self._consumer: Consumer | None = None
+        self._version: tuple[int, ...] = ()
         self._known: dict[TopicPartition, dict[int, float | None]] = {}
+        self.forbidden: set[str] = set()
+        """Topics that may not be read."""
 
     def known(self, position: Position) -> bool:
         """Tell whether the time at this position was found out."""
@@ -74,7 +77,8 @@ class RecordTimes:
 
     def _fetch(self, positions: Sequence[Position], deadline: float) -> dict[Position, float | None]:
         """Read on the worker's thread; a partition wanted at several offsets takes several rounds."""
-        if self._consumer is None:
+        if self._consumer is None or self._version != self._clients.version():
+            self._version = self._clients.version()
             self._consumer = self._clients.lookup()
         found: dict[Position, float | None] = {}
         left = list(positions)
@@ -103,10 +107,14 @@ class RecordTimes:
                     continue
                 error = message.error()
                 if error is None:
+                    self.forbidden.discard(partition.topic)
                     kind, milliseconds = message.timestamp()
                     found[position] = None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes
                     found[position] = None
+                elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    self.forbidden.add(partition.topic)
+                    return found
         except KafkaException:
             return found
         finally:

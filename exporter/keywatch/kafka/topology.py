@@ -40,6 +40,8 @@ class Topology:
         self.controller = -1
         self.topics: dict[str, dict[int, PartitionState]] | None = None
         self.min_in_sync: dict[str, int] = {}
+        self.forbidden: frozenset[str] = frozenset()
+        """Topics that exist or existed and that keywatch may not describe (any more): metadata just leaves them out."""
         self._configured = frozenset(expected)
         self._forget_after = forget_after
         self._clock = clock
@@ -96,8 +98,23 @@ class Topology:
         return self._state.get(str(broker)) is False
 
     def lives(self, broker: int) -> bool:
-        """Tell whether a replica on this broker counts as living; without proof, metadata's word is taken."""
+        """Tell whether a replica on this broker counts as living; without proof, metadata's word is taken.
+
+        A broker that refuses keywatch's credentials serves others: it does not count as proven dead.
+        """
+        if self.refuses(broker):
+            return broker in self._in_metadata
         return self._state.get(str(broker), broker in self._in_metadata)
+
+    def refuses(self, broker: int) -> bool:
+        """Tell whether the broker with this id is down for keywatch alone, because it refuses its credentials."""
+        return self._state.get(str(broker)) is False and self._reasons.get(str(broker)) is Reason.AUTHENTICATION
+
+    def why_down(self, broker: int) -> tuple[Reason, str]:
+        """Give the reason why nothing can be asked of the leader with this id."""
+        if self.refuses(broker):
+            return Reason.AUTHENTICATION, f"broker {broker} refuses the credentials"
+        return Reason.NO_LEADER, f"broker {broker} is down"
 
     def common_reason(self) -> Reason:
         """Give the reason why most of the brokers that are down are down."""
@@ -151,6 +168,13 @@ class Topology:
         self._nodes.update({broker: node for broker, node in known.items() if broker not in self._in_metadata})
         self._registered = frozenset(known)
         self._settle()
+
+    def forbid(self, topics: Iterable[str]) -> None:
+        """Take in which topics may not be described."""
+        forbidden = frozenset(topics)
+        if forbidden != self.forbidden:
+            self.forbidden = forbidden
+            self._call(self._on_liveness)
 
     def demand(self, min_in_sync: Mapping[str, int]) -> None:
         """Take in each topic's min.insync.replicas."""

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from keywatch import catalogue
-from keywatch.kafka.connection import BrokerError, Connection, Tls, connect, ping
+from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason, Sample, Schedule
 
 # So that a rate over them sees the first failure, the commonest reasons exist from the first run.
 _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
+# What a stage of connecting gets more than its own deadline, so that it can say which one it was.
+_SLACK = 0.05
+# How much longer than the deadlines of the failures that a verdict takes an answer may be under way.
+_BENEFIT_OF_DOUBT = 0.15
+
+
+@dataclass(eq=False, slots=True)
+class _Attempt:
+    """A question under way: on the kept connection, or (`kept` is None) by opening a fresh one."""
+
+    answer: asyncio.Future[Any]
+    started: float
+    kept: Connection | None
+
+    def result(self) -> Connection:
+        """Give the connection that answered; raises `BrokerError`."""
+        if self.kept is None:
+            fresh: Connection = self.answer.result()
+            return fresh
+        check_ping(self.kept, self.answer)
+        return self.kept
 
 
 class BrokerProbe:
@@ -30,7 +54,7 @@ class BrokerProbe:
         topology: Topology,
         schedule: Schedule,
         *,
-        tls: Tls | None = None,
+        security: Security | None = None,
         misses: int = 2,
         renew_after: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
@@ -42,10 +66,12 @@ class BrokerProbe:
         # for the time that the handshake took.
         self._answer_within = schedule.timeout
         self.schedule = Schedule(schedule.period, 2 * schedule.timeout)
-        self._tls = tls
+        self._security = security
         self._misses_allowed = misses
         self._renew_after = renew_after
         self._clock = clock
+        self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
+        self._attempts: list[_Attempt] = []
         self._connection: Connection | None = None
         self._opened = 0.0
         self._misses = 0
@@ -77,34 +103,84 @@ class BrokerProbe:
         return self._samples(failures)
 
     async def close(self) -> None:
-        """Close the kept connection."""
+        """Close the kept connection and give up what is under way."""
+        self._give_up(self._attempts)
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     async def _ask(self, timeout: float, failures: list[Reason]) -> None:
+        """Have the broker answer something within `timeout` seconds; raises `BrokerError`.
+
+        An answer that comes later still counts, up to the moment of the verdict: a slow broker is not a dead one. So
+        what was asked stays under way, and from the second try on a new connection is asked beside it.
+        """
         broker = self._topology.brokers.get(self.target)
         if broker is None or broker.endpoint is None:
             raise BrokerError(Reason.UNREGISTERED, "the cluster names this broker, but nobody says where it lives")
-        kept = self._connection
-        moved = kept is not None and kept.endpoint != broker.endpoint
-        if kept is not None and kept.is_open and not moved and self._clock() - self._opened < self._renew_after:
-            started = self._clock()
-            try:
-                await ping(kept, timeout)
-            except BrokerError as error:
-                # A broker may close a connection and be well: only what a new one says counts.
-                if error.reason is not Reason.RESET:
-                    raise
-                failures.append(error.reason)
-            else:
-                self._response = self._clock() - started
-                return
-        fresh = await connect(broker.endpoint, timeout, self._tls, answer_within=timeout)
-        if kept is not None:
-            kept.close()
-        self._connection, self._opened, self._response = fresh, self._clock(), fresh.first_answer
-        self._not_after = fresh.certificate_not_after or self._not_after
+        if self._connection is not None and self._connection.endpoint != broker.endpoint:
+            self._give_up(self._attempts)
+            self._connection.close()
+            self._connection = None
+        self._begin(broker.endpoint, timeout)
+        started = self._clock()
+        until = started + timeout + _SLACK
+        if self._misses + 1 >= self._misses_allowed:
+            oldest = min(attempt.started for attempt in self._attempts)
+            until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
+        failure: BrokerError | None = None
+        while self._attempts and (left := until - self._clock()) > 0:
+            await asyncio.wait(
+                [attempt.answer for attempt in self._attempts], timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            answered = [attempt for attempt in self._attempts if attempt.answer.done()]
+            if not answered:
+                break
+            for attempt in answered:
+                self._attempts.remove(attempt)
+                try:
+                    connection = attempt.result()
+                except BrokerError as error:
+                    # A broker may close a connection and be well: only what a new one says counts.
+                    if attempt.kept is None or error.reason is not Reason.RESET:
+                        failure = error
+                    else:
+                        failures.append(error.reason)
+                        self._begin(broker.endpoint, timeout)
+                else:
+                    self._adopt(connection, attempt)
+                    return
+        self._give_up([a for a in self._attempts if self._clock() - a.started >= self._patience])
+        words = f"{broker.endpoint} did not answer in {timeout:.3g} s"
+        raise failure or BrokerError(Reason.TIMEOUT_RESPONSE, words)
+
+    def _begin(self, endpoint: Endpoint, timeout: float) -> None:
+        """Ask the kept connection, or a new one when it is old, gone, or already silent."""
+        if any(attempt.kept is None for attempt in self._attempts):
+            return
+        kept, now = self._connection, self._clock()
+        if kept is not None and kept.is_open and not self._attempts and now - self._opened < self._renew_after:
+            self._attempts.append(_Attempt(ping(kept), now, kept))
+            return
+        opening = connect(endpoint, timeout, self._security, answer_within=self._patience)
+        self._attempts.append(_Attempt(asyncio.ensure_future(opening), now, None))
+
+    def _adopt(self, connection: Connection, attempt: _Attempt) -> None:
+        """Keep the connection that answered; what else was asked need not answer any more."""
+        self._response = self._clock() - attempt.started
+        if attempt.kept is None:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection, self._opened, self._response = connection, self._clock(), connection.first_answer
+            self._not_after = connection.certificate_not_after or self._not_after
+        self._give_up(self._attempts)
+
+    def _give_up(self, attempts: Sequence[_Attempt]) -> None:
+        for attempt in attempts:
+            if attempt.kept is None:
+                attempt.answer.add_done_callback(_close)
+            attempt.answer.cancel()
+        self._attempts = [attempt for attempt in self._attempts if attempt not in attempts]
 
     def _samples(self, failures: Sequence[Reason]) -> list[Sample]:
         labels = (self.cluster, self.target)
@@ -131,3 +207,9 @@ class BrokerProbe:
             for reason in self._reasons
         )
         return samples
+
+
+def _close(task: asyncio.Future[Connection]) -> None:
+    """Let no connection stay behind that came about while it was given up."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()

@@ -55,7 +55,9 @@ class CanaryProbe:
         self._topic = topic
         self._clients = clients
         self._clock = clock
+        self._instance = uuid.uuid4().hex[:12]
         self._link: CanaryLink | None = None
+        self._version: tuple[int, ...] = ()
         self._ledgers: dict[int, Ledger] = {}
         self._leaders: dict[int, tuple[int, float]] = {}
         self._sequence = 0
@@ -65,7 +67,7 @@ class CanaryProbe:
         self._settled = asyncio.Event()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
-        """Send through every leader that lives and judge what came back; raises `ProbeError` without a topic."""
+        """Send through every leader that lives and judge what came back; raises `ProbeError` without topic or right."""
         started = self._clock()
         await self._topic.follow(timeout * 0.5)
         if not self._topic.partitions:
@@ -73,7 +75,13 @@ class CanaryProbe:
         await self._prepare(timeout * 0.3)
         sent = self._send()
         await self._await(sent, max(timeout - (self._clock() - started), 0.0))
-        return self._judge(sent)
+        samples = self._judge(sent)
+        missing = [
+            trouble[1] for entry in sent if (trouble := self._trouble(entry)) and trouble[0] is Reason.AUTHORIZATION
+        ]
+        if missing:
+            raise ProbeError(Reason.AUTHORIZATION, missing[0], samples)
+        return samples
 
     async def close(self) -> None:
         """End the link's thread and close the connections."""
@@ -83,16 +91,8 @@ class CanaryProbe:
 
     async def _prepare(self, timeout: float) -> None:
         """Follow new partitions from their present end, pinned before anything is sent to them."""
-        if self._link is None:
-            self._link = CanaryLink(
-                self._clients,
-                self._topic.name,
-                uuid.uuid4().hex[:12],
-                self.schedule.timeout,
-                acknowledged=lambda p, s, offset: self._ledgers[p].acknowledged(s, offset),
-                failed=self._failed,
-                read=self._read,
-            )
+        if self._link is None or self._version != self._clients.version():
+            self._renew_link()
         new = [
             TopicPartition(self._topic.name, index) for index in self._topic.partitions if index not in self._ledgers
         ]
@@ -102,6 +102,26 @@ class CanaryProbe:
         for partition, end in ends.found.items():
             self._ledgers[partition.partition] = Ledger(partition.partition, position=end)
         if ends.found:
+            self._follow()
+
+    def _renew_link(self) -> None:
+        """Make the clients, again when a certificate or a secret changed; what is under way is still waited for."""
+        if self._link is not None:
+            self._link.end()
+        self._version = self._clients.version()
+        self._link = CanaryLink(
+            self._clients,
+            self._topic.name,
+            self._instance,
+            self.schedule.timeout,
+            acknowledged=lambda p, s, offset: self._ledgers[p].acknowledged(s, offset),
+            failed=self._failed,
+            read=self._read,
+        )
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._link is not None and self._ledgers:
             self._link.follow({index: ledger.position for index, ledger in self._ledgers.items()})
 
     def _send(self) -> list[Entry]:
@@ -157,7 +177,7 @@ class CanaryProbe:
         for state in self._topic.partitions.values():
             for home in {state.leader, *state.replicas[:1]}:
                 if self._topology.known_down(home):
-                    verdicts[str(home)] = [(Reason.NO_LEADER, f"broker {home} is down")]
+                    verdicts[str(home)] = [self._topology.why_down(home)]
         samples += self._counts()
         for broker, troubles in sorted(verdicts.items()):
             samples += self._verdict(broker, next((t for t in troubles if t is not None), None))
@@ -173,7 +193,12 @@ class CanaryProbe:
             dead = [broker for broker in (*state.in_sync, *state.replicas) if self._topology.doubted(broker)]
             if dead and str(dead[0]) != entry.broker:
                 return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
+        if reason is Reason.AUTHORIZATION:
+            return reason, f"Write on Topic:{self._topic.name} is missing"
         if entry.failure is None and entry.offset is not None:
+            trouble = self._link.read_trouble if self._link is not None else None
+            if trouble is not None and trouble[0] is Reason.AUTHORIZATION:
+                return Reason.AUTHORIZATION, f"Read on Topic:{self._topic.name} is missing"
             detail = "acknowledged, but not read back in time"
         return reason, detail
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from keywatch import catalogue
 from keywatch.kafka import wire
+from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
@@ -15,6 +17,7 @@ from keywatch.probe import ProbeError, Reason, Sample, Schedule
 # a frozen one.
 _PATIENCE = 0.2
 _MISSES_ALLOWED = 2
+_MOST_ASKED_FOR = 100
 
 
 class ClusterProbe:
@@ -31,6 +34,7 @@ class ClusterProbe:
         schedule: Schedule,
         *,
         ask: int = 2,
+        watch: Sequence[str] = (),
         register_after: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -39,6 +43,7 @@ class ClusterProbe:
         self._topology = topology
         self._peers = peers
         self._ask = ask
+        self._watch = frozenset(watch)
         self._register_after = register_after
         self._clock = clock
         self._turn = 0
@@ -64,13 +69,32 @@ class ClusterProbe:
             certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
         self._misses = 0
-        self._topology.learn(_newest(answers))
+        newest = _newest(answers)
+        # First who may not be seen, then who is not there: nobody may take the one for the other in between.
+        await self._look_for(
+            {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch} - newest.topics.keys(), timeout
+        )
+        self._topology.learn(newest)
         await self._register(timeout)
         return self._samples(None)
 
     async def close(self) -> None:
         """Close the connections."""
         self._peers.close()
+
+    async def _look_for(self, missing: AbstractSet[str], timeout: float) -> None:
+        """Ask by name for topics that are gone or missing: only so does a broker say that rights are missing."""
+        topology = self._topology
+        if not missing:
+            topology.forbid(())
+            return
+        labels = [broker.label for broker in topology.living()][: self._ask]
+        request = wire.metadata(sorted(missing)[:_MOST_ASKED_FOR])
+        answers, _ = await first(
+            [self._peers.ask(label, request, timeout / 2, wire.read_metadata) for label in labels], 0.0
+        )
+        for answer in answers:
+            topology.forbid(topic for topic, code in answer.errors.items() if code == TOPIC_AUTHORIZATION_FAILED)
 
     async def _register(self, timeout: float) -> None:
         """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure."""

@@ -48,8 +48,9 @@ class ConfigsProbe:
                 answer = await self._peers.ask(label, request, timeout * 0.9, wire.read_describe_configs)
                 for topic, (error, values) in answer.items():
                     if error:
-                        refused.append(f"{topic}: {name_of(error)}")
                         reason = reason_of(error)
+                        needs = f"DescribeConfigs on Topic:{topic} is missing"
+                        refused.append(needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(error)}")
                     elif values.get(_SETTING, "").isdigit():
                         found[topic] = int(values[_SETTING])
         except BrokerError as error:

@@ -18,7 +18,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.lag import EndHistory, PartitionLag, by_topic, reckon
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 STATES = (
     "Stable",
@@ -89,7 +89,20 @@ class GroupsProbe:
         samples = self._cluster_samples()
         for group in self._groups.known.values():
             samples += self._group(group, ends)
+        self._demand_rights(samples)
         return samples
+
+    def _demand_rights(self, samples: Sequence[Sample]) -> None:
+        """Raise `ProbeError` when a right is missing; what could be read all the same goes with it."""
+        troubles = (group.trouble for group in self._groups.known.values() if group.trouble is not None)
+        words = [detail for reason, detail in troubles if reason is Reason.AUTHORIZATION]
+        if self._fetches:
+            words += [
+                f"Read on Topic:{topic} is missing: lag in seconds is a guess (groups.fetches: 0 makes do)"
+                for topic in sorted(self._times.forbidden)
+            ]
+        if words:
+            raise ProbeError(Reason.AUTHORIZATION, words[0], samples)
 
     async def close(self) -> None:
         """Close the connections and let the record reader go."""
@@ -100,7 +113,12 @@ class GroupsProbe:
         """Name a group's partitions that exist; commits outlive a deleted topic and mean nothing then."""
         topics = self._topology.topics or {}
         named = dict.fromkeys((*group.offsets, *group.unread))
-        return [p for p in named if p.topic in self._topics and p.partition in topics.get(p.topic, ())]
+        forbidden = self._topology.forbidden
+        return [
+            p
+            for p in named
+            if p.topic in self._topics and (p.partition in topics.get(p.topic, ()) or p.topic in forbidden)
+        ]
 
     def _remember(self, wanted: set[TopicPartition], ends: Offsets) -> None:
         now = self._clock()

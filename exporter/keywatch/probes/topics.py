@@ -9,7 +9,7 @@ from keywatch import catalogue
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState
 from keywatch.patterns import Patterns
-from keywatch.probe import Sample, Schedule
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 
 class PartitionHealth(NamedTuple):
@@ -85,17 +85,23 @@ class TopicsProbe:
         self._detail = detail
 
     async def run(self, timeout: float) -> Sequence[Sample]:
-        """Judge every partition; raises `ProbeError` until metadata was read once."""
+        """Judge every partition; raises `ProbeError` until metadata was read once, and when rights are missing."""
         topics = await self._topology.partitions(timeout / 2)
         samples: list[Sample] = []
         for topic, partitions in topics.items():
             if topic in self._patterns or topic in self._watch:
                 samples += self._topic(topic, partitions)
+        forbidden = self._topology.forbidden
         for topic in self._watch:
-            if topic not in topics:
+            if topic not in topics and topic not in forbidden:
                 note = "the watched topic does not exist"
                 samples.append(Sample(catalogue.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
                 samples.append(Sample(catalogue.TOPIC_UP, (self.cluster, topic), 0.0))
+        found = (topic for topic in forbidden if topic in self._patterns or topic in self._watch)
+        wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
+        if wanted:
+            words = f"{len(wanted)} topics may not be described; Describe on Topic:{wanted[0]} is missing"
+            raise ProbeError(Reason.AUTHORIZATION, words, samples)
         return samples
 
     async def close(self) -> None:

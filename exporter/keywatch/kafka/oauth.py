@@ -1,0 +1,96 @@
+"""Fetches access tokens with a client's credentials (RFC 6749, 4.4) and keeps one while it is good."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Callable
+
+import aiohttp
+
+from keywatch.secret import Secret
+
+# A token is renewed when this share of its life is over, so that a server that is down for a while does no harm.
+_RENEW_AT = 0.8
+_LONGEST_ANSWER = 65_536
+
+
+class TokenError(Exception):
+    """No token was given; the text says why and holds no secret."""
+
+
+class TokenSource:
+    """One client's token, fetched from `url` when there is none or the one at hand grows old."""
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        secret: Secret,
+        *,
+        scope: str | None = None,
+        context: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._client_id = client_id
+        self._secret = secret
+        self._scope = scope
+        self._context = context
+        self._clock = clock
+        self._token = ""
+        self._version = -1
+        self._renew_at = self._ends_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def token(self, timeout: float) -> str:
+        """Give a token that is good now, within `timeout` seconds; raises `TokenError`."""
+        secret = self._secret.get()
+        async with self._lock:
+            now = self._clock()
+            if now < self._renew_at and self._version == self._secret.version:
+                return self._token
+            try:
+                token, life = await self._fetch(secret, timeout)
+            except TokenError:
+                if now < self._ends_at and self._version == self._secret.version:
+                    return self._token
+                raise
+            self._token, self._version = token, self._secret.version
+            self._renew_at, self._ends_at = now + life * _RENEW_AT, now + life
+            return token
+
+    def forget(self) -> None:
+        """Drop the token at hand, because a broker refused it."""
+        self._renew_at = self._ends_at = float("-inf")
+
+    async def _fetch(self, secret: str, timeout: float) -> tuple[str, float]:
+        form = {"grant_type": "client_credentials"}
+        if self._scope:
+            form["scope"] = self._scope
+        limits = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=limits) as session,
+                session.post(
+                    self._url,
+                    data=form,
+                    auth=aiohttp.BasicAuth(self._client_id, secret, "utf-8"),
+                    ssl=self._context or True,
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                status, body = answer.status, await answer.content.read(_LONGEST_ANSWER)
+        except TimeoutError:
+            raise TokenError(f"{self._url} did not answer in {timeout:.3g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TokenError(f"{self._url}: {type(error).__name__}") from None
+        if status != 200:
+            raise TokenError(f"{self._url} answered with status {status}")
+        try:
+            found = json.loads(body)
+            return str(found["access_token"]), float(found.get("expires_in", 300))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise TokenError(f"{self._url} did not answer with a token") from None

@@ -1,0 +1,125 @@
+"""How one cluster's brokers and keywatch prove themselves to each other: TLS, then SASL, for every kind of client."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from keywatch.config import Cluster
+from keywatch.config_security import SaslSection
+from keywatch.kafka.connection import Connection, Tls
+from keywatch.kafka.oauth import TokenSource
+from keywatch.kafka.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
+from keywatch.kafka.tls import TlsSource
+from keywatch.secret import Secret, SecretError, SecurityError
+
+
+class ClusterSecurity:
+    """Everything of one cluster that proves identity; files are read again when they change."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Read all files; raises `SecurityError`."""
+        self._tls = TlsSource(cluster.tls) if cluster.tls is not None else None
+        self._sasl = cluster.sasl
+        self._secrets: dict[str, Secret] = {}
+        self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
+
+    def tls(self) -> Tls | None:
+        """Give how to speak TLS now; None for plaintext."""
+        return self._tls.current() if self._tls is not None else None
+
+    async def authenticate(self, connection: Connection, timeout: float) -> None:
+        """Prove who keywatch is, within `timeout` seconds; raises `BrokerError`.
+
+        GSSAPI is librdkafka's alone: a raw connection stops at ApiVersions, which brokers answer to anyone.
+        """
+        if self._credentials is not None:
+            exchange = Exchange(connection, timeout)
+            await exchange.greet(self._credentials.mechanism)
+            await self._credentials.prove(exchange)
+
+    @property
+    def speechless(self) -> bool:
+        """Whether raw connections cannot log in, so that all they can ask for is ApiVersions."""
+        return self._sasl is not None and self._credentials is None
+
+    def version(self) -> tuple[int, ...]:
+        """Give what changes when a certificate or a secret changed, so that clients must be made anew."""
+        tls: tuple[int, ...] = ()
+        if self._tls is not None:
+            self._tls.current()
+            tls = (self._tls.version,)
+        return (*tls, *(self._credentials.version() if self._credentials else ()))
+
+    def client_settings(self) -> dict[str, Any]:
+        """Make librdkafka's settings, with the secrets as they are now."""
+        protocol = ("SASL_" if self._sasl else "") + ("SSL" if self._tls else "PLAINTEXT")
+        settings: dict[str, Any] = {} if protocol == "PLAINTEXT" else {"security.protocol": protocol}
+        if self._tls is not None:
+            settings |= self._tls.client_settings()
+        if self._sasl is not None:
+            settings |= self._sasl_settings(self._sasl)
+        return settings
+
+    def warnings(self) -> list[str]:
+        """Name what works but should not be so."""
+        found = self._tls.warnings() if self._tls is not None else []
+        if self._tls is None and self._sasl is not None and self._sasl.mechanism in {"PLAIN", "OAUTHBEARER"}:
+            found.append(f"sasl.mechanism: {self._sasl.mechanism} without tls sends the secret readable to everybody")
+        if self._sasl is not None and (self._sasl.token_url or "").startswith("http://"):
+            found.append("sasl.token_url: http:// sends the client's secret readable to everybody")
+        return found
+
+    def _prepare(self, section: SaslSection) -> Credentials | None:
+        for name in ("username", "password", "client_secret"):
+            value, file, env = (getattr(section, f"{name}{suffix}", None) for suffix in ("", "_file", "_env"))
+            if isinstance(value, str):
+                value = SecretStr(value)
+            try:
+                self._secrets[name] = Secret(value, file, env)
+            except SecretError as error:
+                raise SecurityError(("sasl", name), str(error)) from error
+        if section.mechanism == "PLAIN":
+            return Plain(self._secrets["username"], self._secrets["password"])
+        if section.mechanism == "OAUTHBEARER":
+            source = TokenSource(
+                section.token_url or "",
+                section.client_id or "",
+                self._secrets["client_secret"],
+                scope=section.scope,
+                context=_context(section.token_ca_file),
+            )
+            return OAuthBearer(source, self._secrets["client_secret"])
+        if section.mechanism == "GSSAPI":
+            return None
+        return Scram(section.mechanism, self._secrets["username"], self._secrets["password"])
+
+    def _sasl_settings(self, section: SaslSection) -> dict[str, Any]:
+        # A refused client would otherwise try up to twenty times a second, and every broker logs each try.
+        calm = {"reconnect.backoff.ms": 1000, "reconnect.backoff.max.ms": 2000}
+        settings: dict[str, Any] = {"sasl.mechanism": section.mechanism, **calm}
+        if section.mechanism == "OAUTHBEARER":
+            settings |= {
+                "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.client.id": section.client_id,
+                "sasl.oauthbearer.client.secret": self._secrets["client_secret"].get(),
+                "sasl.oauthbearer.token.endpoint.url": section.token_url,
+            }
+            if section.scope:
+                settings["sasl.oauthbearer.scope"] = section.scope
+            if section.token_ca_file:
+                settings["https.ca.location"] = str(section.token_ca_file)
+        elif section.mechanism != "GSSAPI":
+            settings["sasl.username"] = self._secrets["username"].get()
+            settings["sasl.password"] = self._secrets["password"].get()
+        return settings
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext | None:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
+    except (ssl.SSLError, OSError) as error:
+        raise SecurityError(("sasl", "token_ca_file"), f"{ca_file} holds no certificate that can be used") from error

@@ -1,0 +1,61 @@
+"""Gives and takes the rights of a user on a cluster with an authorizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported there for users, but not by its typing
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.kafka import admin
+
+AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
+"""For a cluster's `extra`: the plain listener's nameless users, the brokers among them, may do all; others nothing."""
+
+
+class Right(NamedTuple):
+    """An operation on a resource: `Right("Describe", "Topic", "*")`."""
+
+    operation: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """Write it as keywatch's messages do."""
+        return f"{self.operation} on {self.kind}:{self.name}"
+
+
+def allow(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
+    """Give `rights` to `user`. Raises `KafkaException`."""
+    client = AdminClient(admin.client_settings(bootstrap))
+    for future in client.create_acls([AclBinding(*_arguments(user, right)) for right in rights]).values():
+        future.result()
+
+
+def revoke(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
+    """Take `rights` from `user`. Raises `KafkaException`."""
+    client = AdminClient(admin.client_settings(bootstrap))
+    filters = [AclBindingFilter(*_arguments(user, right)) for right in rights]
+    for future in client.delete_acls(filters).values():
+        future.result()
+
+
+def _arguments(user: str, right: Right) -> tuple[Any, ...]:
+    kind = {"Topic": ResourceType.TOPIC, "Group": ResourceType.GROUP, "Cluster": ResourceType.BROKER}[right.kind]
+    operation = AclOperation[_snake(right.operation)]
+    return (kind, right.name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+
+
+def _snake(operation: str) -> str:
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(operation)).upper()

@@ -1,0 +1,71 @@
+"""An authorization server on the loopback that gives unsigned tokens to clients that know their secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+
+class TokenServer:
+    """Answers the client credentials grant (RFC 6749, 4.4); a context manager. `given` counts the tokens."""
+
+    def __init__(self, client: str, secret: str, *, life: float = 300.0) -> None:
+        self.given = 0
+        self.refused = 0
+        self.secret = secret
+        self._client = client
+        self._life = life
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """One request."""
+
+            def do_POST(self) -> None:
+                """Give a token, or 401."""
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, body = server._answer(self.headers.get("Authorization", ""))
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where tokens are given."""
+        return f"http://127.0.0.1:{self._server.server_port}/token"
+
+    def _answer(self, authorization: str) -> tuple[int, bytes]:
+        expected = base64.b64encode(f"{self._client}:{self.secret}".encode()).decode()
+        if authorization != f"Basic {expected}":
+            self.refused += 1
+            return 401, b'{"error":"invalid_client"}'
+        self.given += 1
+        now = time.time()
+        claims = {"sub": self._client, "iat": now, "exp": now + self._life, "scope": "kafka"}
+        token = f"{_part({'alg': 'none'})}.{_part(claims)}."
+        return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": self._life}).encode()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+def _part(claims: dict[str, object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
