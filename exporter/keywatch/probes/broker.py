@@ -155,9 +155,7 @@ class BrokerProbe:
         raise failure or BrokerError(Reason.TIMEOUT_RESPONSE, words)
 
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
-        """Ask the kept connection, or a new one when it is old, gone, or already silent."""
-        if any(attempt.kept is None for attempt in self._attempts):
-            return
+        """Ask the kept connection, or a new one when it is old, gone, or something is under way already."""
         kept, now = self._connection, self._clock()
         if kept is not None and kept.is_open and not self._attempts and now - self._opened < self._renew_after:
             self._attempts.append(_Attempt(ping(kept), now, kept))
