@@ -75,7 +75,13 @@ class ExporterProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(lambda: self.get("/-/healthy")[0] == 200, deadline, "the exporter serves")
+        wait_until(lambda: self._ended or self.get("/-/healthy")[0] == 200, deadline, "the exporter serves")
+        if self._ended:
+            raise RuntimeError(f"the exporter ended at its start:\n{self.log.read_text(encoding='utf-8')}")
+
+    @property
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     @property
     def pid(self) -> int:
