@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TLS_UNTRUSTED = "tls_untrusted"
     TLS_EXPIRED = "tls_expired"
     TLS_HOSTNAME = "tls_hostname"
+    TLS_CLIENT = "tls_client"
     AUTHENTICATION = "authentication"
     AUTHORIZATION = "authorization"
     UNKNOWN_TOPIC = "unknown_topic"

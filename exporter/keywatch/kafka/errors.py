@@ -95,7 +95,7 @@ def connection_error(error: BaseException) -> tuple[Reason, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _verification(error)
     if isinstance(error, ssl.SSLError):
-        return Reason.TLS, _tls_words(error)
+        return _tls(error)
     if isinstance(error, socket.gaierror):
         return Reason.DNS, f"the name does not resolve: {error.strerror}"
     if isinstance(error, ConnectionRefusedError):
@@ -120,7 +120,10 @@ def _verification(error: ssl.SSLCertVerificationError) -> tuple[Reason, str]:
     return Reason.TLS_UNTRUSTED, words
 
 
-def _tls_words(error: ssl.SSLError) -> str:
-    if error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
-        return f"the port does not speak TLS ({error.reason})"
-    return f"TLS failed: {error.reason or error}"
+def _tls(error: ssl.SSLError) -> tuple[Reason, str]:
+    name = error.reason or ""
+    if name in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
+        return Reason.TLS, f"the port does not speak TLS ({name})"
+    if "_ALERT_" in name and ("CERTIFICATE" in name or "UNKNOWN_CA" in name):
+        return Reason.TLS_CLIENT, f"the broker refused keywatch's certificate, or wants one ({name})"
+    return Reason.TLS, f"TLS failed: {name or error}"
