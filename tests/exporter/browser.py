@@ -23,7 +23,7 @@ _DEADLINE = 30.0
 
 def requirements_missing() -> str | None:
     """Say why there is no browser here; None when there is one."""
-    return None if shutil.which("chromium") else "chromium is missing"
+    return None if shutil.which("chromium") else "there is no chromium"
 
 
 class Browser:

@@ -27,7 +27,7 @@ def requirements_missing() -> str | None:
     if os.geteuid() != 0:
         return "an image is built by root only"
     missing = [tool for tool in ("buildah", "debootstrap", "unshare") if shutil.which(tool) is None]
-    return f"{' and '.join(missing)} is missing" if missing else None
+    return f"there is no {' and no '.join(missing)}" if missing else None
 
 
 class Container:

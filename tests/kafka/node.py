@@ -88,7 +88,7 @@ class KafkaNode:
         return path
 
     def start(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 60.0) -> None:
-        """Start the process and wait until the plain listener accepts, which a broker does once it is in the cluster.
+        """Start the process and wait until its listeners accept, which a broker's do once it is in the cluster.
 
         `overrides` replace those of before; without them they stay. Raises `KafkaStartError` after `deadline` seconds
         or when the process ends, and `RuntimeError` when it runs already.
@@ -114,10 +114,16 @@ class KafkaNode:
             )
 
     def wait_port(self, deadline: float = 60.0) -> None:
-        """Wait until the plain listener accepts. Raises `KafkaStartError` after `deadline` seconds or at the end."""
+        """Wait until every listener for clients accepts, one of which does so later than another.
+
+        Raises `KafkaStartError` after `deadline` seconds or at the end of the process.
+        """
+        names = [name for name in self.ports if name != settings.CONTROLLER]
         try:
             wait_until(
-                lambda: not self.running or self.accepts(), deadline, f"node {self.id} listens on {self.address}"
+                lambda: not self.running or all(self.accepts(name) for name in names),
+                deadline,
+                f"node {self.id} listens on {self.address}",
             )
         except TimeoutError as error:
             raise KafkaStartError(f"{error}\n{self.last_words()}") from error
