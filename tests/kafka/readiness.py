@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import admin
@@ -44,7 +44,7 @@ def wait_serving(nodes: Sequence[KafkaNode], offsets_partitions: int, timeout: f
         groups = covering_groups(offsets_partitions)
         for group in groups:
             admin.commit(bootstrap, group, {(_TOPIC, 0): 1}, deadline=left())
-        _forget_groups(bootstrap, groups)
+        _forget_groups(bootstrap, groups, left())
     finally:
         admin.delete_topic(bootstrap, _TOPIC)
 
@@ -75,7 +75,20 @@ def _knows(client: AdminClient, ids: set[int]) -> bool:
         return False
 
 
-def _forget_groups(bootstrap: str, groups: Sequence[str]) -> None:
+def _forget_groups(bootstrap: str, groups: Sequence[str], deadline: float) -> None:
+    """Delete the groups; coordinators still move while brokers come back, so those that are refused are tried again."""
     client = AdminClient(admin.client_settings(bootstrap))
-    for answer in client.delete_consumer_groups(list(groups), request_timeout=10).values():
-        answer.result()
+    left = set(groups)
+
+    def gone() -> bool:
+        for group, answer in client.delete_consumer_groups(sorted(left), request_timeout=10).items():
+            try:
+                answer.result()
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:  # an answer before was lost on its way
+                    left.discard(group)
+            else:
+                left.discard(group)
+        return not left
+
+    wait_until(gone, deadline, "the harness's groups are deleted")
