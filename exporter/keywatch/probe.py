@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -98,7 +98,7 @@ class Probe(Protocol):
     def schedule(self) -> Schedule:
         """When to run."""
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Answer the question within `timeout` seconds; raises `ProbeError`."""
 
     async def close(self) -> None:
