@@ -124,7 +124,7 @@ class Store:
         self.accumulate(samples)
 
     def accumulate(self, samples: Iterable[Sample]) -> None:
-        """Add counters' increments and histograms' observations; gauges are passed over, and blocks hold nothing else."""
+        """Add counters' increments and histograms' observations; gauges, so all blocks, are passed over."""
         for metric, labels, value, _ in samples.loose if isinstance(samples, Blocks) else samples:
             if metric.kind is Kind.COUNTER:
                 series = self.counters.setdefault(metric, {})

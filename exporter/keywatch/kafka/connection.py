@@ -176,7 +176,7 @@ async def connect(
     opened = asyncio.get_running_loop().time()
     left = max(deadline - opened, 0.001) if answer_within is None else answer_within
     reader_of_versions = await _ask_versions(connection, left)
-    with _protocol_errors(connection):
+    with protocol_errors(connection, connection.endpoint):
         connection.versions = _versions(reader_of_versions)
     connection.first_answer = asyncio.get_running_loop().time() - opened
     return connection
@@ -206,7 +206,7 @@ async def ping(connection: Connection, timeout: float) -> None:
 async def _ask_versions(connection: Connection, timeout: float) -> Reader:
     """Give a reader at the list of versions."""
     reader = await connection.ask(_API_VERSIONS_REQUEST, timeout, max_reply=64 * 1024)
-    with _protocol_errors(connection):
+    with protocol_errors(connection, connection.endpoint):
         code = reader.int16()
     if code:
         connection.close()
@@ -215,12 +215,13 @@ async def _ask_versions(connection: Connection, timeout: float) -> Reader:
 
 
 @contextlib.contextmanager
-def _protocol_errors(connection: Connection) -> Iterator[None]:
+def protocol_errors(connection: Connection, whose: object) -> Iterator[None]:
+    """Turn a reply that is not what the protocol says into a `BrokerError`, and close the connection."""
     try:
         yield
     except WireError as error:
         connection.close()
-        raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: {error}") from error
+        raise BrokerError(Reason.PROTOCOL, f"{whose}: {error}") from error
 
 
 def _versions(reader: Reader) -> dict[int, tuple[int, int]]:

@@ -40,6 +40,12 @@ class Topology:
         self.controller = -1
         self.topics: dict[str, dict[int, PartitionState]] | None = None
         self.min_in_sync: dict[str, int] = {}
+        self.version = 0
+        """Counts the changes of anything that partitions are judged by: their state, who lives, what topics demand."""
+        self.size = 0
+        """How many partitions there are."""
+        self._whole = False
+        self._moved = False
         self._configured = frozenset(expected)
         self._forget_after = forget_after
         self._clock = clock
@@ -124,26 +130,39 @@ class Topology:
         self._reasons[label] = reason
         if self._state.get(label) is not up and label in self._brokers:
             self._state[label] = up
-            self._call(self._on_liveness)
+            self._changed()
 
     def learn(self, metadata: Metadata) -> None:
         """Take in what the cluster's metadata says."""
+        if metadata.topics != self.topics:
+            self.topics = metadata.topics
+            states = [state for partitions in metadata.topics.values() for state in partitions.values()]
+            self.size = len(states)
+            self._named = frozenset(
+                replica for replicas in {state.replicas for state in states} for replica in replicas
+            )
+            self._whole = all(state.leader >= 0 and len(state.in_sync) == len(state.replicas) for state in states)
+            self._moved = True
+        self._known.set()
+        self.learn_brokers(metadata)
+
+    def learn_brokers(self, metadata: Metadata) -> None:
+        """Take in the brokers of the cluster's metadata, and nothing of its topics."""
         now = self._clock()
         self.cluster_id, self.controller = metadata.cluster_id, metadata.controller
         for node in metadata.brokers:
             self._nodes[node.id] = node
             self._seen[node.id] = now
         in_metadata = frozenset(node.id for node in metadata.brokers)
-        changed = metadata.topics != self.topics or in_metadata != self._in_metadata
+        moved, self._moved = self._moved or in_metadata != self._in_metadata, False
         self._in_metadata = in_metadata
-        if metadata.topics != self.topics:
-            states = (state for partitions in metadata.topics.values() for state in partitions.values())
-            self._named = frozenset(replica for state in states for replica in state.replicas)
-        self.topics = metadata.topics
-        self._known.set()
         self._settle()
-        if changed:
-            self._call(self._on_liveness)
+        if moved:
+            self._changed()
+
+    def calm(self) -> bool:
+        """Tell whether every broker is up and answers, and every partition has its leader and all its replicas."""
+        return self._whole and not self._missed and len(self.up()) == len(self._brokers)
 
     def learn_registered(self, nodes: Iterable[BrokerNode]) -> None:
         """Take in who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""
@@ -156,7 +175,7 @@ class Topology:
         """Take in each topic's min.insync.replicas."""
         if min_in_sync != self.min_in_sync:
             self.min_in_sync = dict(min_in_sync)
-            self._call(self._on_liveness)
+            self._changed()
 
     def _settle(self) -> None:
         """Work out who should exist; the bootstrap addresses stand for brokers until the first id is known."""
@@ -175,8 +194,13 @@ class Topology:
             brokers.update({str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap})
         if brokers != self._brokers:
             self._brokers = brokers
+            self.version += 1
             self._state = {label: up for label, up in self._state.items() if label in brokers}
             self._call(self._on_brokers)
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._call(self._on_liveness)
 
     @staticmethod
     def _call(callbacks: list[Callable[[], None]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from keywatch import catalogue
 from keywatch.kafka import wire
+from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
@@ -15,6 +16,9 @@ from keywatch.probe import ProbeError, Reason, Sample, Schedule
 # a frozen one.
 _PATIENCE = 0.2
 _MISSES_ALLOWED = 2
+# A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
+_PARTITIONS_PER_SECOND = 2000
+_LONGEST = 10.0
 
 
 class ClusterProbe:
@@ -43,6 +47,8 @@ class ClusterProbe:
         self._clock = clock
         self._turn = 0
         self._registered_at = float("-inf")
+        self._memory: Memory[dict[int, wire.PartitionState]] = Memory()
+        self._learned_at = float("-inf")
         self._misses = 0
 
     async def run(self, timeout: float) -> Sequence[Sample]:
@@ -54,23 +60,40 @@ class ClusterProbe:
             raise self._failed(self._topology.common_reason(), words, certain=True)
         self._turn += 1
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
-        request = wire.metadata()
-        answers, errors = await first(
-            [self._peers.ask(label, request, timeout * 0.9, wire.read_metadata) for label in chosen], _PATIENCE
-        )
+        whole = self._clock() - self._learned_at >= self._learn_after()
+        request = wire.metadata() if whole else wire.metadata(())
+        memory = self._memory if whole else Memory()
+        calls = [
+            self._peers.ask_much(label, request, timeout * 0.9, lambda r: wire.reading_metadata(r, memory))
+            for label in chosen
+        ]
+        answers, errors = await first(calls, _PATIENCE)
         if not answers:
             self._misses += 1
             error = errors[0]
             certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
         self._misses = 0
-        self._topology.learn(_newest(answers))
+        if whole:
+            self._learned_at = self._clock()
+            self._topology.learn(_newest(answers))
+        else:
+            self._topology.learn_brokers(answers[0])
         await self._register(timeout)
         return self._samples(None)
 
     async def close(self) -> None:
         """Close the connections."""
         self._peers.close()
+
+    def _learn_after(self) -> float:
+        """Give the seconds for which what is known of partitions may serve: the more there are, the longer.
+
+        While anything is wrong it is read every period, because then it moves.
+        """
+        if not self._topology.calm():
+            return 0.0
+        return min(self._topology.size / _PARTITIONS_PER_SECOND, _LONGEST)
 
     async def _register(self, timeout: float) -> None:
         """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure."""
