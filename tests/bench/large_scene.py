@@ -15,6 +15,7 @@ from tests.kafka.cluster import KafkaCluster
 from tests.kafka.waiting import wait_until
 
 _AT_ONCE = 200
+_TOPICS_AT_ONCE = 20
 _REQUEST_SECONDS = 60.0
 
 
@@ -42,8 +43,10 @@ def build(bootstrap: str, size: Size, records: int = 2, late: int = 10) -> None:
     """Make the topics, `records` in each partition, and the commits; every `late`-th group is a record behind."""
     client = AdminClient(admin.client_settings(bootstrap))
     new = [NewTopic(f"topic-{index}", size.partitions, 1) for index in range(size.topics)]
-    for future in client.create_topics(new, operation_timeout=_REQUEST_SECONDS).values():
-        future.result()
+    for start in range(0, len(new), _TOPICS_AT_ONCE):
+        some = new[start : start + _TOPICS_AT_ONCE]
+        for future in client.create_topics(some, operation_timeout=_REQUEST_SECONDS).values():
+            future.result()
     wait_until(lambda: _led(client, size), 120.0, "every partition has a leader")
     partitions = [(topic.topic, partition) for topic in new for partition in range(size.partitions)]
     produce(bootstrap, dict.fromkeys(partitions, records))
