@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -12,6 +12,8 @@ from keywatch.kafka.record_times import Position
 from keywatch.kafka.wire import TopicPartition
 
 _HISTORY_LENGTH = 600
+_LEAST_LENGTH = 16
+_NOTED_ENDS = 200_000
 
 
 class Times(Protocol):
@@ -56,6 +58,30 @@ class EndHistory:
         if index == 0 or index >= len(self._ends):
             return None
         return self._times[index]
+
+
+class Histories:
+    """The histories of many partitions; the more there are, the shorter each, so that the memory is bounded."""
+
+    def __init__(self) -> None:
+        self._known: dict[TopicPartition, EndHistory] = {}
+
+    def get(self, partition: TopicPartition) -> EndHistory | None:
+        """Give a partition's history, if it has one."""
+        return self._known.get(partition)
+
+    def note(self, partition: TopicPartition, end: int, now: float, *, behind: bool) -> None:
+        """Take down where a partition ends; while no group is `behind` on it the last two ends are enough.
+
+        A lag that begins now begins with the record after the last end.
+        """
+        length = min(max(_NOTED_ENDS // max(len(self._known), 1), _LEAST_LENGTH), _HISTORY_LENGTH)
+        self._known.setdefault(partition, EndHistory()).note(end, now, length if behind else 2)
+
+    def retain(self, partitions: Container[TopicPartition]) -> None:
+        """Forget all other partitions."""
+        for partition in [partition for partition in self._known if partition not in partitions]:
+            del self._known[partition]
 
 
 class PartitionLag(NamedTuple):

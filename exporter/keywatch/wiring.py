@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from keywatch.config import Cluster, Config
+from keywatch.group_sheet import Limit
 from keywatch.incidents import Incidents
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
@@ -21,7 +22,7 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
-from keywatch.probes.groups import GroupsProbe, Limit
+from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
 from keywatch.runner import Runner
@@ -137,5 +138,6 @@ def _groups_probe(
         topics=topics,
         limits=limits,
         fetches=section.fetches,
+        idle_cycles=section.idle_cycles,
         detail=section.detail,
     )

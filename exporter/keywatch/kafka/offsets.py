@@ -79,6 +79,16 @@ class Watermarks:
         """Give a partition's last known offset."""
         return self.known.get(partition.topic, {}).get(partition.partition)
 
+    def put(self, partition: TopicPartition, offset: int) -> bool:
+        """Take in an offset that was read otherwise and later; tells whether it is another than the last one."""
+        known = self.known.setdefault(partition.topic, {})
+        if known.get(partition.partition) == offset:
+            return False
+        known[partition.partition] = offset
+        for leader in self._leaders.values():
+            leader.memory.forget(partition.topic)
+        return True
+
     def _plan(self, wanted: Wanted) -> None:
         by_leader, self._leaderless = _by_leader(self._topology, wanted)
         self._leaders = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException
@@ -16,6 +16,9 @@ from keywatch.kafka.wire import TopicPartition
 _POLL_SECONDS = 0.1
 # Of one partition the groups on it stand at different offsets; more than these are rare.
 _KEPT_PER_PARTITION = 64
+# … and where groups stand on very many partitions, fewer of each are kept, so that the memory is bounded.
+_KEPT = 40_000
+_LEAST_PER_PARTITION = 4
 
 
 class Position(NamedTuple):
@@ -55,18 +58,20 @@ class RecordTimes:
         for position, timestamp in found.items():
             known = self._known.setdefault(position.partition, {})
             known[position.offset] = timestamp
-            while len(known) > _KEPT_PER_PARTITION:
+            most = min(max(_KEPT // len(self._known), _LEAST_PER_PARTITION), _KEPT_PER_PARTITION)
+            while len(known) > most:
                 del known[next(iter(known))]
 
-    def retain(self, partitions: Mapping[TopicPartition, object]) -> None:
+    def retain(self, partitions: Container[TopicPartition]) -> None:
         """Forget all other partitions, such as those of deleted topics."""
-        self._known = {partition: known for partition, known in self._known.items() if partition in partitions}
+        for partition in [partition for partition in self._known if partition not in partitions]:
+            del self._known[partition]
 
-    def unknow_end(self, position: Position) -> None:
-        """Forget that no record follows a position, because the partition has grown since."""
-        known = self._known.get(position.partition, {})
-        if known.get(position.offset, 0.0) is None:
-            del known[position.offset]
+    def unknow_end(self, partition: TopicPartition) -> None:
+        """Forget after which offsets no record follows, because the partition has grown since."""
+        known = self._known.get(partition)
+        if known and None in known.values():
+            self._known[partition] = {offset: found for offset, found in known.items() if found is not None}
 
     def close(self) -> None:
         """Let the client go without waiting for brokers that may be dead."""
