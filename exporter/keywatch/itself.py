@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import platform
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from keywatch.store import Key, Store
 
 _TICK = 0.1
 _WINDOW = 10.0
+_SETTLED_AFTER = 15.0
 _KEY = Key("", "exporter", "")
 
 
@@ -36,7 +38,7 @@ class Itself:
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
         loop = asyncio.get_running_loop()
-        refresh_at = loop.time()
+        refresh_at, settle_at = loop.time(), loop.time() + _SETTLED_AFTER
         while True:
             due = loop.time() + _TICK
             await asyncio.sleep(_TICK)
@@ -48,6 +50,9 @@ class Itself:
                 refresh_at = now + 1.0
                 self._refresh()
                 self._store.expire(time.monotonic())
+            if now >= settle_at:
+                settle_at = float("inf")
+                settle_memory()
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""
@@ -69,3 +74,12 @@ class Itself:
             Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))
+
+
+def settle_memory() -> None:
+    """Have the garbage collector leave alone what is there now, which stays: a large cluster's state for the most part.
+
+    A full collection of it holds the event loop for 20 to 40 ms at 10,000 partitions.
+    """
+    gc.collect()
+    gc.freeze()

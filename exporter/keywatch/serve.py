@@ -12,7 +12,7 @@ import sys
 from aiohttp import web
 
 from keywatch.config import Config, listen_address
-from keywatch.itself import Itself
+from keywatch.itself import Itself, settle_memory
 from keywatch.web import application
 from keywatch.wiring import Watch
 
@@ -35,6 +35,7 @@ async def serve(config: Config) -> None:
     runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await _listen(runner, config)
+    settle_memory()
     beat = asyncio.create_task(itself.watch_loop())
     watch.start()
     await ended.wait()

@@ -1,7 +1,7 @@
 """Runs lag cycles against a cluster as a process of its own and prints what they cost, as one line of JSON.
 
-One cycle is what the probes `groups` and `offsets` do, and rendering all series. It is told by lines on its standard
-input: `cycles N` runs N of them, `render N` renders N times, `end` ends it.
+One cycle is what the probes `groups` and `offsets` do, and rendering all series. Lines on its standard input tell it
+what to do: `cycles N` runs N of them, `settle N` does so after what the exporter does once it is warm, `end` ends it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import psutil
 
 from keywatch import exposition
 from keywatch.config import Config
+from keywatch.itself import settle_memory
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Probe
+from keywatch.slices import in_slices
 from keywatch.store import Store, key_of
 from keywatch.wiring import probes
 
@@ -25,14 +27,11 @@ class Cycles:
     """The probes of one cluster, run in turn."""
 
     def __init__(self, bootstrap: str) -> None:
-        config = Config.model_validate(
-            {"clusters": [{"bootstrap": bootstrap.split(","), "canary": {"enabled": False}}]}
-        )
-        self._cluster = config.clusters[0]
+        section = {"bootstrap": bootstrap.split(","), "canary": {"enabled": False}}
+        self._cluster = Config.model_validate({"clusters": [section]}).clusters[0]
         self._topology = Topology(self._cluster.endpoints)
         self._store = Store()
         self._probes = {probe.name: probe for probe in probes(self._cluster, self._topology, None)}
-        self._held = 0.0
 
     async def once(self, *names: str) -> None:
         """Run these probes once."""
@@ -42,45 +41,42 @@ class Cycles:
             self._store.replace(key_of(probe), samples, time.time(), time.monotonic() + 3600)
 
     async def run(self, count: int) -> dict[str, object]:
-        """Run so many cycles and give wall and CPU seconds of each, and the longest time that the loop was held."""
-        wall, cpu = [], []
-        self._held = 0.0
-        watch = asyncio.create_task(self._watch())
+        """Run so many cycles: wall and CPU seconds of each, of rendering alone, and the CPU of the longest piece."""
+        wall, cpu, rendering = [], [], []
+        _HELD.clear()
+        size = series = 0
         for _ in range(count):
             await self.once("cluster", "topics")  # not part of a lag cycle, but how it learns of leaders
             started, spent = time.perf_counter(), time.process_time()
             await self.once("groups", "offsets")
-            await self.render()
+            rendered = time.process_time()
+            body = await in_slices(exposition.rendering(self._store, exposition.selection([]), openmetrics=False))
+            rendering.append(time.process_time() - rendered)
             wall.append(time.perf_counter() - started)
             cpu.append(time.process_time() - spent)
-            await asyncio.sleep(0)
-        watch.cancel()
+            size, series = len(body), body.count(b"\n") - body.count(b"\n#")
         memory = psutil.Process().memory_info().rss / 2**20
-        return {"wall": wall, "cpu": cpu, "held": self._held, "rss": memory}
+        held = max(_HELD, default=0.0)
+        return {
+            "wall": wall, "cpu": cpu, "rendering": rendering, "held": held, "rss": memory, "bytes": size,
+            "series": series,
+        }  # fmt: skip
 
-    async def render(self) -> bytes:
-        """Render as an answer to a scrape does."""
-        return exposition.render(self._store, exposition.selection([]), openmetrics=False)
 
-    async def renders(self, count: int) -> dict[str, object]:
-        """Render so many times and give the seconds that each took, and how many series it were."""
-        took = []
-        body = b""
-        for _ in range(count):
-            started = time.perf_counter()
-            body = await self.render()
-            took.append(time.perf_counter() - started)
-        return {"took": took, "series": body.count(b"\n") - body.count(b"\n#"), "bytes": len(body)}
+_HELD: list[float] = []
+_RUN = asyncio.events.Handle._run
 
-    async def _watch(self) -> None:
-        while True:
-            due = time.perf_counter() + 0.001
-            await asyncio.sleep(0.001)
-            self._held = max(self._held, time.perf_counter() - due)
+
+def _measured(handle: asyncio.Handle) -> None:
+    """Run a callback of the event loop and note the CPU that it took: what held the loop, other processes left out."""
+    started = time.thread_time()
+    _RUN(handle)
+    _HELD.append(time.thread_time() - started)
 
 
 async def main(bootstrap: str) -> None:
     """Do what the lines ask for."""
+    asyncio.events.Handle._run = _measured  # type: ignore[method-assign, assignment]
     cycles = Cycles(bootstrap)
     await cycles.once("cluster", "topics")
     loop = asyncio.get_running_loop()
@@ -88,8 +84,9 @@ async def main(bootstrap: str) -> None:
         words = (await loop.run_in_executor(None, sys.stdin.readline)).split()
         if not words or words[0] == "end":
             return
-        found = await (cycles.run(int(words[1])) if words[0] == "cycles" else cycles.renders(int(words[1])))
-        print(json.dumps(found), flush=True)
+        if words[0] == "settle":
+            settle_memory()
+        print(json.dumps(await cycles.run(int(words[1]))), flush=True)
 
 
 if __name__ == "__main__":

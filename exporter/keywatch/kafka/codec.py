@@ -51,6 +51,11 @@ class Writer:
         """Append a byte that is 1 or 0."""
         return self.int8(int(value))
 
+    def raw(self, data: bytes) -> Writer:
+        """Append what is encoded already."""
+        self._parts.append(data)
+        return self
+
     def string(self, value: str | None) -> Writer:
         """Append a string that may be null."""
         if self._flexible:

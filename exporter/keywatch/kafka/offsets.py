@@ -15,7 +15,9 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState, TopicPartition
 from keywatch.probe import Reason
-from keywatch.slices import Pieces
+from keywatch.slices import Pieces, in_slices
+
+_PARTITIONS_PER_PIECE = 1000
 
 Wanted = Mapping[str, Collection[int]]
 """Topic → partitions whose offsets are asked for."""
@@ -68,7 +70,7 @@ class Watermarks:
     async def read(self, wanted: Wanted, timeout: float) -> Reading:
         """Read within `timeout` seconds; never raises for a dead leader. The same object `wanted` means the same."""
         if wanted is not self._wanted or self._version != self._topology.version:
-            self._plan(wanted)
+            await in_slices(self._plan(wanted))
         unread = dict(self._leaderless)
         await asyncio.gather(*(self._ask(label, leader, unread, timeout) for label, leader in self._leaders.items()))
         # Handed over only now: what changed in a reading that was cancelled is told by the next one.
@@ -89,16 +91,17 @@ class Watermarks:
             leader.memory.forget(partition.topic)
         return True
 
-    def _plan(self, wanted: Wanted) -> None:
-        by_leader, self._leaderless = _by_leader(self._topology, wanted)
-        self._leaders = {
-            leader: _Leader(partitions, wire.list_offsets(partitions, self._timestamp))
-            for leader, partitions in by_leader.items()
-        }
-        topics = self._topology.topics or {}
+    def _plan(self, wanted: Wanted) -> Pieces[None]:
+        """Write the requests; those of what was known before serve until all are written."""
+        version, topics = self._topology.version, self._topology.topics or {}
+        by_leader, leaderless = yield from _by_leader(self._topology, wanted)
+        leaders: dict[int, _Leader] = {}
+        for leader, partitions in by_leader.items():
+            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp))
+            yield
         for topic in self.known.keys() - topics.keys():
             del self.known[topic]
-        self._wanted, self._version = wanted, self._topology.version
+        self._leaders, self._leaderless, self._wanted, self._version = leaders, leaderless, wanted, version
 
     async def _ask(
         self, label: int, leader: _Leader, unread: dict[TopicPartition, tuple[Reason, str]], timeout: float
@@ -141,16 +144,17 @@ async def read_offsets(
     return Offsets(found, reading.unread)
 
 
-def _by_leader(
-    topology: Topology, wanted: Wanted
-) -> tuple[dict[int, list[TopicPartition]], dict[TopicPartition, tuple[Reason, str]]]:
+_Planned = tuple[dict[int, list[TopicPartition]], dict[TopicPartition, tuple[Reason, str]]]
+
+
+def _by_leader(topology: Topology, wanted: Wanted) -> Pieces[_Planned]:
     """Sort partitions by leader, those that cannot be asked for apart with why."""
     topics: Mapping[str, Mapping[int, PartitionState]] = topology.topics or {}
     by_leader: dict[int, list[TopicPartition]] = {}
     unread: dict[TopicPartition, tuple[Reason, str]] = {}
     for topic, indexes in wanted.items():
         states = topics.get(topic, {})
-        for index in indexes:
+        for count, index in enumerate(indexes):
             partition, state = TopicPartition(topic, index), states.get(index)
             if state is None:
                 unread[partition] = (Reason.UNKNOWN_TOPIC, "metadata does not know the partition")
@@ -160,4 +164,6 @@ def _by_leader(
                 unread[partition] = (Reason.NO_LEADER, f"its leader, broker {state.leader}, is down")
             else:
                 by_leader.setdefault(state.leader, []).append(partition)
+            if count % _PARTITIONS_PER_PIECE == 0:
+                yield
     return by_leader, unread

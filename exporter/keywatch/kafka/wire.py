@@ -24,6 +24,7 @@ END, START = -1, -2  # the timestamps of ListOffsets that mean the high watermar
 _TOPIC_RESOURCE = 2
 _ROWS_PER_PIECE = 1000
 _PARTITION = struct.Struct(">hiii")  # error code, index, leader, leader epoch
+_ASKED = struct.Struct(">iiq")  # index, leader epoch, timestamp
 _OFFSET = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
 
 
@@ -149,7 +150,7 @@ def list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Reques
     body = Writer().int32(-1).int8(0)  # as a client; read uncommitted: the high watermark
 
     def write(item: tuple[str, list[int]]) -> None:
-        body.string(item[0]).array(item[1], lambda index: body.int32(index).int32(-1).int64(timestamp))
+        body.string(item[0]).int32(len(item[1])).raw(b"".join([_ASKED.pack(i, -1, timestamp) for i in item[1]]))
 
     body.array(topics.items(), write)
     return Request(LIST_OFFSETS, 4, False, body.done())
