@@ -20,7 +20,7 @@ from tests.kafka.cluster import KafkaCluster
 from tests.kafka.exporter_process import ExporterProcess, Recorder, Scrape
 
 _SIZE = large_scene.Size()
-_WHERE = "10,000 partitions, 1,000 groups × 10 commits"
+_WHERE = "10,000 partitions, 1,000 groups of ten commits"
 _LITTLE_GROUPS = 10
 _IDLE_SECONDS = 5.0
 
