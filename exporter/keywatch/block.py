@@ -15,20 +15,22 @@ Notes = tuple[str | None, ...]
 
 
 class Rows:
-    """The labels of many series, made once; each metric's text around the values is made once too."""
+    """The labels of many series, made once; so is each metric's text around the values, where values change."""
 
     __slots__ = ("_templates", "labels")
 
     def __init__(self, labels: Sequence[Labels]) -> None:
         self.labels = tuple(labels)
-        self._templates: dict[Metric, str] = {}
+        self._templates: dict[Metric, str | None] = {}
 
     def template(self, metric: Metric) -> str:
         """Give the metric's lines with `%s` in place of each value."""
         found = self._templates.get(metric)
         if found is None:
             lines = [prefix(metric, labels).replace("%", "%%") for labels in self.labels]
-            found = self._templates[metric] = "%s\n".join([*lines, ""])
+            found = "%s\n".join([*lines, ""])
+            # Kept from the second time on: most series of a large cluster never change, and the text is half of it.
+            self._templates[metric] = found if metric in self._templates else None
         return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import platform
 import time
 from collections import deque
@@ -13,7 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from keywatch import __version__, catalogue
+from keywatch import __version__, catalogue, memory_use
 from keywatch.probe import Sample
 from keywatch.store import Key, Store
 
@@ -52,7 +51,7 @@ class Itself:
                 self._store.expire(time.monotonic())
             if now >= settle_at:
                 settle_at = float("inf")
-                settle_memory()
+                memory_use.settle()
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""
@@ -74,12 +73,3 @@ class Itself:
             Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))
-
-
-def settle_memory() -> None:
-    """Have the garbage collector leave alone what is there now, which stays: a large cluster's state for the most part.
-
-    A full collection of it holds the event loop for 20 to 40 ms at 10,000 partitions.
-    """
-    gc.collect()
-    gc.freeze()

@@ -11,8 +11,9 @@ import sys
 
 from aiohttp import web
 
+from keywatch import memory_use
 from keywatch.config import Config, listen_address
-from keywatch.itself import Itself, settle_memory
+from keywatch.itself import Itself
 from keywatch.web import application
 from keywatch.wiring import Watch
 
@@ -26,6 +27,7 @@ class ListenError(Exception):
 
 async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; raises `ListenError`, and `TlsFilesError` for unusable certificates."""
+    memory_use.be_frugal()
     watch = Watch(config)
     itself = Itself(watch.store)
     ended = asyncio.Event()
@@ -35,7 +37,7 @@ async def serve(config: Config) -> None:
     runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await _listen(runner, config)
-    settle_memory()
+    memory_use.settle()
     beat = asyncio.create_task(itself.watch_loop())
     watch.start()
     await ended.wait()

@@ -138,6 +138,7 @@ def _groups_probe(
         topics=topics,
         limits=limits,
         fetches=section.fetches,
+        fetch_rate=section.fetch_rate,
         idle_cycles=section.idle_cycles,
         detail=section.detail,
     )

@@ -13,9 +13,8 @@ import time
 
 import psutil
 
-from keywatch import exposition
+from keywatch import exposition, memory_use
 from keywatch.config import Config
-from keywatch.itself import settle_memory
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Probe
 from keywatch.slices import in_slices
@@ -37,7 +36,7 @@ class Cycles:
         """Run these probes once."""
         for name in names:
             probe: Probe = self._probes[name]
-            samples = await probe.run(10.0)
+            samples = await probe.run(probe.schedule.timeout)
             self._store.replace(key_of(probe), samples, time.time(), time.monotonic() + 3600)
 
     async def run(self, count: int) -> dict[str, object]:
@@ -76,6 +75,7 @@ def _measured(handle: asyncio.Handle) -> None:
 
 async def main(bootstrap: str) -> None:
     """Do what the lines ask for."""
+    memory_use.be_frugal()
     asyncio.events.Handle._run = _measured  # type: ignore[method-assign, assignment]
     cycles = Cycles(bootstrap)
     await cycles.once("cluster", "topics")
@@ -85,7 +85,7 @@ async def main(bootstrap: str) -> None:
         if not words or words[0] == "end":
             return
         if words[0] == "settle":
-            settle_memory()
+            memory_use.settle()
         print(json.dumps(await cycles.run(int(words[1]))), flush=True)
 
 

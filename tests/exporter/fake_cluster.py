@@ -135,6 +135,8 @@ def coordinator(group: str) -> str:
 class NoTimes:
     """Record times when no record can be read."""
 
+    reads = received = 0
+
     def known(self, position: Position) -> bool:
         """Nothing is."""
         return position.offset < 0

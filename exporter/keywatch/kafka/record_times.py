@@ -14,6 +14,8 @@ from keywatch.kafka.client import Clients
 from keywatch.kafka.wire import TopicPartition
 
 _POLL_SECONDS = 0.1
+# What a record takes beside its key and value, about.
+_RECORD_OVERHEAD = 32
 # Of one partition the groups on it stand at different offsets; more than these are rare.
 _KEPT_PER_PARTITION = 64
 # … and where groups stand on very many partitions, fewer of each are kept, so that the memory is bounded.
@@ -36,6 +38,10 @@ class RecordTimes:
         self._worker = Worker(f"record-times-{cluster}")
         self._consumer: Consumer | None = None
         self._known: dict[TopicPartition, dict[int, float | None]] = {}
+        self.reads = 0
+        """Records asked for so far."""
+        self.received = 0
+        """Bytes of the records that came so far, before compression, those fetched along with the wanted ones too."""
 
     def known(self, position: Position) -> bool:
         """Tell whether the time at this position was found out."""
@@ -54,7 +60,9 @@ class RecordTimes:
     async def find(self, positions: Sequence[Position], timeout: float) -> None:
         """Fetch the records at `positions`, as many as `timeout` seconds allow; raises `ProbeError` when stuck."""
         deadline = time.monotonic() + timeout
-        found = await self._worker.call(lambda: self._fetch(positions, deadline))
+        found, received = await self._worker.call(lambda: self._fetch(positions, deadline))
+        self.reads += len(positions)
+        self.received += received
         for position, timestamp in found.items():
             known = self._known.setdefault(position.partition, {})
             known[position.offset] = timestamp
@@ -77,43 +85,56 @@ class RecordTimes:
         """Let the client go without waiting for brokers that may be dead."""
         self._worker.end()
 
-    def _fetch(self, positions: Sequence[Position], deadline: float) -> dict[Position, float | None]:
+    def _fetch(self, positions: Sequence[Position], deadline: float) -> tuple[dict[Position, float | None], int]:
         """Read on the worker's thread; a partition wanted at several offsets takes several rounds."""
         if self._consumer is None:
             self._consumer = self._clients.lookup()
         found: dict[Position, float | None] = {}
+        received = 0
         left = list(positions)
         while left and time.monotonic() < deadline:
             wanted: dict[TopicPartition, int] = {}
             for position in left:
                 wanted.setdefault(position.partition, position.offset)
             left = [p for p in left if wanted[p.partition] != p.offset]
-            found.update(self._round(self._consumer, wanted, deadline))
-        return found
+            received += self._round(self._consumer, wanted, found, deadline)
+        return found, received
 
     def _round(
-        self, consumer: Consumer, wanted: Mapping[TopicPartition, int], deadline: float
-    ) -> dict[Position, float | None]:
-        found: dict[Position, float | None] = {}
+        self,
+        consumer: Consumer,
+        wanted: Mapping[TopicPartition, int],
+        found: dict[Position, float | None],
+        deadline: float,
+    ) -> int:
+        """Read one record of each partition; gives the bytes of all records that came."""
+        received = 0
+        missing = set(wanted)
         consumer.assign([Assignment(p.topic, p.partition, offset) for p, offset in wanted.items()])
         try:
-            while len(found) < len(wanted) and (left := deadline - time.monotonic()) > 0:
+            while missing and (left := deadline - time.monotonic()) > 0:
                 message = consumer.poll(min(left, _POLL_SECONDS))
                 if message is None or message.topic() is None:
                     continue
                 partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
-                offset = wanted.get(partition)
-                position = Position(partition, -1 if offset is None else offset)
-                if offset is None or position in found:
-                    continue
                 error = message.error()
+                if error is None:
+                    received += _RECORD_OVERHEAD + len(message)
+                if partition not in missing:
+                    continue
+                position = Position(partition, wanted[partition])
                 if error is None:
                     kind, milliseconds = message.timestamp()
                     found[position] = None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes
                     found[position] = None
+                else:
+                    continue
+                missing.discard(partition)
+                # Or else it would go on fetching what follows until the last partition has answered.
+                consumer.pause([Assignment(partition.topic, partition.partition)])
         except KafkaException:
-            return found
+            return received
         finally:
             consumer.unassign()
-        return found
+        return received

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from keywatch import catalogue
+from keywatch.allowance import Allowance
 from keywatch.block import Blocks
 from keywatch.group_sheet import GroupSheet, Limit
 from keywatch.kafka import wire
@@ -24,9 +25,14 @@ from keywatch.probe import ProbeError, Sample, Schedule
 from keywatch.slices import Pieces, in_slices
 from keywatch.turns import Turns
 
+# The share of the probe's deadline that a look-up of old records may take, beside the runs.
+_LOOKUP_SHARE = 0.4
+
 
 class GroupsProbe:
-    """Every group of the patterns: state, members and lag; at most `fetches` old records are read per run.
+    """Every group of the patterns: state, members and lag.
+
+    At most `fetches` old records are read per run, and about `fetch_rate` bytes of them a second.
 
     What did not change is neither reckoned nor rendered again, and a group with nothing to read whose partitions get no
     records is asked for its commits every `idle_cycles` runs at the latest.
@@ -47,6 +53,7 @@ class GroupsProbe:
         topics: Patterns,
         limits: Sequence[Limit] = (),
         fetches: int = 100,
+        fetch_rate: float = 5e6,
         idle_cycles: int = 10,
         detail: bool = True,
         clock: Callable[[], float] = time.time,
@@ -66,6 +73,9 @@ class GroupsProbe:
         self._histories = Histories()
         self._index = LagIndex(topics)
         self._unread: dict[TopicPartition, object] = {}
+        self._allowance = Allowance(fetch_rate)
+        self._lookup: asyncio.Future[Sequence[Position]] | None = None
+        self._counted = (0, 0)
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
@@ -80,11 +90,13 @@ class GroupsProbe:
         self._unread = dict(reading.unread)
         await self._wake(timeout * 0.1)
         await in_slices(self._reckon(index.take_due()))
-        await self._find_times(timeout * 0.2)
+        await self._find_times(timeout * 0.08)
         return await in_slices(self._tell())
 
     async def close(self) -> None:
         """Close the connections and let the record reader go."""
+        if self._lookup is not None:
+            self._lookup.cancel()
         self._peers.close()
         self._times.close()
 
@@ -141,25 +153,39 @@ class GroupsProbe:
         return reckon(partition, committed, end, verified=verified, times=self._times, history=history, now=now)
 
     async def _find_times(self, timeout: float) -> None:
-        """Look up the records that lags begin with, those first of which least is known."""
-        missing = await in_slices(self._missing())
-        if not missing:
-            return
-        chosen = sorted(missing, key=lambda position: missing[position])[: self._fetches]
-        # Without these records the lag in seconds is estimated, and says so: no reason to withhold the rest.
-        with contextlib.suppress(ProbeError, TimeoutError):
-            async with asyncio.timeout(timeout + 0.1):
-                await self._times.find(chosen, timeout)
-        found = {sheet for position in chosen for sheet in self._index.building_on(position.partition)}
-        await in_slices(self._reckon(found))
+        """Look up the records that lags begin with, those first of which least is known.
+
+        They are waited for a moment only; what comes later serves the next run, and until then the lag in seconds is an
+        estimate and says so.
+        """
+        if self._lookup is None:
+            missing = await in_slices(self._missing())
+            reads = self._allowance.reads(self._fetches) if missing else 0
+            if not reads:
+                return
+            chosen = sorted(missing, key=lambda position: missing[position])[:reads]
+            self._lookup = asyncio.ensure_future(self._look_up(chosen))
+        done, _ = await asyncio.wait({self._lookup}, timeout=timeout)
+        if done:
+            lookup, self._lookup = self._lookup, None
+            found = {sheet for position in lookup.result() for sheet in self._index.building_on(position.partition)}
+            await in_slices(self._reckon(found))
+
+    async def _look_up(self, positions: Sequence[Position]) -> Sequence[Position]:
+        received = self._times.received
+        # Without these records the lag in seconds stays an estimate: no reason to withhold anything.
+        with contextlib.suppress(ProbeError):
+            await self._times.find(positions, self.schedule.timeout * _LOOKUP_SHARE)
+        self._allowance.spent(len(positions), self._times.received - received)
+        return positions
 
     def _missing(self) -> Pieces[dict[Position, bool]]:
         """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""
         missing: dict[Position, bool] = {}
         for sheet in self._index.next_guessed():
             for partition in sheet.guessed:
-                position = Position(partition, sheet.group.offsets[partition])
-                if partition not in self._unread and not self._times.known(position):
+                position = Position(partition, sheet.group.offsets.get(partition, -1))
+                if position.offset >= 0 and partition not in self._unread and not self._times.known(position):
                     history = self._histories.get(partition)
                     missing[position] = history is not None and history.arrival(position.offset) is not None
             if len(missing) >= 4 * self._fetches:
@@ -169,7 +195,13 @@ class GroupsProbe:
 
     def _tell(self) -> Pieces[Blocks]:
         unread = self._groups.unread_brokers
-        loose = [Sample(catalogue.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread)))]
+        reads, received = self._times.reads - self._counted[0], self._times.received - self._counted[1]
+        self._counted = (self._times.reads, self._times.received)
+        loose = [
+            Sample(catalogue.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
+            Sample(catalogue.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
+            Sample(catalogue.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
+        ]
         now = self._clock()
         blocks = []
         for sheet in self._index.sheets.values():
