@@ -43,7 +43,7 @@ class Cycles:
         """Run so many cycles: wall and CPU seconds of each, of rendering alone, and the CPU of the longest piece."""
         wall, cpu, rendering = [], [], []
         _HELD.clear()
-        size = series = 0
+        size, body = 0, b""
         for _ in range(count):
             await self.once("cluster", "topics")  # not part of a lag cycle, but how it learns of leaders
             started, spent = time.perf_counter(), time.process_time()
@@ -53,7 +53,8 @@ class Cycles:
             rendering.append(time.process_time() - rendered)
             wall.append(time.perf_counter() - started)
             cpu.append(time.process_time() - spent)
-            size, series = len(body), body.count(b"\n") - body.count(b"\n#")
+            size = len(body)
+        series = body.count(b"\n") - body.count(b"\n#")
         memory = psutil.Process().memory_info().rss / 2**20
         held = max(_HELD, default=0.0)
         return {
@@ -76,6 +77,7 @@ def _measured(handle: asyncio.Handle) -> None:
 async def main(bootstrap: str) -> None:
     """Do what the lines ask for."""
     memory_use.be_frugal()
+    memory_use.settle()
     asyncio.events.Handle._run = _measured  # type: ignore[method-assign, assignment]
     cycles = Cycles(bootstrap)
     await cycles.once("cluster", "topics")

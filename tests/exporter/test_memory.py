@@ -114,7 +114,7 @@ def test_topics_are_those_of_the_last_reply_and_the_same_object_while_they_are_t
             body.int16(0).string(item[0]).boolean(False).array(list(enumerate(item[1])), partition).int32(0)
 
         reply = body.array(topics.items(), topic).done()
-        found = at_once(wire.reading_metadata(Reader(reply), memory))
+        found = at_once(wire.reading_metadata(Reader(reply), memory, before))
         assert found == wire.read_metadata(Reader(reply))
         for name, states in found.topics.items():
             assert (states is before.get(name)) == (states == before.get(name))

@@ -74,11 +74,16 @@ def metadata(topics: Sequence[str] | None = None) -> Request:
 
 def read_metadata(reader: Reader) -> Metadata:
     """Read a reply to Metadata v8."""
-    return at_once(reading_metadata(reader, Memory()))
+    return at_once(reading_metadata(reader, Memory(), {}))
 
 
-def reading_metadata(reader: Reader, memory: Memory[dict[int, PartitionState]]) -> Pieces[Metadata]:
-    """Read a reply to Metadata v8 in pieces; a topic that is as in `memory` stays the same object."""
+def reading_metadata(
+    reader: Reader, memory: Memory[dict[int, PartitionState]], before: Mapping[str, dict[int, PartitionState]]
+) -> Pieces[Metadata]:
+    """Read a reply to Metadata v8 in pieces; a topic that is as in `memory` or as `before` stays the same object.
+
+    Each broker needs a memory of its own, because each names partitions in an order of its own.
+    """
     reader.int32()  # throttle time
     brokers = tuple(reader.array(lambda: _metadata_broker(reader)))
     cluster_id = reader.string()
@@ -99,6 +104,8 @@ def reading_metadata(reader: Reader, memory: Memory[dict[int, PartitionState]]) 
                 if len(partitions) % _ROWS_PER_PIECE == 0:
                     yield
             reader.int32()  # authorized operations
+            former = before.get(name)
+            partitions = former if former == partitions else partitions
             memory.learn(reader, name, start, partitions)
         if error:
             errors[name] = error

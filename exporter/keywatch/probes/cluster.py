@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 
 from keywatch import catalogue
 from keywatch.kafka import wire
+from keywatch.kafka.codec import Reader
 from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.slices import Pieces
 
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
 # a frozen one.
@@ -47,7 +49,7 @@ class ClusterProbe:
         self._clock = clock
         self._turn = 0
         self._registered_at = float("-inf")
-        self._memory: Memory[dict[int, wire.PartitionState]] = Memory()
+        self._memories: dict[str, Memory[dict[int, wire.PartitionState]]] = {}
         self._learned_at = float("-inf")
         self._misses = 0
 
@@ -61,12 +63,7 @@ class ClusterProbe:
         self._turn += 1
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
         whole = self._clock() - self._learned_at >= self._learn_after()
-        request = wire.metadata() if whole else wire.metadata(())
-        memory = self._memory if whole else Memory()
-        calls = [
-            self._peers.ask_much(label, request, timeout * 0.9, lambda r: wire.reading_metadata(r, memory))
-            for label in chosen
-        ]
+        calls = [self._metadata(label, timeout * 0.9, whole=whole) for label in chosen]
         answers, errors = await first(calls, _PATIENCE)
         if not answers:
             self._misses += 1
@@ -85,6 +82,16 @@ class ClusterProbe:
     async def close(self) -> None:
         """Close the connections."""
         self._peers.close()
+
+    async def _metadata(self, label: str, timeout: float, *, whole: bool) -> wire.Metadata:
+        if not whole:
+            return await self._peers.ask(label, wire.metadata(()), timeout, wire.read_metadata)
+        memory, before = self._memories.setdefault(label, Memory()), self._topology.topics or {}
+
+        def read(reader: Reader) -> Pieces[wire.Metadata]:
+            return wire.reading_metadata(reader, memory, before)
+
+        return await self._peers.ask_much(label, wire.metadata(), timeout, read)
 
     def _learn_after(self) -> float:
         """Give the seconds for which what is known of partitions may serve: the more there are, the longer.

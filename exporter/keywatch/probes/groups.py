@@ -27,6 +27,7 @@ from keywatch.turns import Turns
 
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
 _LOOKUP_SHARE = 0.4
+_PARTITIONS_PER_PIECE = 500
 
 
 class GroupsProbe:
@@ -73,6 +74,7 @@ class GroupsProbe:
         self._histories = Histories()
         self._index = LagIndex(topics)
         self._unread: dict[TopicPartition, object] = {}
+        self._noted: dict[TopicPartition, bool] = {}
         self._allowance = Allowance(fetch_rate)
         self._lookup: asyncio.Future[Sequence[Position]] | None = None
         self._counted = (0, 0)
@@ -86,7 +88,7 @@ class GroupsProbe:
         await in_slices(index.follow(self._groups.known, topics, self._sheet))
         # Ends are read after commits: the other way round a commit could be ahead of its end.
         reading = await self._ends.read(index.wanted, timeout * 0.3)
-        self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
+        await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
         self._unread = dict(reading.unread)
         await self._wake(timeout * 0.1)
         await in_slices(self._reckon(index.take_due()))
@@ -111,17 +113,25 @@ class GroupsProbe:
             return False
         return not self._turns.due(group.name, group.asked)
 
-    def _note(self, changed: Iterable[TopicPartition], others: Iterable[TopicPartition] = ()) -> None:
+    async def _note(self, changed: Collection[TopicPartition], others: Iterable[TopicPartition]) -> None:
         """Take in which ends moved, and which `others` have come to be read or unread."""
+        self._noted.update(dict.fromkeys(others, False))
+        self._noted.update(dict.fromkeys(changed, True))
+        await in_slices(self._noting())
+
+    def _noting(self) -> Pieces[None]:
         now = self._clock()
-        for partition in changed:
-            end = self._ends.get(partition)
+        count = 0
+        while self._noted:  # what a run that was cut short left over is noted by the next one
+            partition, moved = self._noted.popitem()
+            end = self._ends.get(partition) if moved else None
             if end is not None:
                 self._times.unknow_end(partition)
                 self._histories.note(partition, end, now, behind=self._index.is_behind(partition))
             self._index.touch(partition, self._turns.cycle)
-        for partition in others:
-            self._index.touch(partition, self._turns.cycle)
+            count += 1
+            if count % _PARTITIONS_PER_PIECE == 0:
+                yield
 
     async def _wake(self, timeout: float) -> None:
         """Ask groups that waited although the ends of their partitions moved: first what they committed, then ends."""
@@ -133,7 +143,7 @@ class GroupsProbe:
         await in_slices(self._index.follow(self._groups.known, self._topology.topics or {}, self._sheet))
         partitions = {partition for sheet in woken for partition in sheet.partitions}
         ends = await read_offsets(self._topology, self._peers, partitions, wire.END, timeout)
-        self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
+        await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
         self._unread.update(ends.unread)
 
     def _reckon(self, due: Collection[GroupSheet]) -> Pieces[None]:
