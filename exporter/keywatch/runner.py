@@ -43,11 +43,11 @@ class Runner:
         self._lingering.pop(key, None)
         task = asyncio.ensure_future(probe.run(probe.schedule.timeout))
         try:
-            done, _ = await asyncio.wait({task}, timeout=probe.schedule.timeout + _GRACE)
+            await _ended(task, probe.schedule.timeout + _GRACE)
         except asyncio.CancelledError:
             task.cancel()
             raise
-        if not done:
+        if not task.done():
             task.cancel()
             self._lingering[key] = task
             task.add_done_callback(_forget)
@@ -97,6 +97,24 @@ class Runner:
         note = None if told else f"{error.reason}: {error.detail}"
         failure = Sample(catalogue.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, note)
         self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
+
+
+async def _ended(task: asyncio.Task[Collection[Sample]], timeout: float) -> None:
+    """Wait until a run ends, for `timeout` seconds at most; does what `asyncio.wait` does, for less."""
+    loop = asyncio.get_running_loop()
+    waiting = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_later(timeout, wake)
+    try:
+        await waiting
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)
 
 
 def _forget(task: asyncio.Task[Collection[Sample]]) -> None:
