@@ -24,6 +24,7 @@ STATES = (
     "Dead",
     "Unknown",
 )
+_NONE: frozenset[TopicPartition] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,13 @@ class GroupSheet:
     def __init__(self, cluster: str, group: Group, limit: Limit | None, *, detail: bool) -> None:
         self.group = group
         self.partitions: tuple[TopicPartition, ...] = ()
+        self.strangers = _NONE
+        """Partitions that it committed on and metadata does not name: deleted ones, or very new ones."""
         self.touched = 0
         """The last cycle in which the end of one of its partitions moved, or was not read."""
         self.lagless = False
         """Whether everything was read and nothing is behind."""
-        self.behind: frozenset[TopicPartition] = frozenset()
+        self.behind = _NONE
         self.guessed: tuple[TopicPartition, ...] = ()
         """Partitions whose lag in seconds is an estimate."""
         self.blocks: list[Block] = []
@@ -79,8 +82,10 @@ class GroupSheet:
             return due, False
         changed = read is None or read[0] is not group.offsets or read[1] is not group.unread
         self._read = (group.offsets, group.unread)
-        named = dict.fromkeys((*group.offsets, *group.unread)) if group.unread else group.offsets
-        partitions = tuple([p for p in named if p.topic in wanted and p.partition in topics.get(p.topic, ())])
+        named: Iterable[TopicPartition] = dict.fromkeys((*group.offsets, *group.unread))
+        meant = [partition for partition in named if partition.topic in wanted]
+        partitions = tuple([p for p in meant if p.partition in topics.get(p.topic, ())])
+        self.strangers = _NONE if len(partitions) == len(meant) else frozenset(meant).difference(partitions)
         if partitions == self.partitions:
             return due or changed, False
         self.partitions = partitions

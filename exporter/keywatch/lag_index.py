@@ -22,6 +22,8 @@ class LagIndex:
         self.due: dict[GroupSheet, None] = {}
         self.partitions: dict[TopicPartition, list[GroupSheet]] = {}
         """Each partition's groups."""
+        self.strangers: frozenset[TopicPartition] = frozenset()
+        """Partitions that were committed on and that metadata does not name."""
         self._patterns = topics
         self._topics: Mapping[str, Mapping[int, object]] = {}
         self._guessed: dict[GroupSheet, None] = {}
@@ -36,6 +38,7 @@ class LagIndex:
         """Take in which groups there are and what they committed; `make` makes the sheet of a new one."""
         moved = topics is not self._topics
         outdated = False
+        strangers: set[TopicPartition] = set()
         for name in [name for name, sheet in self.sheets.items() if groups.get(name) is not sheet.group]:
             self._drop(self.sheets.pop(name))
             outdated = True
@@ -47,9 +50,11 @@ class LagIndex:
             if due:
                 self.due[sheet] = None
             outdated = outdated or changed
+            strangers |= sheet.strangers
             if count % 50 == 0:
                 yield
         self._topics = topics
+        self.strangers = frozenset(strangers)
         if outdated or not self.partitions:
             yield from self._rebuild()
 

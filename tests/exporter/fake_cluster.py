@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -34,6 +35,7 @@ class FakePeers:
     down: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     before_ends: Callable[[], None] | None = None
+    after_reply: Callable[[], object] | None = None
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Answer one request."""
@@ -44,7 +46,12 @@ class FakePeers:
 
     async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
         """Answer one request."""
-        return await in_slices(await self.ask(label, request, timeout, read))
+        pieces = await self.ask(label, request, timeout, read)
+        found = await in_slices(pieces)
+        if self.after_reply is not None:
+            self.after_reply()
+            await asyncio.sleep(0)
+        return found
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
         """Speak what Kafka 4 speaks of the requests in use."""

@@ -110,6 +110,7 @@ class Watermarks:
             if error or offset < 0:
                 words = f"broker {label} answered {name_of(error)}" if error else "no offset was given"
                 unread[TopicPartition(topic, index)] = (reason_of(error), words)
+                self._topology.outdate()
                 return
             known = self.known.setdefault(topic, {})
             if known.get(index) != offset:

@@ -45,6 +45,7 @@ class Topology:
         self.size = 0
         """How many partitions there are."""
         self._whole = False
+        self._outdated = False
         self._moved = False
         self._configured = frozenset(expected)
         self._forget_after = forget_after
@@ -143,6 +144,7 @@ class Topology:
             )
             self._whole = all(state.leader >= 0 and len(state.in_sync) == len(state.replicas) for state in states)
             self._moved = True
+        self._outdated = False
         self._known.set()
         self.learn_brokers(metadata)
 
@@ -161,8 +163,13 @@ class Topology:
             self._changed()
 
     def calm(self) -> bool:
-        """Tell whether every broker is up and answers, and every partition has its leader and all its replicas."""
-        return self._whole and not self._missed and len(self.up()) == len(self._brokers)
+        """Tell whether all brokers answer, all partitions have all their replicas, and nothing contradicts that."""
+        whole = self._whole and not self._outdated
+        return whole and not self._missed and len(self.up()) == len(self._brokers)
+
+    def outdate(self) -> None:
+        """Take in that something contradicts metadata: a leader that is none, a partition that it does not name."""
+        self._outdated = True
 
     def learn_registered(self, nodes: Iterable[BrokerNode]) -> None:
         """Take in who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""

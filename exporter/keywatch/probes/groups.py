@@ -85,7 +85,10 @@ class GroupsProbe:
         index = self._index
         self._turns.begin(sum(sheet.lagless for sheet in index.sheets.values()))
         await self._groups.read(timeout * 0.4, self._may_wait)
+        strangers = index.strangers
         await in_slices(index.follow(self._groups.known, topics, self._sheet))
+        if index.strangers - strangers:
+            self._topology.outdate()
         # Ends are read after commits: the other way round a commit could be ahead of its end.
         reading = await self._ends.read(index.wanted, timeout * 0.3)
         await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
