@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from keywatch import __version__, catalogue
+from keywatch import __version__, catalogue, memory_use
 from keywatch.probe import Sample
 from keywatch.store import Key, Store
 
 _TICK = 0.1
 _WINDOW = 10.0
+_SETTLED_AFTER = 15.0
 _KEY = Key("", "exporter", "")
 
 
@@ -36,7 +37,7 @@ class Itself:
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
         loop = asyncio.get_running_loop()
-        refresh_at = loop.time()
+        refresh_at, settle_at = loop.time(), loop.time() + _SETTLED_AFTER
         while True:
             due = loop.time() + _TICK
             await asyncio.sleep(_TICK)
@@ -48,6 +49,9 @@ class Itself:
                 refresh_at = now + 1.0
                 self._refresh()
                 self._store.expire(time.monotonic())
+            if now >= settle_at:
+                settle_at = float("inf")
+                memory_use.settle()
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""

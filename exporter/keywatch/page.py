@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from keywatch import __version__, catalogue
+from keywatch.block import Labels
 from keywatch.metric import Metric
-from keywatch.store import Labels
 from keywatch.wiring import Watch
 
 _MOST_ROWS = 200

@@ -11,6 +11,7 @@ import sys
 
 from aiohttp import web
 
+from keywatch import memory_use
 from keywatch.config import Config, listen_address
 from keywatch.itself import Itself
 from keywatch.web import application
@@ -26,6 +27,7 @@ class ListenError(Exception):
 
 async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; raises `ListenError`, and `SecurityError` for unusable certificates."""
+    memory_use.be_frugal()
     watch = Watch(config)
     for warning in watch.warnings():
         _LOG.warning("%s", warning)
@@ -37,6 +39,7 @@ async def serve(config: Config) -> None:
     runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await _listen(runner, config)
+    memory_use.settle()
     beat = asyncio.create_task(itself.watch_loop())
     watch.start()
     await ended.wait()
