@@ -42,8 +42,8 @@ def render(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool)
     return at_once(rendering(store, wanted, openmetrics=openmetrics))
 
 
-def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool) -> Pieces[bytes]:
-    """Render as `render` does, in pieces; what is told is what the store held when it began, counters aside."""
+def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool, more: bytes = b"") -> Pieces[bytes]:
+    """Render as `render` does, in pieces, and `more` behind; told is what the store held at first, counters aside."""
     # Frames that are replaced meanwhile stay whole here: blocks do not change, and each frame is copied.
     frames = [(key, dict(frame)) for key, frame in store.frames()]
     accounts = _accounts(store, frames)
@@ -60,6 +60,7 @@ def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bo
         if body:
             parts.append(_header(metric, openmetrics))
             parts.extend(body)
+    parts.append(more)  # joined once, because all of a large cluster is megabytes
     if openmetrics:
         parts.append(b"# EOF\n")
     return b"".join(parts)

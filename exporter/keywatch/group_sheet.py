@@ -63,6 +63,7 @@ class GroupSheet:
         self._state: list[Block] = []
         self._lag: list[Block] = []
         self._since: dict[str, float] = {}
+        self._ageless = False
 
     def follow(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
         """Take in what was read of the group; tells whether its lag is due anew, and whether its partitions changed.
@@ -98,6 +99,8 @@ class GroupSheet:
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
         self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
         self._since = {name: now - topic.seconds for name, topic in topics.items() if topic.seconds is not None}
+        # Records from the future, or only transaction markers are left.
+        self._ageless = any(topic.records and topic.seconds == 0 for topic in topics.values())
         rows: dict[tuple[object, ...], Rows] = {}
         self._lag = list(self._lag_blocks(topics, rows))
         if self._detail:
@@ -106,10 +109,10 @@ class GroupSheet:
         self.blocks = [*self._state, *self._lag]
 
     def age(self, now: float) -> bool:
-        """Let the lag in seconds grow to `now`; tells whether that was enough, which it is but for future records."""
+        """Let the lag in seconds grow to `now`; tells whether that was enough: an age of 0 may stay so or may not."""
         if not self.behind or not self._since:
             return True
-        if any(since >= now for since in self._since.values()):
+        if self._ageless:
             return False
         for index, block in enumerate(self._lag):
             if block.metric is catalogue.GROUP_LAG_SECONDS:

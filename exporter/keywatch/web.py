@@ -70,10 +70,8 @@ class Routes:
         except exposition.UnknownCollectorError as error:
             return web.Response(status=400, text=f"{error}\n")
         openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
-        body = await in_slices(exposition.rendering(self._watch.store, wanted, openmetrics=openmetrics))
-        if not names or "exporter" in names:
-            process = self._itself.process_metrics(openmetrics=openmetrics)
-            body = body.removesuffix(b"# EOF\n") + process + (b"# EOF\n" if openmetrics else b"")
+        process = self._itself.process_metrics(openmetrics=openmetrics) if not names or "exporter" in names else b""
+        body = await in_slices(exposition.rendering(self._watch.store, wanted, openmetrics=openmetrics, more=process))
         headers = {
             "Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT,
             "Vary": "Accept, Accept-Encoding",

@@ -35,6 +35,7 @@ class FakePeers:
     down: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     before_ends: Callable[[], None] | None = None
+    interrupt: bool = False
     after_reply: Callable[[], object] | None = None
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
@@ -47,6 +48,9 @@ class FakePeers:
     async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
         """Answer one request."""
         pieces = await self.ask(label, request, timeout, read)
+        if self.interrupt:
+            next(pieces)
+            raise asyncio.CancelledError
         found = await in_slices(pieces)
         if self.after_reply is not None:
             self.after_reply()
@@ -141,22 +145,26 @@ def coordinator(group: str) -> str:
     return BROKERS[len(group) % 2]
 
 
-class NoTimes:
-    """Record times when no record can be read."""
+@dataclass
+class FakeTimes:
+    """Record times of which some are `written` down by offset, None where no record follows; no other can be read."""
 
+    written: dict[int, float | None] = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
-
-    reads = received = 0
+    reads: int = 0
+    received: int = 0
 
     def known(self, position: Position) -> bool:
-        """Nothing is."""
-        return position.offset < 0
+        """Tell whether it is written down."""
+        return position.offset in self.written
 
     def at(self, position: Position) -> float | None:
-        """Nothing."""
-        return None if position.offset >= 0 else 0.0
+        """Give what is."""
+        return self.written.get(position.offset)
 
-    before = at
+    def before(self, position: Position) -> float | None:
+        """Give nothing."""
+        return None if position.offset >= 0 else 0.0
 
     async def find(self, positions: Sequence[Position], timeout: float) -> None:
         """Find nothing."""

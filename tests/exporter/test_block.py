@@ -116,6 +116,6 @@ def test_a_scrape_tells_what_the_store_held_when_it_began() -> None:
     store.replace(KEY, keeper.tell({"a": {0: 1}}), WALL, NOW)
     pieces = rendering(store, EVERYTHING, openmetrics=False)
     next(pieces)
-    store.replace(KEY, keeper.tell({"b": {0: 2}}), WALL, NOW)
     store.expire(NOW + 100)
+    store.replace(KEY, keeper.tell({"b": {0: 2}}), WALL, NOW)
     assert at_once(pieces) == anew({"a": {0: 1}})

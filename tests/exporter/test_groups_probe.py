@@ -21,7 +21,7 @@ from keywatch.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probe import Sample, Schedule
 from keywatch.probes.groups import GroupsProbe
-from tests.exporter.fake_cluster import FakePeers, NoTimes
+from tests.exporter.fake_cluster import FakePeers, FakeTimes
 from tests.exporter.metadata import metadata, partition
 
 PARTITIONS = [TopicPartition(topic, index) for topic in ("a", "b") for index in range(2)]
@@ -33,13 +33,14 @@ class Bed:
 
     def __init__(self, idle_cycles: int = 4) -> None:
         self.peers = FakePeers(ends=dict.fromkeys(PARTITIONS, 5))
+        self.times = FakeTimes()
         self.now = 1000.0
         topology = Topology([Endpoint("k1", 9092)])
         topology.learn(metadata([1, 2], {topic: [partition(1, [1]), partition(2, [2])] for topic in ("a", "b")}))
         peers = cast("Peers", self.peers)
         groups = Groups(topology, peers, lambda _: True, clock=lambda: self.now)
         self.probe = GroupsProbe(
-            "kafka", topology, peers, groups, cast("RecordTimes", NoTimes()), Schedule(1.0, 2.0), topics=Patterns(),
+            "kafka", topology, peers, groups, cast("RecordTimes", self.times), Schedule(1.0, 2.0), topics=Patterns(),
             idle_cycles=idle_cycles, clock=lambda: self.now,
         )  # fmt: skip
         self.told: list[Sample] = []
@@ -118,7 +119,8 @@ def test_what_is_produced_between_a_woken_groups_commits_and_its_ends_is_lag_and
     many.peers.before_ends = consume
     many.cycle()
     assert len(readings) >= 3
-    assert many.lag["group-1", "a", "1"] >= 3
+    # It had committed 5 when it was asked, and the partition ended at 11 when that was.
+    assert many.lag["group-1", "a", "1"] == 6
 
 
 def test_commits_that_go_backwards_on_an_idle_topic_are_seen_within_the_promised_cycles(many: Bed) -> None:
@@ -158,12 +160,32 @@ def test_a_group_that_is_behind_is_asked_in_every_cycle(many: Bed) -> None:
 
 
 def test_the_seconds_of_a_lag_grow_though_nothing_else_changes() -> None:
+    for written, expected in ((None, [0.0, 1.0, 2.0, 3.0]), (990.0, [12.0, 13.0, 14.0, 15.0])):
+        bed = Bed()
+        if written is not None:
+            bed.times.written[5] = written
+        bed.peers.commits["x"] = {PARTITIONS[0]: 5}
+        bed.cycle()
+        bed.peers.ends[PARTITIONS[0]] = 6
+        seconds = [bed.cycle().series(cat.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
+        assert seconds == pytest.approx(expected)
+
+
+def test_a_record_from_the_future_has_no_age_until_its_time_has_come() -> None:
     bed = Bed()
+    bed.times.written = {5: 1004.0}
     bed.peers.commits["x"] = {PARTITIONS[0]: 5}
-    bed.cycle()
     bed.peers.ends[PARTITIONS[0]] = 6
-    seconds = [bed.cycle().series(cat.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
-    assert seconds == pytest.approx([0.0, 1.0, 2.0, 3.0])
+    seconds = [bed.cycle().series(cat.GROUP_LAG_SECONDS)["x", "a"] for _ in range(7)]
+    assert seconds == pytest.approx([0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0])
+
+
+def test_a_lag_of_transaction_markers_alone_has_no_age() -> None:
+    bed = Bed()
+    bed.times.written = {5: None}
+    bed.peers.commits["x"] = {PARTITIONS[0]: 5}
+    bed.peers.ends[PARTITIONS[0]] = 6
+    assert [bed.cycle().series(cat.GROUP_LAG_SECONDS)["x", "a"] for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
 OPERATION = st.one_of(
@@ -212,6 +234,9 @@ def test_whatever_happens_no_lag_is_below_the_truth_unless_it_says_so(
         bed.cycle()
         unknown = bed.series(cat.GROUP_PARTITIONS_UNKNOWN)
         truth = bed.truth()
+        for group, topic, index in bed.lag:
+            dead = str(int(index) + 1)  # which leads the partition
+            assert dead not in bed.peers.down or unknown[group, topic]
         for where, lag in bed.lag.items():
             assert where not in truth or lag >= truth[where] or unknown[where[:2]]
         if not bed.peers.down:

@@ -23,7 +23,7 @@ COMMITS = st.lists(
     ),
     max_size=6,
 )
-NOTES = st.sampled_from([None, "", "", "by hand"])
+NOTES = st.sampled_from([None, "", "", "x", "by hand"])
 STATES = st.lists(
     st.dictionaries(TOPICS, st.lists(st.tuples(st.integers(-1, 2), st.lists(st.integers(1, 3), max_size=3)))),
     max_size=6,
@@ -144,6 +144,35 @@ def test_a_reply_that_was_cut_short_is_not_remembered() -> None:
         wire.reading_list_offsets(Reader(reply), memory, lambda _topic, _index, _error, offset: taken.append(offset))
     )
     assert taken == [1, 2]
+
+
+def test_what_was_said_before_an_error_is_taken_anew_after_it() -> None:
+    memory: Memory[int] = Memory()
+    known: dict[int, int] = {}
+
+    def take(_topic: str, index: int, error: int, offset: int) -> None:
+        if not error:
+            known[index] = offset
+
+    for ends in ({0: (0, 1), 1: (0, 1)}, {0: (0, 2), 1: (6, -1)}, {0: (0, 1), 1: (0, 1)}):
+        at_once(wire.reading_list_offsets(Reader(ends_reply({"a": ends})), memory, take))
+    assert known == {0: 1, 1: 1}
+
+
+def test_a_topic_that_another_broker_names_in_another_order_stays_the_same_object() -> None:
+    def reply(order: list[int]) -> Reader:
+        body = Writer().int32(0).array((), str).string("id").int32(1)
+
+        def partition(index: int) -> None:
+            body.int16(0).int32(index).int32(1).int32(4)
+            body.array([1], body.int32).array([1], body.int32).array((), str)
+
+        body.array(["a"], lambda name: body.int16(0).string(name).boolean(False).array(order, partition).int32(0))
+        return Reader(body.done())
+
+    first = wire.read_metadata(reply([0, 1])).topics
+    again = at_once(wire.reading_metadata(reply([1, 0]), Memory(), first)).topics
+    assert again["a"] is first["a"]
 
 
 def test_names_that_are_gone_are_forgotten() -> None:

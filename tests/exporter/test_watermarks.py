@@ -95,6 +95,17 @@ async def test_what_changed_in_a_reading_that_was_cancelled_is_told_by_the_next(
     assert changed == {PARTITIONS[0]}
 
 
+async def test_a_reading_that_was_cut_short_in_the_middle_of_a_topic_is_not_taken_for_a_whole_one() -> None:
+    bed = Bed()
+    await bed.read()
+    bed.peers.ends[PARTITIONS[0]], bed.peers.interrupt = 7, True
+    with pytest.raises(asyncio.CancelledError):
+        await bed.read()
+    bed.peers.ends[PARTITIONS[0]], bed.peers.interrupt = 5, False  # truncated, as after an unclean election
+    await bed.read()
+    assert bed.marks.get(PARTITIONS[0]) == 5
+
+
 async def test_partitions_that_cannot_be_asked_for_say_why() -> None:
     bed = Bed()
     bed.peers.ends.pop(PARTITIONS[0])
