@@ -106,7 +106,8 @@ def _allowed(location: Path, root: type[BaseModel]) -> list[str]:
             continue
         field = model.model_fields.get(str(part))
         model = None if field is None else _model_in(field.annotation)
-    return sorted(model.model_fields) if model is not None else []
+    fields = model.model_fields if model is not None else {}
+    return sorted(field.alias or name for name, field in fields.items())
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -37,6 +38,17 @@ def read(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text: byte {error.start} is wrong") from error
+
+
+def unreadable(path: Path) -> str:
+    """Say why a file cannot be read now and again, or nothing; a pipe would be waited for."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "is not a regular file"
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def tree(text: str, source: str) -> Tree:
