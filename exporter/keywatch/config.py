@@ -254,6 +254,9 @@ class Web(Section):
     listen_address: Annotated[str, AfterValidator(_checked_listen)] = Field(
         ":9877", description="Address to listen on; without a host, all addresses."
     )
+    config_file: Path | None = Field(
+        None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
+    )
 
 
 class Log(Section):
