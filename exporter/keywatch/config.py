@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -249,6 +250,9 @@ class Web(Section):
 
     listen_address: Annotated[str, AfterValidator(_checked_listen)] = Field(
         ":9877", description="Address to listen on; without a host, all addresses."
+    )
+    config_file: Path | None = Field(
+        None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import platform
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 
 import confluent_kafka
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -32,6 +33,12 @@ class Itself:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
+        self._others: list[Callable[[], Iterable[Sample]]] = []
+        self._refresh()
+
+    def also(self, source: Callable[[], Iterable[Sample]]) -> None:
+        """Take samples of another part of the exporter into the frame."""
+        self._others.append(source)
         self._refresh()
 
     async def watch_loop(self) -> None:
@@ -71,5 +78,6 @@ class Itself:
             Sample(catalogue.BUILD_INFO, build, 1.0),
             Sample(catalogue.EVENT_LOOP_LAG_SECONDS, (), worst),
             Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
+            *(sample for source in self._others for sample in source()),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))
