@@ -43,12 +43,11 @@ class Itself:
 
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
-        loop = asyncio.get_running_loop()
-        refresh_at, settle_at = loop.time(), loop.time() + _SETTLED_AFTER
+        refresh_at, settle_at = time.monotonic(), time.monotonic() + _SETTLED_AFTER
         while True:
-            due = loop.time() + _TICK
+            due = time.monotonic() + _TICK
             await asyncio.sleep(_TICK)
-            now = loop.time()
+            now = time.monotonic()
             self._lags.append((now, max(now - due, 0.0)))
             while self._lags[0][0] < now - _WINDOW:
                 self._lags.popleft()

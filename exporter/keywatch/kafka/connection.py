@@ -195,13 +195,13 @@ async def connect(
         _discard(sock)
         raise
     connection = Connection(replies, endpoint)
-    opened = asyncio.get_running_loop().time()
-    left = max(deadline - opened, 0.001) if answer_within is None else answer_within
+    opened = time.monotonic()  # uvloop's own clock tells milliseconds only
+    left = max(deadline - asyncio.get_running_loop().time(), 0.001) if answer_within is None else answer_within
     reader = await connection.ask(_API_VERSIONS_REQUEST, left, _MAX_VERSIONS_BYTES)
     _check_versions(connection, reader)
     with protocol_errors(connection, connection.endpoint):
         connection.versions = _versions(reader)
-    connection.first_answer = asyncio.get_running_loop().time() - opened
+    connection.first_answer = time.monotonic() - opened
     if security is not None:
         await security.authenticate(connection, max(left - connection.first_answer, 0.001))
     return connection
