@@ -144,5 +144,7 @@ class RecordTimes:
         except KafkaException:
             return received
         finally:
+            # librdkafka remembers that a partition was paused beyond unassign and assign.
+            consumer.resume([Assignment(p.topic, p.partition) for p in wanted.keys() - missing])
             consumer.unassign()
         return received
