@@ -317,6 +317,20 @@ GROUP_LAG_SECONDS_ESTIMATED = Metric(
     _CG,
     "groups",
 )
+GROUP_RECORD_READS_TOTAL = Metric(
+    "keywatch_group_record_reads_total",
+    Kind.COUNTER,
+    "Old records that were asked for, to learn the lag in seconds.",
+    _C,
+    "groups",
+)
+GROUP_RECORD_READ_BYTES_TOTAL = Metric(
+    "keywatch_group_record_read_bytes_total",
+    Kind.COUNTER,
+    "Bytes of the records that came when old records were read, uncompressed, neighbours of the wanted ones included.",
+    _C,
+    "groups",
+)
 
 # --- canary --------------------------------------------------------------------------------------------------------
 CANARY_UP = Metric(
@@ -407,6 +421,24 @@ SCRAPE_DURATION_SECONDS = Metric(
     Kind.HISTOGRAM,
     "Time spent on answering /metrics.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+)
+WEB_CONFIG_RELOAD_SUCCESSFUL = Metric(
+    "keywatch_web_config_reload_successful",
+    Kind.GAUGE,
+    "1 when the web configuration in force is what its files say now; 0 when they cannot be used and older ones hold.",
+    health=True,
+)
+WEB_CONFIG_LOADED_TIMESTAMP_SECONDS = Metric(
+    "keywatch_web_config_loaded_timestamp_seconds",
+    Kind.GAUGE,
+    "When the web configuration in force was read, in Unix time.",
+)
+WEB_CONNECTIONS = Metric("keywatch_web_connections", Kind.GAUGE, "Connections that are open to keywatch's own port.")
+WEB_REFUSED_TOTAL = Metric(
+    "keywatch_web_refused_total",
+    Kind.COUNTER,
+    "Requests that keywatch's own port refused and connections that it ended, by reason.",
+    ("reason",),
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="watch clusters and serve /metrics until told to end")
     _source_flags(serve)
     serve.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", help="host:port or :port [:9877]")
+    serve.add_argument(
+        "--web.config.file", dest="web_file", type=Path, metavar="FILE", help="TLS and users of the port"
+    )
     serve.set_defaults(run=_serve)
 
     one_look = commands.add_parser("check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration")
@@ -54,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="check a configuration file, or print an example")
     actions = config.add_subparsers(title="actions", metavar="ACTION", required=True)
     check_file = actions.add_parser("check", help="check a file: exit 0 good, 2 bad")
-    check_file.add_argument("file", type=Path, metavar="FILE")
+    check_file.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    check_file.add_argument("--web", type=Path, metavar="FILE", help="a file for --web.config.file, beside or instead")
     check_file.set_defaults(run=_config_check)
     example = actions.add_parser("example", help="print a file with every key, its default and its meaning")
     example.set_defaults(run=_config_example)
@@ -99,6 +103,7 @@ def _configuration(options: argparse.Namespace) -> Config:
         data = {"clusters": [{"name": "kafka", "bootstrap": bootstrap}]}
     for section, key, value in (
         ("web", "listen_address", getattr(options, "listen", None)),
+        ("web", "config_file", getattr(options, "web_file", None)),
         ("log", "level", options.log_level),
         ("log", "format", options.log_format),
     ):
@@ -147,13 +152,21 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
-    config = load(options.file)
-    from keywatch.wiring import Watch  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.web_file import load as load_web  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.wiring import Watch  # noqa: PLC0415
 
-    for warning in Watch(config).warnings():
-        print(f"{options.file}: warning: {warning}")  # noqa: T201 - the command's result
-    names = ", ".join(cluster.name for cluster in config.clusters)
-    print(f"{options.file}: good; clusters: {names}")  # noqa: T201 - the command's result
+    web_files: list[Path] = [options.web] if options.web else []
+    if options.file:
+        config = load(options.file)
+        for warning in Watch(config).warnings():
+            print(f"{options.file}: warning: {warning}")  # noqa: T201 - the command's result
+        names = ", ".join(cluster.name for cluster in config.clusters)
+        print(f"{options.file}: good; clusters: {names}")  # noqa: T201 - the command's result
+        web_files += [config.web.config_file] if config.web.config_file else []
+    elif not web_files:
+        raise ConfigError("give a FILE to check, or --web FILE")
+    for file in web_files:
+        print(f"{file}: good; {load_web(file)}")  # noqa: T201 - the command's result
     return OK
 
 

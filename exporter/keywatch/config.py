@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -186,6 +187,10 @@ class GroupsSection(Section):
     period: Period = Field(1.0, description="Seconds between two cycles.")
     timeout: Timeout = Field(2.5, description="Seconds for one cycle.")
     fetches: int = Field(100, ge=0, le=10_000, description="Old records read per cycle for the lag in seconds.")
+    fetch_rate: float = Field(5e6, ge=1e4, le=1e9, description="Bytes of old records read per second, about.")
+    idle_cycles: int = Field(
+        10, ge=1, le=600, description="Cycles after which an idle group is asked at the latest; 1: in every cycle."
+    )
     detail: bool = Field(True, description="Whether to export series per partition.")
 
 
@@ -245,6 +250,9 @@ class Web(Section):
 
     listen_address: Annotated[str, AfterValidator(_checked_listen)] = Field(
         ":9877", description="Address to listen on; without a host, all addresses."
+    )
+    config_file: Path | None = Field(
+        None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
     )
 
 

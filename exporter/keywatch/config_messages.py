@@ -9,8 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from keywatch.config import Config
-
 Path = tuple[str | int, ...]
 """Where in the configuration: keys, and places in lists."""
 
@@ -46,11 +44,11 @@ _TYPES = {
 }
 
 
-def words(location: Path, data: object, error: Mapping[str, Any]) -> str:
-    """Say what is wrong at a place and what is allowed there; never the value of what may be a secret."""
+def words(location: Path, data: object, error: Mapping[str, Any], root: type[BaseModel]) -> str:
+    """Say what is wrong at a place of `root` and what is allowed there; never the value of what may be a secret."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"extra_forbidden", "invalid_key"}:
-        allowed = _allowed(location[:-1])
+        allowed = _allowed(location[:-1], root)
         close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"unknown key{hint} (allowed: {', '.join(allowed)})"
@@ -100,15 +98,16 @@ def _at(location: Path, data: object) -> object:
     return data
 
 
-def _allowed(location: Path) -> list[str]:
+def _allowed(location: Path, root: type[BaseModel]) -> list[str]:
     """Name the keys allowed at a place, by following the models."""
-    model: type[BaseModel] | None = Config
+    model: type[BaseModel] | None = root
     for part in location:
         if isinstance(part, int) or model is None:
             continue
         field = model.model_fields.get(str(part))
         model = None if field is None else _model_in(field.annotation)
-    return sorted(model.model_fields) if model is not None else []
+    fields = model.model_fields if model is not None else {}
+    return sorted(field.alias or name for name, field in fields.items())
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from keywatch import catalogue
+from keywatch.block import Labels, number, pairs, prefix
 from keywatch.metric import Kind, Metric
-from keywatch.store import Distribution, Frame, Key, Labels, Store
+from keywatch.slices import Pieces, at_once
+from keywatch.store import Distribution, Frame, Key, Store
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 HEALTH = "health"
+_BLOCKS_PER_PIECE = 64
 
 
 class UnknownCollectorError(ValueError):
@@ -36,38 +39,53 @@ def selection(names: Iterable[str]) -> Callable[[Metric], bool]:
 
 def render(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool) -> bytes:
     """Render every wanted metric; a metric without series is left out, as both formats ask."""
-    frames = list(store.frames())
+    return at_once(rendering(store, wanted, openmetrics=openmetrics))
+
+
+def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool, more: bytes = b"") -> Pieces[bytes]:
+    """Render as `render` does, in pieces, and `more` behind; told is what the store held at first, counters aside."""
+    # Frames that are replaced meanwhile stay whole here: blocks do not change, and each frame is copied.
+    frames = [(key, dict(frame)) for key, frame in store.frames()]
     accounts = _accounts(store, frames)
     parts: list[bytes] = []
     for metric in catalogue.METRICS:
         if not wanted(metric):
             continue
-        body = list(_body(store, frames, accounts, metric))
+        body: list[bytes] = []
+        if metric.kind is Kind.GAUGE and metric not in accounts:
+            yield from _gauges(frames, metric, body)
+        else:
+            body.extend(_accumulated(store, accounts, metric))
+            yield
         if body:
             parts.append(_header(metric, openmetrics))
             parts.extend(body)
+    parts.append(more)  # joined once, because all of a large cluster is megabytes
     if openmetrics:
         parts.append(b"# EOF\n")
     return b"".join(parts)
 
 
-def _body(
-    store: Store, frames: list[tuple[Key, Frame]], accounts: dict[Metric, dict[Labels, float]], metric: Metric
-) -> Iterator[bytes]:
-    if metric.kind is Kind.COUNTER:
-        yield from _lines(metric, store.counters.get(metric, {}))
-    elif metric.kind is Kind.HISTOGRAM:
+def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) -> Pieces[None]:
+    count = 0
+    for _, frame in frames:
+        gauge = frame.get(metric)
+        for block in gauge.blocks if gauge is not None else ():
+            body.append(block.render())
+            count += 1
+            if count % _BLOCKS_PER_PIECE == 0:
+                yield
+    yield
+
+
+def _accumulated(store: Store, accounts: dict[Metric, dict[Labels, float]], metric: Metric) -> Iterator[bytes]:
+    if metric.kind is Kind.HISTOGRAM:
         for labels, distribution in store.histograms.get(metric, {}).items():
             yield _histogram(metric, labels, distribution)
-    elif metric in accounts:
-        yield from _lines(metric, accounts[metric])
     else:
-        for _, frame in frames:
-            gauge = frame.get(metric)
-            if gauge is not None:
-                if gauge.rendered is None:
-                    gauge.rendered = b"".join(_lines(metric, gauge.series))
-                yield gauge.rendered
+        series = store.counters.get(metric, {}) if metric.kind is Kind.COUNTER else accounts[metric]
+        for labels, value in series.items():
+            yield f"{_prefix(metric, labels)}{number(value)}\n".encode()
 
 
 def _accounts(store: Store, frames: list[tuple[Key, Frame]]) -> dict[Metric, dict[Labels, float]]:
@@ -93,13 +111,8 @@ def _accounts(store: Store, frames: list[tuple[Key, Frame]]) -> dict[Metric, dic
     }
 
 
-def _lines(metric: Metric, series: dict[Labels, float]) -> Iterator[bytes]:
-    for labels, value in series.items():
-        yield _prefix(metric, labels) + number(value)
-
-
 def _histogram(metric: Metric, labels: Labels, distribution: Distribution) -> bytes:
-    base = _pairs(metric, labels)
+    base = pairs(metric, labels)
     cumulative = distribution.cumulative()
     separator = "," if base else ""
     lines = [
@@ -112,29 +125,9 @@ def _histogram(metric: Metric, labels: Labels, distribution: Distribution) -> by
     return "".join(lines).encode()
 
 
-def number(value: float) -> bytes:
-    """Write a value and the line's end; whole numbers without a fraction, because they are the most and shorter."""
-    if value == int(value) if math.isfinite(value) else False:
-        return b"%d\n" % int(value)
-    if math.isnan(value):
-        return b"NaN\n"
-    if math.isinf(value):
-        return b"+Inf\n" if value > 0 else b"-Inf\n"
-    return repr(value).encode() + b"\n"
-
-
-@lru_cache(maxsize=250_000)
-def _prefix(metric: Metric, labels: Labels) -> bytes:
-    pairs = _pairs(metric, labels)
-    return f"{metric.name}{{{pairs}}} ".encode() if pairs else f"{metric.name} ".encode()
-
-
-def _pairs(metric: Metric, labels: Labels) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(metric.labels, labels, strict=True))
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+@lru_cache(maxsize=10_000)
+def _prefix(metric: Metric, labels: Labels) -> str:
+    return prefix(metric, labels)
 
 
 def _header(metric: Metric, openmetrics: bool) -> bytes:

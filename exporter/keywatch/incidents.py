@@ -6,9 +6,10 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from keywatch.block import Blocks, Labels
 from keywatch.metric import Metric
 from keywatch.probe import Sample
-from keywatch.store import Key, Labels
+from keywatch.store import Key
 
 _LOG = logging.getLogger(__name__)
 # A dead coordinator may hold a thousand groups: that is one event for a reader, not a thousand lines.
@@ -53,7 +54,7 @@ class Incidents:
             told = {sample.metric for sample in samples}
             after = {identity: incident for identity, incident in before.items() if incident.metric not in told}
         opened: list[Incident] = []
-        for metric, labels, value, note in samples:
+        for metric, labels, value, note in samples.noted() if isinstance(samples, Blocks) else samples:
             if note is None:
                 continue
             known = before.get((metric, labels))

@@ -6,18 +6,20 @@ import asyncio
 import platform
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 
 import confluent_kafka
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from keywatch import __version__, catalogue
+from keywatch import __version__, catalogue, memory_use
 from keywatch.probe import Sample
 from keywatch.store import Key, Store
 
 _TICK = 0.1
 _WINDOW = 10.0
+_SETTLED_AFTER = 15.0
 _KEY = Key("", "exporter", "")
 
 
@@ -31,16 +33,21 @@ class Itself:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
+        self._others: list[Callable[[], Iterable[Sample]]] = []
+        self._refresh()
+
+    def also(self, source: Callable[[], Iterable[Sample]]) -> None:
+        """Take samples of another part of the exporter into the frame."""
+        self._others.append(source)
         self._refresh()
 
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
-        loop = asyncio.get_running_loop()
-        refresh_at = loop.time()
+        refresh_at, settle_at = time.monotonic(), time.monotonic() + _SETTLED_AFTER
         while True:
-            due = loop.time() + _TICK
+            due = time.monotonic() + _TICK
             await asyncio.sleep(_TICK)
-            now = loop.time()
+            now = time.monotonic()
             self._lags.append((now, max(now - due, 0.0)))
             while self._lags[0][0] < now - _WINDOW:
                 self._lags.popleft()
@@ -48,6 +55,9 @@ class Itself:
                 refresh_at = now + 1.0
                 self._refresh()
                 self._store.expire(time.monotonic())
+            if now >= settle_at:
+                settle_at = float("inf")
+                memory_use.settle()
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""
@@ -67,5 +77,6 @@ class Itself:
             Sample(catalogue.BUILD_INFO, build, 1.0),
             Sample(catalogue.EVENT_LOOP_LAG_SECONDS, (), worst),
             Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
+            *(sample for source in self._others for sample in source()),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))

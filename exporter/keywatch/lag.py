@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from keywatch.kafka.record_times import Position
 from keywatch.kafka.wire import TopicPartition
 
 _HISTORY_LENGTH = 600
+_LEAST_LENGTH = 16
+_NOTED_ENDS = 200_000
 
 
 class Times(Protocol):
@@ -27,29 +29,62 @@ class Times(Protocol):
         """Give the timestamp at the nearest earlier position found out."""
 
 
-@dataclass(slots=True)
 class EndHistory:
     """When each end offset of a partition was first seen: tells when a recent record came, to one cycle."""
 
-    seen: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_HISTORY_LENGTH))
+    __slots__ = ("_ends", "_times")
 
-    def note(self, end: int, now: float) -> None:
-        """Take down that the partition ended at `end` at `now` (Unix time)."""
-        if self.seen and end < self.seen[-1][0]:
-            self.seen.clear()  # the partition was truncated or made anew
-        if not self.seen or end > self.seen[-1][0]:
-            self.seen.append((end, now))
+    def __init__(self) -> None:
+        self._ends = array("q")
+        self._times = array("d")
+
+    def note(self, end: int, now: float, length: int = _HISTORY_LENGTH) -> None:
+        """Take down that the partition ended at `end` at `now` (Unix time); the newest `length` ends are kept."""
+        ends, times = self._ends, self._times
+        if ends and end < ends[-1]:
+            del ends[:], times[:]  # the partition was truncated or made anew
+        if not ends or end > ends[-1]:
+            ends.append(end)
+            times.append(now)
+            if len(ends) > length:
+                del ends[:-length], times[:-length]
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def arrival(self, offset: int) -> float | None:
         """Give when the record at `offset` was first seen to exist; None when it is older than the history."""
-        index = bisect_right(self.seen, offset, key=lambda entry: entry[0])
-        if index == 0 or index >= len(self.seen):
+        index = bisect_right(self._ends, offset)
+        if index == 0 or index >= len(self._ends):
             return None
-        return self.seen[index][1]
+        return self._times[index]
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionLag:
+class Histories:
+    """The histories of many partitions; the more there are, the shorter each, so that the memory is bounded."""
+
+    def __init__(self) -> None:
+        self._known: dict[TopicPartition, EndHistory] = {}
+
+    def get(self, partition: TopicPartition) -> EndHistory | None:
+        """Give a partition's history, if it has one."""
+        return self._known.get(partition)
+
+    def note(self, partition: TopicPartition, end: int, now: float, *, behind: bool) -> None:
+        """Take down where a partition ends; while no group is `behind` on it the last two ends are enough.
+
+        A lag that begins now begins with the record after the last end.
+        """
+        length = min(max(_NOTED_ENDS // max(len(self._known), 1), _LEAST_LENGTH), _HISTORY_LENGTH)
+        self._known.setdefault(partition, EndHistory()).note(end, now, length if behind else 2)
+
+    def retain(self, partitions: Container[TopicPartition]) -> None:
+        """Forget all other partitions."""
+        for partition in [partition for partition in self._known if partition not in partitions]:
+            del self._known[partition]
+
+
+class PartitionLag(NamedTuple):
     """One partition of a group; None is what could not be known.
 
     `verified` is false when an offset could not be read in this cycle and the last known one was taken;

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from keywatch import __version__, catalogue
+from keywatch.block import Labels
 from keywatch.metric import Metric
-from keywatch.store import Labels
 from keywatch.wiring import Watch
 
 _MOST_ROWS = 200
 _RANKS = {name: rank for rank, name in enumerate(("cluster", "broker", "topics", "canary", "groups", "offsets"))}
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
 @media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
 *{box-sizing:border-box}
@@ -29,6 +29,7 @@ th{font-weight:600;color:var(--dim);font-size:.85rem}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.s{white-space:nowrap}
 """
+"""The page's only style."""
 
 
 def page(watch: Watch, now: float) -> str:
@@ -50,7 +51,7 @@ def page(watch: Watch, now: float) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>keywatch</title>'
-        f"<style>{_STYLE}</style></head><body><header><h1>keywatch</h1>"
+        f"<style>{STYLE}</style></head><body><header><h1>keywatch</h1>"
         f'<span class="dim">{clock}, {_text(__version__)}</span></header>{"".join(parts)}'
         '<h2>More</h2><p class="dim">/metrics · /metrics?collect[]=health · /-/healthy · /-/ready · /-/config</p>'
         "</body></html>\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -61,11 +61,11 @@ class ProbeError(Exception):
     `samples` are what is known all the same, such as an `…_up` that is now 0.
     """
 
-    def __init__(self, reason: Reason, detail: str, samples: Sequence[Sample] = ()) -> None:
+    def __init__(self, reason: Reason, detail: str, samples: Collection[Sample] = ()) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-        self.samples = tuple(samples)
+        self.samples = samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Probe(Protocol):
     def schedule(self) -> Schedule:
         """When to run."""
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Answer the question within `timeout` seconds; raises `ProbeError`."""
 
     async def close(self) -> None:

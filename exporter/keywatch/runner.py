@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from keywatch import catalogue
 from keywatch.incidents import Incidents
@@ -25,7 +25,7 @@ class Runner:
     def __init__(self, store: Store, incidents: Incidents) -> None:
         self._store = store
         self._incidents = incidents
-        self._lingering: dict[Key, asyncio.Task[Sequence[Sample]]] = {}
+        self._lingering: dict[Key, asyncio.Task[Collection[Sample]]] = {}
         self._defects: dict[Key, str] = {}
 
     async def run(self, probe: Probe) -> bool:
@@ -43,11 +43,11 @@ class Runner:
         self._lingering.pop(key, None)
         task = asyncio.ensure_future(probe.run(probe.schedule.timeout))
         try:
-            done, _ = await asyncio.wait({task}, timeout=probe.schedule.timeout + _GRACE)
+            await _ended(task, probe.schedule.timeout + _GRACE)
         except asyncio.CancelledError:
             task.cancel()
             raise
-        if not done:
+        if not task.done():
             task.cancel()
             self._lingering[key] = task
             task.add_done_callback(_forget)
@@ -81,7 +81,7 @@ class Runner:
         self._defects[key] = name
         _LOG.log(level, "probe %s of cluster %s has a defect", probe.name, probe.cluster, exc_info=error)
 
-    def _succeeded(self, probe: Probe, started: float, samples: Sequence[Sample]) -> None:
+    def _succeeded(self, probe: Probe, started: float, samples: Collection[Sample]) -> None:
         key, wall, now = key_of(probe), time.time(), time.monotonic()
         expires = now + probe.schedule.timeout + _GRACE + _STALE_PERIODS * probe.schedule.period
         self._store.replace(key, samples, wall, expires)
@@ -99,7 +99,25 @@ class Runner:
         self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
 
 
-def _forget(task: asyncio.Task[Sequence[Sample]]) -> None:
+async def _ended(task: asyncio.Task[Collection[Sample]], timeout: float) -> None:
+    """Wait until a run ends, for `timeout` seconds at most; does what `asyncio.wait` does, for less."""
+    loop = asyncio.get_running_loop()
+    waiting = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_later(timeout, wake)
+    try:
+        await waiting
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)
+
+
+def _forget(task: asyncio.Task[Collection[Sample]]) -> None:
     """Take the outcome of a run that was given up, so that asyncio does not warn about it."""
     if not task.cancelled():
         task.exception()

@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 
-from aiohttp import web
-
+from keywatch import memory_use
 from keywatch.config import Config, listen_address
 from keywatch.itself import Itself
-from keywatch.web import application
+from keywatch.web import port
+from keywatch.web_port import Port
 from keywatch.wiring import Watch
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,11 @@ class ListenError(Exception):
 
 
 async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; raises `ListenError`, and `SecurityError` for unusable certificates."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises `SecurityError` for unusable certificates towards Kafka, `ConfigError` for those of the port.
+    """
+    memory_use.be_frugal()
     watch = Watch(config)
     for warning in watch.warnings():
         _LOG.warning("%s", warning)
@@ -34,9 +38,9 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    await _listen(runner, config)
+    entrance = port(watch, itself)
+    await _listen(entrance, config)
+    memory_use.settle()
     beat = asyncio.create_task(itself.watch_loop())
     watch.start()
     await ended.wait()
@@ -45,19 +49,17 @@ async def serve(config: Config) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_END_WITHIN):
             await watch.stop()
-            await runner.cleanup()
+            await entrance.close()
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> None:
+async def _listen(entrance: Port, config: Config) -> None:
     where = listen_address(config.web.listen_address)
     try:
-        await web.TCPSite(runner, where.host or None, where.port).start()
+        await entrance.open(where.host or None, where.port)
     except OSError as error:
-        await runner.cleanup()
         raise ListenError(f"web.listen_address: cannot listen on {where}: {error.strerror or error}") from error
-    port = runner.addresses[0][1] if runner.addresses else where.port
     clusters = ", ".join(cluster.name for cluster in config.clusters)
-    _LOG.info("watching %s; http://%s:%s/metrics", clusters, where.host or "localhost", port)
+    _LOG.info("watching %s; %s://%s:%s/metrics", clusters, entrance.scheme, where.host or "localhost", entrance.number)
 
 
 def end_now() -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
 from keywatch import catalogue
+from keywatch.block import Block, Blocks, Labels, Rows
 from keywatch.metric import Kind, Metric
 from keywatch.probe import Probe, Reason, Sample
-
-Labels = tuple[str, ...]
 
 
 class Key(NamedTuple):
@@ -51,8 +50,16 @@ class Gauge:
 
     found: float
     expires: float
-    series: dict[Labels, float] = field(default_factory=dict)
-    rendered: bytes | None = None
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def series(self) -> dict[Labels, float]:
+        """Give each series' labels and value."""
+        return {
+            labels: float(value)
+            for block in self.blocks
+            for labels, value in zip(block.rows.labels, block.values, strict=True)
+        }
 
 
 Frame = dict[Metric, Gauge]
@@ -68,14 +75,30 @@ class Account:
     period: float
 
 
-def _gauges(samples: Iterable[Sample], found: float, expires: float) -> Frame:
+def _gauges(samples: Collection[Sample], found: float, expires: float, before: Frame) -> Frame:
+    """Sort gauges into blocks per metric; loose ones that are as before keep their block, which is rendered already."""
     frame: Frame = {}
-    for metric, labels, value, _ in samples:
+    loose: dict[Metric, dict[Labels, float]] = {}
+    for metric, labels, value, _ in samples.loose if isinstance(samples, Blocks) else samples:
         if metric.kind is Kind.GAUGE:
-            if metric not in frame:
-                frame[metric] = Gauge(found, expires)
-            frame[metric].series[labels] = value
+            loose.setdefault(metric, {})[labels] = value
+    for metric, series in loose.items():
+        frame[metric] = Gauge(found, expires, [_block(metric, series, before.get(metric))])
+    if isinstance(samples, Blocks):
+        for block in samples.blocks:
+            gauge = frame.get(block.metric)
+            if gauge is None:
+                gauge = frame[block.metric] = Gauge(found, expires)
+            gauge.blocks.append(block)
     return frame
+
+
+def _block(metric: Metric, series: dict[Labels, float], before: Gauge | None) -> Block:
+    labels, values = tuple(series), tuple(series.values())
+    known = before.blocks[0] if before is not None and before.blocks else None
+    if known is None or known.rows.labels != labels:
+        return Block(metric, Rows(labels), values)
+    return known if known.values == values else Block(metric, known.rows, values)
 
 
 class Store:
@@ -87,22 +110,22 @@ class Store:
         self.counters: dict[Metric, dict[Labels, float]] = {}
         self.histograms: dict[Metric, dict[Labels, Distribution]] = {}
 
-    def replace(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
+    def replace(self, key: Key, samples: Collection[Sample], found: float, expires: float) -> None:
         """Put the frame of a run that succeeded in place of the last one."""
-        self._frames[key] = _gauges(samples, found, expires)
+        self._frames[key] = _gauges(samples, found, expires, self._frames.get(key, {}))
         self.accumulate(samples)
 
-    def degrade(self, key: Key, samples: Sequence[Sample], found: float, expires: float) -> None:
+    def degrade(self, key: Key, samples: Collection[Sample], found: float, expires: float) -> None:
         """After a failed run keep the old frame until `expires` at the latest, save for the metrics told anew."""
         frame = self._frames.setdefault(key, {})
         for gauge in frame.values():
             gauge.expires = min(gauge.expires, expires)
-        frame.update(_gauges(samples, found, expires))
+        frame.update(_gauges(samples, found, expires, frame))
         self.accumulate(samples)
 
     def accumulate(self, samples: Iterable[Sample]) -> None:
-        """Add counters' increments and histograms' observations; gauges are passed over."""
-        for metric, labels, value, _ in samples:
+        """Add counters' increments and histograms' observations; gauges, so all blocks, are passed over."""
+        for metric, labels, value, _ in samples.loose if isinstance(samples, Blocks) else samples:
             if metric.kind is Kind.COUNTER:
                 series = self.counters.setdefault(metric, {})
                 series[labels] = series.get(labels, 0.0) + value

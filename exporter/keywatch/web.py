@@ -1,32 +1,61 @@
-"""The HTTP port: /metrics from the store alone, health, readiness, the redacted configuration and a page for people."""
+"""The pages: /metrics from the store alone, health, readiness, the redacted configuration and a page for people."""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
-from keywatch import exposition
+from keywatch import catalogue, exposition
 from keywatch.itself import Itself
-from keywatch.page import page
-from keywatch.probe import Reason
+from keywatch.page import STYLE, page
+from keywatch.probe import Reason, Sample
+from keywatch.slices import in_slices
+from keywatch.web_auth import BasicAuth
+from keywatch.web_crowd import Crowd
+from keywatch.web_guard import Guard
+from keywatch.web_headers import page_policy
+from keywatch.web_limits import Limits, counter
+from keywatch.web_port import Port
+from keywatch.web_reload import InForce
+from keywatch.web_throttle import Throttle
 from keywatch.wiring import Watch
 
 _LOG = logging.getLogger(__name__)
 _GZIP_LEVEL = 1  # a third of the time of the default level for a fifth more bytes
 _GZIP_FROM = 1024
+_GZIP_ON_THREAD_FROM = 256 * 1024
+_PAGE_POLICY = page_policy(STYLE)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def port(watch: Watch, itself: Itself, limits: Limits | None = None) -> Port:
+    """Make the port with all that protects it; raises `ConfigError` for a web configuration that cannot be used."""
+    in_force = InForce(watch.config.web.config_file)
+    crowd = Crowd(limits or Limits())
+    count = counter(watch.store)
+    auth = BasicAuth(Throttle(), crowd.limits.checks)
+    itself.also(lambda: [Sample(catalogue.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
+    pages = application(watch, itself)
+
+    async def close(_: web.Application) -> None:
+        auth.close()
+
+    pages.on_cleanup.append(close)
+    return Port(pages, Guard(in_force, crowd, auth, count), in_force, crowd, count)
+
+
 def application(watch: Watch, itself: Itself) -> web.Application:
     """Put the routes together; no handler touches the network or waits for a probe."""
-    app = web.Application(middlewares=[_guard], client_max_size=64 * 1024)
+    app = web.Application(middlewares=[_no_trace])
     routes = Routes(watch, itself)
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_get("/-/healthy", routes.healthy)
@@ -37,17 +66,15 @@ def application(watch: Watch, itself: Itself) -> web.Application:
 
 
 @web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _no_trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn a defect into a plain 500: no traceback reaches a user."""
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException:
         raise
     except Exception:  # noqa: BLE001 - a defect in a page must not end the server; it is logged with its trace
         _LOG.exception("answering %s failed", request.path)
         return web.Response(status=500, text=f"{Reason.INTERNAL}: see the log\n")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
 
 
 class Routes:
@@ -66,16 +93,14 @@ class Routes:
         except exposition.UnknownCollectorError as error:
             return web.Response(status=400, text=f"{error}\n")
         openmetrics = "application/openmetrics-text" in request.headers.get("Accept", "")
-        body = exposition.render(self._watch.store, wanted, openmetrics=openmetrics)
-        if not names or "exporter" in names:
-            process = self._itself.process_metrics(openmetrics=openmetrics)
-            body = body.removesuffix(b"# EOF\n") + process + (b"# EOF\n" if openmetrics else b"")
+        process = self._itself.process_metrics(openmetrics=openmetrics) if not names or "exporter" in names else b""
+        body = await in_slices(exposition.rendering(self._watch.store, wanted, openmetrics=openmetrics, more=process))
         headers = {
             "Content-Type": exposition.OPENMETRICS if openmetrics else exposition.TEXT,
             "Vary": "Accept, Accept-Encoding",
         }
         if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
-            body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+            body = await _compressed(body)
             headers["Content-Encoding"] = "gzip"
         self._itself.scraped(time.perf_counter() - started)
         return web.Response(body=body, headers=headers)
@@ -103,11 +128,14 @@ class Routes:
 
     async def index(self, _: web.Request) -> web.Response:
         """Show people what is wrong now and since when."""
-        headers = {
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "Cache-Control": "no-store",
-        }
+        headers = {"Content-Security-Policy": _PAGE_POLICY}
         return web.Response(text=page(self._watch, time.time()), content_type="text/html", headers=headers)
+
+
+async def _compressed(body: bytes) -> bytes:
+    """Compress; a large body on a thread, because zlib lets go of the interpreter but not of the event loop."""
+    compress = partial(gzip.compress, body, compresslevel=_GZIP_LEVEL, mtime=0)
+    return compress() if len(body) < _GZIP_ON_THREAD_FROM else await asyncio.to_thread(compress)
 
 
 def _takes_gzip(accepted: str) -> bool:

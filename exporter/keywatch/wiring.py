@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from keywatch.config import Cluster, Config
+from keywatch.group_sheet import Limit
 from keywatch.incidents import Incidents
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
@@ -20,7 +21,7 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
-from keywatch.probes.groups import GroupsProbe, Limit
+from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
 from keywatch.runner import Runner
@@ -57,7 +58,7 @@ class Watch:
         """End all probes."""
         await self.scheduler.stop()
 
-    def _start_cluster(self, cluster: Cluster, security: ClusterSecurity) -> None:
+    def _start_cluster(self, cluster: Cluster, security: ClusterSecurity | None) -> None:
         topology = Topology(cluster.endpoints, cluster.broker.expected, cluster.broker.forget_after)
         self.topologies[cluster.name] = topology
         for probe in probes(cluster, topology, security):
@@ -71,7 +72,7 @@ class Watch:
         topology.on_liveness(lambda: self.scheduler.kick(cluster.name, TopicsProbe.name, ClusterProbe.name))
         settle_brokers()
 
-    def _settle_brokers(self, cluster: Cluster, topology: Topology, security: ClusterSecurity) -> None:
+    def _settle_brokers(self, cluster: Cluster, topology: Topology, security: ClusterSecurity | None) -> None:
         """Have one broker probe for each broker that should exist."""
         serving = {p.target for p in self.scheduler.probes if p.cluster == cluster.name and p.name == BrokerProbe.name}
         for label in topology.brokers.keys() - serving:
@@ -82,7 +83,7 @@ class Watch:
             removal.add_done_callback(self._removals.discard)
 
 
-def broker_probe(cluster: Cluster, label: str, topology: Topology, security: ClusterSecurity) -> Probe:
+def broker_probe(cluster: Cluster, label: str, topology: Topology, security: ClusterSecurity | None) -> Probe:
     """Make the probe of one broker."""
     section = cluster.broker
     schedule = Schedule(section.period, section.timeout)
@@ -97,7 +98,7 @@ def broker_probe(cluster: Cluster, label: str, topology: Topology, security: Clu
     )
 
 
-def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity) -> list[Probe]:
+def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | None) -> list[Probe]:
     """Make the probes of one cluster, but for those of its brokers, which come and go."""
     name = cluster.name
     clients = Clients(",".join(cluster.bootstrap), cluster.client, security)
@@ -148,5 +149,7 @@ def _groups_probe(
         topics=topics,
         limits=limits,
         fetches=section.fetches,
+        fetch_rate=section.fetch_rate,
+        idle_cycles=section.idle_cycles,
         detail=section.detail,
     )

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cost, detection, slow
+from tests.bench import cost, detection, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
@@ -21,7 +21,9 @@ def main() -> int:
     """Run the benchmarks that are asked for; exit code 1 when a goal is missed, 2 when Kafka cannot run here."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 repetitions, short, nothing is written")
-    parser.add_argument("--only", choices=["detection", "slow", "probe", "idle"], help="one part; nothing is written")
+    parser.add_argument(
+        "--only", choices=["detection", "slow", "probe", "idle", "large", "many"], help="one part; nothing is written"
+    )
     options = parser.parse_args()
     if reason := requirements_missing():
         print(f"make bench needs a real Kafka: {reason}", file=sys.stderr)
@@ -32,6 +34,8 @@ def main() -> int:
         "slow": lambda: slow.measure(30 if options.quick else 600, _say),
         "probe": lambda: cost.measure_probe(_say),
         "idle": lambda: cost.measure_idle(15 if options.quick else 60, _say),
+        "many": lambda: many.measure(15 if options.quick else 60, _say),
+        "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
     figures: list[Figure] = []
     for name, part in parts.items():

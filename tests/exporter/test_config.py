@@ -12,14 +12,14 @@ from keywatch.config import Cluster, Config
 from keywatch.config_file import ConfigError, check, load, parse
 from keywatch.reference import example
 
-GOLDEN = Path(__file__).with_name("golden") / "bad_configurations.txt"
+GOLDEN = Path(__file__).with_name("golden")
 SECRET = "hunter2-planted"  # noqa: S105 - planted to be looked for
 
 
-def bad_configurations() -> list[tuple[str, str, str]]:
-    """Read the blocks `### what`, text, `=> message`."""
+def blocks(name: str) -> list[tuple[str, str, str]]:
+    """Read the blocks `### what`, text, `=> message` of a file."""
     rows = []
-    for block in GOLDEN.read_text(encoding="utf-8").split("\n### ")[1:]:
+    for block in (GOLDEN / name).read_text(encoding="utf-8").split("\n### ")[1:]:
         what, _, rest = block.partition("\n")
         lines = rest.removesuffix("\n").splitlines(keepends=True)
         says = [line.removeprefix("=> ").rstrip("\n") for line in lines if line.startswith("=> ")]
@@ -27,7 +27,7 @@ def bad_configurations() -> list[tuple[str, str, str]]:
     return rows
 
 
-BAD = bad_configurations()
+BAD = blocks("bad_configurations.txt")
 
 
 def said(text: str) -> str:

@@ -112,7 +112,7 @@ def test_a_truncated_partition_starts_its_history_anew() -> None:
 
 def test_the_history_is_bounded() -> None:
     it = history(*((end, float(end)) for end in range(5000)))
-    assert len(it.seen) == 600
+    assert len(it) == 600
     assert it.arrival(10) is None
     assert it.arrival(4990) == 4991.0
 

@@ -14,7 +14,7 @@ from keywatch.blocking import Worker
 from keywatch.incidents import Incidents
 from keywatch.probe import Reason, Sample
 from keywatch.runner import Runner
-from keywatch.scheduler import Scheduler
+from keywatch.scheduler import Scheduler, _shift
 from keywatch.store import Key, Store, key_of
 from tests.exporter.scripted import Scripted, fails, gives, hangs
 from tests.exporter.waiting import until
@@ -169,3 +169,9 @@ async def test_stopping_ends_running_probes_and_closes_all_of_them(store: Store)
     await until(lambda: not any(probe.under_way for probe in probes), "no run is left")
     assert scheduler.probes == []
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+def test_probes_that_start_together_are_spread_and_none_is_put_off_for_long() -> None:
+    shifts = {_shift(Scripted("broker", gives(), period=0.5, target=str(index))) for index in range(100)}
+    assert shifts == {0.0, 0.125, 0.25, 0.375}
+    assert all(_shift(Scripted("configs", gives(), period=10.0, target=str(i))) < 0.5 for i in range(100))

@@ -60,9 +60,12 @@ class CertificateAuthority:
         alternatives: list[x509.GeneralName] = [_general_name(host) for host in hosts]
         return self._issue(name, ends_in, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(alternatives))
 
-    def client(self, name: str, *, ends_in: dt.timedelta = 30 * _DAY) -> Certificate:
+    def client(
+        self, name: str, *, ends_in: dt.timedelta = 30 * _DAY, alternatives: Sequence[x509.GeneralName] = ()
+    ) -> Certificate:
         """Issue a client certificate whose common name is `name`: the principal `User:CN=<name>` to Kafka."""
-        return self._issue(name, ends_in, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+        names = x509.SubjectAlternativeName(alternatives) if alternatives else None
+        return self._issue(name, ends_in, ExtendedKeyUsageOID.CLIENT_AUTH, names)
 
     def _issue(
         self,

@@ -111,10 +111,16 @@ def test_lag_is_zero_in_both_units_when_all_is_committed(cluster: KafkaCluster) 
         assert seen.value("keywatch_group_lag_records", group="finished", topic="done") == 0
         assert seen.value("keywatch_group_lag_seconds", group="finished", topic="done") == 0
         admin.produce(cluster.bootstrap, "done", 3, timestamps=[int((time.time() - 600) * 1000)] * 3)
+        labels = {"group": "finished", "topic": "done"}
         late = exporter.until(
-            lambda s: s.value("keywatch_group_lag_records", group="finished", topic="done") == 3, 5, "a lag of three"
+            lambda s: (
+                s.value("keywatch_group_lag_records", **labels) == 3
+                and s.value("keywatch_group_lag_seconds_estimated", group="finished") == 0
+            ),
+            5,
+            "a lag of three, whose record was read",
         )
-        seconds = late.value("keywatch_group_lag_seconds", group="finished", topic="done")
+        seconds = late.value("keywatch_group_lag_seconds", **labels)
         assert seconds is not None
         assert 599 <= seconds <= 610, "the age is the record's own, not when it was seen"
 

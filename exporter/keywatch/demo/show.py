@@ -8,7 +8,6 @@ import logging
 import time
 from collections import deque
 
-from aiohttp import web
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -21,7 +20,7 @@ from keywatch.demo.bed import CANARY, GROUP, Bed, EmbeddedBed
 from keywatch.demo.story import CLUSTER, Finding, tell
 from keywatch.demo.traffic import Traffic
 from keywatch.itself import Itself
-from keywatch.web import application
+from keywatch.web import port
 from keywatch.wiring import Watch
 
 _WATCH_SECONDS = 20.0
@@ -100,17 +99,16 @@ async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN
     """Run the exporter as `keywatch serve` does, on a free port of the loopback."""
     watch = Watch(config)
     itself = Itself(watch.store)
-    runner = web.AppRunner(application(watch, itself), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    entrance = port(watch, itself)
+    await entrance.open("127.0.0.1", 0)
     beat = asyncio.create_task(itself.watch_loop())
     watch.start()
     try:
-        yield watch, f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield watch, f"http://127.0.0.1:{entrance.number}"
     finally:
         beat.cancel()
         await watch.stop()
-        await runner.cleanup()
+        await entrance.close()
 
 
 class Screen:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 _INT8, _INT16, _INT32, _INT64 = (struct.Struct(code) for code in (">b", ">h", ">i", ">q"))
+
+
+@lru_cache(maxsize=256)
+def _int32s(count: int) -> struct.Struct:
+    return struct.Struct(f">{count}i")
 
 
 class WireError(Exception):
@@ -44,6 +50,11 @@ class Writer:
     def boolean(self, value: bool) -> Writer:
         """Append a byte that is 1 or 0."""
         return self.int8(int(value))
+
+    def raw(self, data: bytes) -> Writer:
+        """Append what is encoded already."""
+        self._parts.append(data)
+        return self
 
     def string(self, value: str | None) -> Writer:
         """Append a string that may be null."""
@@ -86,6 +97,11 @@ class Reader:
         self._data = data
         self._at = position
         self._flexible = flexible
+
+    @property
+    def flexible(self) -> bool:
+        """Whether the version that is read has compact strings and tagged fields."""
+        return self._flexible
 
     @property
     def position(self) -> int:
@@ -177,11 +193,39 @@ class Reader:
         """Read an array of four-byte integers."""
         size = self.count()
         try:
-            values = struct.unpack_from(f">{size}i", self._data, self._at)
+            values = _int32s(size).unpack_from(self._data, self._at)
         except struct.error as error:
             raise WireError(f"an array of {size} numbers where {len(self._data) - self._at} bytes are left") from error
         self._at += 4 * size
         return values
+
+    def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """Read several fields of a fixed layout at once."""
+        return layout.unpack(self.take(layout.size))
+
+    def rows(self, layout: struct.Struct, count: int) -> Iterator[tuple[Any, ...]]:
+        """Read `count` items that all have the same layout; far faster than field by field."""
+        return layout.iter_unpack(self.take(layout.size * count))
+
+    def passed(self, piece: bytes) -> bool:
+        """Pass over `piece` if the reply goes on with it; tells whether it did."""
+        if not self._data.startswith(piece, self._at):
+            return False
+        self._at += len(piece)
+        return True
+
+    def since(self, start: int) -> bytes:
+        """Give the bytes read since the position `start`."""
+        return self._data[start : self._at]
+
+    def back(self, position: int) -> None:
+        """Go back to a position read before."""
+        self._at = position
+
+    @property
+    def left(self) -> int:
+        """How many bytes were not read yet."""
+        return len(self._data) - self._at
 
     def tags(self) -> None:
         """Pass over a section of tagged fields where the version is flexible."""

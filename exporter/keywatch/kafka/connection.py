@@ -130,14 +130,14 @@ class Connection:
         # The header of an ApiVersions reply is never flexible (KIP-511), so that old brokers can say no.
         reader = Reader(data, flexible=request.flexible, position=4)
         if request.flexible and request.api != _API_VERSIONS:
-            with _protocol_errors(self):
+            with protocol_errors(self, self.endpoint):
                 reader.tags()
         return reader
 
     async def get(self, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Send a request and read the reply with `read`, within `timeout` seconds; raises `BrokerError`."""
         reader = await self.ask(request, timeout)
-        with _protocol_errors(self):
+        with protocol_errors(self, self.endpoint):
             return read(reader)
 
     def send(self, request: Request, max_reply: int = MAX_REPLY_BYTES) -> asyncio.Future[bytes]:
@@ -195,13 +195,13 @@ async def connect(
         _discard(sock)
         raise
     connection = Connection(replies, endpoint)
-    opened = asyncio.get_running_loop().time()
-    left = max(deadline - opened, 0.001) if answer_within is None else answer_within
+    opened = time.monotonic()  # uvloop's own clock tells milliseconds only
+    left = max(deadline - asyncio.get_running_loop().time(), 0.001) if answer_within is None else answer_within
     reader = await connection.ask(_API_VERSIONS_REQUEST, left, _MAX_VERSIONS_BYTES)
     _check_versions(connection, reader)
-    with _protocol_errors(connection):
+    with protocol_errors(connection, connection.endpoint):
         connection.versions = _versions(reader)
-    connection.first_answer = asyncio.get_running_loop().time() - opened
+    connection.first_answer = time.monotonic() - opened
     if security is not None:
         await security.authenticate(connection, max(left - connection.first_answer, 0.001))
     return connection
@@ -238,7 +238,7 @@ def check_ping(connection: Connection, answer: asyncio.Future[bytes]) -> None:
 
 
 def _check_versions(connection: Connection, reader: Reader) -> None:
-    with _protocol_errors(connection):
+    with protocol_errors(connection, connection.endpoint):
         code = reader.int16()
     if code:
         connection.close()
@@ -246,12 +246,13 @@ def _check_versions(connection: Connection, reader: Reader) -> None:
 
 
 @contextlib.contextmanager
-def _protocol_errors(connection: Connection) -> Iterator[None]:
+def protocol_errors(connection: Connection, whose: object) -> Iterator[None]:
+    """Turn a reply that is not what the protocol says into a `BrokerError`, and close the connection."""
     try:
         yield
     except WireError as error:
         connection.close()
-        raise BrokerError(Reason.PROTOCOL, f"{connection.endpoint}: {error}") from error
+        raise BrokerError(Reason.PROTOCOL, f"{whose}: {error}") from error
 
 
 def _versions(reader: Reader) -> dict[int, tuple[int, int]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request
+from keywatch.kafka.memory import Memory
 from keywatch.kafka.wire import (
     CONSUMER_GROUP_DESCRIBE,
     DESCRIBE_GROUPS,
@@ -15,8 +17,12 @@ from keywatch.kafka.wire import (
     OFFSET_FETCH,
     TopicPartition,
 )
+from keywatch.slices import Pieces, at_once
 
 NO_COMMIT = -1
+_GROUPS_PER_PIECE = 200
+# Index, offset, leader epoch, the note's length (0 and 1: none), error code, tagged fields: all alike without a note.
+_COMMIT = struct.Struct(">iqiBhB")
 
 
 class ListedGroup(NamedTuple):
@@ -45,15 +51,27 @@ def list_groups(version: int) -> Request:
 
 def read_list_groups(reader: Reader, version: int) -> tuple[int, list[ListedGroup]]:
     """Read a reply to ListGroups v4 or v5: error code, groups."""
+    return at_once(reading_list_groups(reader, version, Memory()))
+
+
+def reading_list_groups(
+    reader: Reader, version: int, memory: Memory[tuple[int, list[ListedGroup]]]
+) -> Pieces[tuple[int, list[ListedGroup]]]:
+    """Read a reply to ListGroups in pieces; one that is as in `memory` gives the same object."""
     reader.int32()  # throttle time
+    start = reader.position
+    if (known := memory.recall(reader, "")) is not None:
+        return known
     error = reader.int16()
-    groups = []
+    groups: list[ListedGroup] = []
     for _ in range(reader.count()):
         name, protocol, state = reader.string(), reader.string(), reader.string()
         kind = reader.string() if version >= 5 else ""
         reader.tags()
         groups.append(ListedGroup(name, protocol, state, kind.lower()))
-    return error, groups
+        if len(groups) % _GROUPS_PER_PIECE == 0:
+            yield
+    return memory.learn(reader, "", start, (error, groups))
 
 
 def find_coordinator(group: str) -> Request:
@@ -162,16 +180,26 @@ def fetch_offsets(groups: Sequence[str], version: int, named: Sequence[TopicPart
 
 def read_fetched_offsets(reader: Reader, groups: Sequence[str], version: int) -> dict[str, GroupOffsets]:
     """Read a reply to OffsetFetch v8 or v5: group → offsets."""
+    return at_once(reading_fetched_offsets(reader, groups, version, Memory()))
+
+
+def reading_fetched_offsets(
+    reader: Reader, groups: Sequence[str], version: int, memory: Memory[GroupOffsets]
+) -> Pieces[dict[str, GroupOffsets]]:
+    """Read a reply to OffsetFetch in pieces; what a group committed that is as in `memory` stays the same object."""
     reader.int32()  # throttle time
-    if version < 8:
-        offsets = _topics(reader)
-        return {groups[0]: GroupOffsets(reader.int16(), offsets)}
     found: dict[str, GroupOffsets] = {}
-    for _ in range(reader.count()):
-        name = reader.string()
-        offsets = _topics(reader)
-        found[name] = GroupOffsets(reader.int16(), offsets)
-        reader.tags()
+    for index in range(1 if version < 8 else reader.count()):
+        name = groups[index] if version < 8 else reader.string()
+        start = reader.position
+        offsets = memory.recall(reader, name)
+        if offsets is None:
+            committed = _topics(reader)
+            offsets = GroupOffsets(reader.int16(), committed)
+            reader.tags()
+            memory.learn(reader, name, start, offsets)
+        found[name] = offsets
+        yield
     return found
 
 
@@ -179,11 +207,28 @@ def _topics(reader: Reader) -> dict[TopicPartition, tuple[int, int]]:
     offsets: dict[TopicPartition, tuple[int, int]] = {}
     for _ in range(reader.count()):
         topic = reader.string()
-        for _ in range(reader.count()):
-            index, offset = reader.int32(), reader.int64()
-            reader.int32()  # leader epoch
-            reader.nullable_string()  # the committer's own note
-            offsets[TopicPartition(topic, index)] = (reader.int16(), offset)
-            reader.tags()
+        count = reader.count()
+        if not (reader.flexible and _plain(reader, topic, count, offsets)):
+            for _ in range(count):
+                index, offset = reader.int32(), reader.int64()
+                reader.int32()  # leader epoch
+                reader.nullable_string()  # the committer's own note
+                offsets[TopicPartition(topic, index)] = (reader.int16(), offset)
+                reader.tags()
         reader.tags()
     return offsets
+
+
+def _plain(reader: Reader, topic: str, count: int, offsets: dict[TopicPartition, tuple[int, int]]) -> bool:
+    """Read commits in bulk; gives up, with nothing read, when one carries a note or tagged fields."""
+    start = reader.position
+    if reader.left < _COMMIT.size * count:
+        return False
+    found: dict[TopicPartition, tuple[int, int]] = {}
+    for index, offset, _, note, error, tags in reader.rows(_COMMIT, count):
+        if note > 1 or tags:
+            reader.back(start)
+            return False
+        found[TopicPartition(topic, index)] = (error, offset)
+    offsets.update(found)
+    return True

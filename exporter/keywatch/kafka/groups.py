@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from keywatch.kafka import group_wire, wire
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
+from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import Reason
+from keywatch.slices import Pieces, in_slices
 
 _GROUPS_PER_REQUEST = 500
+# Members are asked for when a group's state or coordinator changes, and else after this time; where there are many
+# groups, so many of a broker's a cycle, those first of which least is known.
 _MEMBERS_KNOWN_FOR = 5.0
+_DESCRIBED_PER_CYCLE = 50
 # A group moves between coordinators within this time; one that stays away longer was deleted.
 _VANISHED_AFTER = 5.0
 _MOST_ASKED_FOR = 20
@@ -27,7 +34,11 @@ _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 
 @dataclass(slots=True)
 class Group:
-    """A group as last known; `trouble` says why it could not be read in the last cycle."""
+    """A group as last known; `trouble` says why it could not be read in the last cycle.
+
+    `offsets` and `unread` are new objects whenever they change. `asked` is the cycle in which it was last asked for its
+    commits; `moved` says that its state or its coordinator changed since.
+    """
 
     name: str
     kind: str = ""
@@ -35,6 +46,9 @@ class Group:
     coordinator: str = ""
     members: int | None = None
     members_at: float = float("-inf")
+    found: GroupOffsets | None = None
+    asked: int = 0
+    moved: bool = True
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     unread: dict[TopicPartition, str] = field(default_factory=dict)
     gone: dict[TopicPartition, float] = field(default_factory=dict)
@@ -60,16 +74,23 @@ class Groups:
         self._clock = clock
         self.known: dict[str, Group] = {}
         self.unread_brokers: dict[str, tuple[Reason, str]] = {}
+        self.cycle = 0
+        self._listed: dict[str, Memory[tuple[int, list[ListedGroup]]]] = {}
+        self._committed: Memory[GroupOffsets] = Memory()
 
-    async def read(self, timeout: float) -> None:
-        """Read all groups within `timeout` seconds; what could not be read says so in `trouble` and `unread`."""
+    async def read(self, timeout: float, may_wait: Callable[[Group], bool] = lambda _: False) -> None:
+        """Read all groups within `timeout` seconds; what could not be read says so in `trouble` and `unread`.
+
+        A group that `may_wait`, and that its coordinator lists as before, is not asked what it committed.
+        """
+        self.cycle += 1
         for group in self.known.values():
             group.trouble = (Reason.COORDINATOR, "no broker lists the group any more")
         self.unread_brokers = {}
         living = [broker.label for broker in self._topology.living()]
         for label in set(self._topology.brokers) - set(living):
             self.unread_brokers[label] = (Reason.COORDINATOR, f"broker {label} is down")
-        await asyncio.gather(*(self._broker(label, timeout) for label in living))
+        await asyncio.gather(*(self._broker(label, timeout, may_wait) for label in living))
         now = self._clock()
         for group in self.known.values():
             if group.trouble is None:
@@ -85,6 +106,7 @@ class Groups:
             gone = group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers
             if gone and name not in self._named:
                 del self.known[name]
+        self._committed.retain(self.known)
 
     async def _ask_for_rights(self, living: Sequence[str], timeout: float) -> None:
         """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
@@ -101,14 +123,35 @@ class Groups:
                         group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
                         group.seen = now
 
-    async def _broker(self, label: str, timeout: float) -> None:
+    async def read_again(self, groups: Iterable[Group], timeout: float) -> None:
+        """Read what these groups committed, within `timeout` seconds, after they waited in `read`."""
+        by_coordinator: dict[str, list[Group]] = {}
+        for group in groups:
+            by_coordinator.setdefault(group.coordinator, []).append(group)
+
+        async def ask(label: str, some: list[Group]) -> None:
+            try:
+                await self._offsets(label, some, timeout)
+            except BrokerError as error:
+                self.unread_brokers[label] = (error.reason, error.detail)
+                for group in some:
+                    group.trouble = (error.reason, f"its coordinator, broker {label}: {error.detail}")
+
+        await asyncio.gather(*(ask(label, some) for label, some in by_coordinator.items()))
+
+    async def _broker(self, label: str, timeout: float, may_wait: Callable[[Group], bool]) -> None:
         """List a broker's groups, then fetch what they committed and who their members are, by one deadline."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         try:
             listed = await self._list(label, timeout)
             fresh = [self._adopt(label, group) for group in listed]
-            await self._offsets(label, fresh, deadline - loop.time())
+            asked = [group for group in fresh if group.moved or not may_wait(group)]
+            now = self._clock()
+            for group in fresh:
+                if not group.moved and may_wait(group):
+                    group.trouble, group.seen = None, now
+            await self._offsets(label, asked, deadline - loop.time())
         except BrokerError as error:
             self.unread_brokers[label] = (error.reason, error.detail)
             return
@@ -119,8 +162,12 @@ class Groups:
         version = min(await self._peers.highest(label, wire.LIST_GROUPS, timeout), 5)
         if version < 4:
             return await self._find(label, timeout)
-        error, groups = await self._peers.ask(
-            label, group_wire.list_groups(version), timeout, lambda r: group_wire.read_list_groups(r, version)
+        memory = self._listed.setdefault(label, Memory())
+        error, groups = await self._peers.ask_much(
+            label,
+            group_wire.list_groups(version),
+            timeout,
+            lambda r: group_wire.reading_list_groups(r, version, memory),
         )
         if error:
             self.unread_brokers[label] = (reason_of(error), f"ListGroups: {name_of(error)}")
@@ -140,6 +187,7 @@ class Groups:
         group = self.known.setdefault(listed.name, Group(listed.name))
         if listed.state != group.state or label != group.coordinator:
             group.members_at = float("-inf")
+            group.moved = True
         group.kind, group.state, group.coordinator = listed.kind or "classic", listed.state, label
         if listed.state in _WITHOUT_MEMBERS:
             group.members, group.members_at = 0, self._clock()
@@ -148,16 +196,13 @@ class Groups:
     async def _offsets(self, label: str, groups: Sequence[Group], timeout: float) -> None:
         version = 8 if await self._peers.highest(label, wire.OFFSET_FETCH, timeout) >= 8 else 5
         for names in _chunks([group.name for group in groups], _GROUPS_PER_REQUEST if version >= 8 else 1):
-            answer = await self._peers.ask(
-                label,
-                group_wire.fetch_offsets(names, version),
-                timeout,
-                lambda r, names=names: group_wire.read_fetched_offsets(r, names, version),  # type: ignore[misc]
-            )
-            for name, found in answer.items():
-                if version < 8 and not found.error and not found.offsets:
-                    found = await self._named_offsets(label, name, timeout)  # noqa: PLW2901 - a fuller answer
-                self._take(self.known[name], found)
+            read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
+            answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), timeout, read)
+            if version < 8:
+                for name, found in answer.items():
+                    if not found.error and not found.offsets:
+                        answer[name] = await self._named_offsets(label, name, timeout)
+            await in_slices(self._taking(answer))
 
     async def _named_offsets(self, label: str, group: str, timeout: float) -> GroupOffsets:
         """Ask partition by partition: some brokers (librdkafka's mock) do not answer for all when none is named."""
@@ -168,7 +213,20 @@ class Groups:
         )
         return answer[group]
 
+    def _taking(self, answer: Mapping[str, GroupOffsets]) -> Pieces[None]:
+        for name, found in answer.items():
+            group = self.known.get(name)
+            if group is not None:
+                group.asked = self.cycle
+                self._take(group, found)
+            yield
+
     def _take(self, group: Group, found: GroupOffsets) -> None:
+        group.moved = False
+        if found is group.found and not found.error and not group.gone:
+            group.trouble, group.seen = None, self._clock()
+            return
+        group.found = found
         if found.error:
             group.trouble = (reason_of(found.error), f"OffsetFetch: {name_of(found.error)}")
             return
@@ -198,7 +256,9 @@ class Groups:
                 read[partition] = group.offsets[partition]
 
     async def _members(self, label: str, groups: Sequence[Group], timeout: float) -> None:
-        due = [g for g in groups if self._clock() - g.members_at > _MEMBERS_KNOWN_FOR]
+        now = self._clock()
+        due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
+        due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
         classic = [group.name for group in due if group.kind != "consumer"]
         modern = [group.name for group in due if group.kind == "consumer"]
         found: dict[str, tuple[int, str, int]] = {}

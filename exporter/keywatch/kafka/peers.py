@@ -7,9 +7,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from keywatch.kafka.codec import Reader
-from keywatch.kafka.connection import BrokerError, Connection, Request, Security, connect
+from keywatch.kafka.connection import BrokerError, Connection, Request, Security, connect, protocol_errors
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason
+from keywatch.slices import Pieces, in_slices
 
 _T = TypeVar("_T")
 
@@ -43,6 +44,17 @@ class Peers:
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Ask a broker and read its reply with `read`, all within `timeout` seconds; raises `BrokerError`."""
+        connection, reader = await self._reply(label, request, timeout)
+        with protocol_errors(connection, f"broker {label}"):
+            return read(reader)
+
+    async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
+        """Do as `ask` does for a reply that may be long: `read` reads it in pieces, after the `timeout` too."""
+        connection, reader = await self._reply(label, request, timeout)
+        with protocol_errors(connection, f"broker {label}"):
+            return await in_slices(read(reader))
+
+    async def _reply(self, label: str, request: Request, timeout: float) -> tuple[Connection, Reader]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         connection = await self.connection(label, timeout)
@@ -50,7 +62,7 @@ class Peers:
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
             raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
-        return await connection.get(request, max(deadline - loop.time(), 0.001), read)
+        return connection, await connection.ask(request, max(deadline - loop.time(), 0.001))
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
         """Give the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""

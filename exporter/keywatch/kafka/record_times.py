@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException
@@ -14,8 +14,13 @@ from keywatch.kafka.client import Clients
 from keywatch.kafka.wire import TopicPartition
 
 _POLL_SECONDS = 0.1
+# What a record takes beside its key and value, about.
+_RECORD_OVERHEAD = 32
 # Of one partition the groups on it stand at different offsets; more than these are rare.
 _KEPT_PER_PARTITION = 64
+# … and where groups stand on very many partitions, fewer of each are kept, so that the memory is bounded.
+_KEPT = 40_000
+_LEAST_PER_PARTITION = 4
 
 
 class Position(NamedTuple):
@@ -36,6 +41,10 @@ class RecordTimes:
         self._known: dict[TopicPartition, dict[int, float | None]] = {}
         self.forbidden: set[str] = set()
         """Topics that may not be read."""
+        self.reads = 0
+        """Records asked for so far."""
+        self.received = 0
+        """Bytes of the records that came so far, before compression, those fetched along with the wanted ones too."""
 
     def known(self, position: Position) -> bool:
         """Tell whether the time at this position was found out."""
@@ -54,69 +63,88 @@ class RecordTimes:
     async def find(self, positions: Sequence[Position], timeout: float) -> None:
         """Fetch the records at `positions`, as many as `timeout` seconds allow; raises `ProbeError` when stuck."""
         deadline = time.monotonic() + timeout
-        found = await self._worker.call(lambda: self._fetch(positions, deadline))
+        found, received = await self._worker.call(lambda: self._fetch(positions, deadline))
+        self.reads += len(positions)
+        self.received += received
         for position, timestamp in found.items():
             known = self._known.setdefault(position.partition, {})
             known[position.offset] = timestamp
-            while len(known) > _KEPT_PER_PARTITION:
+            most = min(max(_KEPT // len(self._known), _LEAST_PER_PARTITION), _KEPT_PER_PARTITION)
+            while len(known) > most:
                 del known[next(iter(known))]
 
-    def retain(self, partitions: Mapping[TopicPartition, object]) -> None:
+    def retain(self, partitions: Container[TopicPartition]) -> None:
         """Forget all other partitions, such as those of deleted topics."""
-        self._known = {partition: known for partition, known in self._known.items() if partition in partitions}
+        for partition in [partition for partition in self._known if partition not in partitions]:
+            del self._known[partition]
 
-    def unknow_end(self, position: Position) -> None:
-        """Forget that no record follows a position, because the partition has grown since."""
-        known = self._known.get(position.partition, {})
-        if known.get(position.offset, 0.0) is None:
-            del known[position.offset]
+    def unknow_end(self, partition: TopicPartition) -> None:
+        """Forget after which offsets no record follows, because the partition has grown since."""
+        known = self._known.get(partition)
+        if known and None in known.values():
+            self._known[partition] = {offset: found for offset, found in known.items() if found is not None}
 
     def close(self) -> None:
         """Let the client go without waiting for brokers that may be dead."""
         self._worker.end()
 
-    def _fetch(self, positions: Sequence[Position], deadline: float) -> dict[Position, float | None]:
+    def _fetch(self, positions: Sequence[Position], deadline: float) -> tuple[dict[Position, float | None], int]:
         """Read on the worker's thread; a partition wanted at several offsets takes several rounds."""
         if self._consumer is None or self._version != self._clients.version():
             self._version = self._clients.version()
             self._consumer = self._clients.lookup()
         found: dict[Position, float | None] = {}
+        received = 0
         left = list(positions)
         while left and time.monotonic() < deadline:
             wanted: dict[TopicPartition, int] = {}
             for position in left:
                 wanted.setdefault(position.partition, position.offset)
             left = [p for p in left if wanted[p.partition] != p.offset]
-            found.update(self._round(self._consumer, wanted, deadline))
-        return found
+            received += self._round(self._consumer, wanted, found, deadline)
+        return found, received
 
     def _round(
-        self, consumer: Consumer, wanted: Mapping[TopicPartition, int], deadline: float
-    ) -> dict[Position, float | None]:
-        found: dict[Position, float | None] = {}
+        self,
+        consumer: Consumer,
+        wanted: Mapping[TopicPartition, int],
+        found: dict[Position, float | None],
+        deadline: float,
+    ) -> int:
+        """Read one record of each partition; gives the bytes of all records that came."""
+        received = 0
+        missing = set(wanted)
         consumer.assign([Assignment(p.topic, p.partition, offset) for p, offset in wanted.items()])
         try:
-            while len(found) < len(wanted) and (left := deadline - time.monotonic()) > 0:
+            while missing and (left := deadline - time.monotonic()) > 0:
                 message = consumer.poll(min(left, _POLL_SECONDS))
                 if message is None or message.topic() is None:
                     continue
                 partition = TopicPartition(str(message.topic()), int(message.partition() or 0))
-                offset = wanted.get(partition)
-                position = Position(partition, -1 if offset is None else offset)
-                if offset is None or position in found:
-                    continue
                 error = message.error()
                 if error is None:
                     self.forbidden.discard(partition.topic)
+                    received += _RECORD_OVERHEAD + len(message)
+                if partition not in missing:
+                    continue
+                position = Position(partition, wanted[partition])
+                if error is None:
                     kind, milliseconds = message.timestamp()
                     found[position] = None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes
                     found[position] = None
                 elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                     self.forbidden.add(partition.topic)
-                    return found
+                    return received
+                else:
+                    continue
+                missing.discard(partition)
+                # Or else it would go on fetching what follows until the last partition has answered.
+                consumer.pause([Assignment(partition.topic, partition.partition)])
         except KafkaException:
-            return found
+            return received
         finally:
+            # librdkafka remembers that a partition was paused beyond unassign and assign.
+            consumer.resume([Assignment(p.topic, p.partition) for p in wanted.keys() - missing])
             consumer.unassign()
-        return found
+        return received

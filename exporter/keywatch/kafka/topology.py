@@ -42,6 +42,15 @@ class Topology:
         self.min_in_sync: dict[str, int] = {}
         self.forbidden: frozenset[str] = frozenset()
         """Topics that exist or existed and that keywatch may not describe (any more): metadata just leaves them out."""
+        self.existing: Mapping[str, Mapping[int, PartitionState]] = {}
+        """The topics of metadata, and those forbidden as they were when they were last seen."""
+        self.version = 0
+        """Counts the changes of anything that partitions are judged by: their state, who lives, what topics demand."""
+        self.size = 0
+        """How many partitions there are."""
+        self._whole = False
+        self._outdated = False
+        self._moved = False
         self._configured = frozenset(expected)
         self._forget_after = forget_after
         self._clock = clock
@@ -141,26 +150,47 @@ class Topology:
         self._reasons[label] = reason
         if self._state.get(label) is not up and label in self._brokers:
             self._state[label] = up
-            self._call(self._on_liveness)
+            self._changed()
 
     def learn(self, metadata: Metadata) -> None:
         """Take in what the cluster's metadata says."""
+        hidden = {topic: self.existing[topic] for topic in self.forbidden if topic in self.existing}
+        if metadata.topics != self.topics or self.existing.keys() != {*metadata.topics, *hidden}:
+            self.topics = metadata.topics
+            self.existing = {**hidden, **metadata.topics} if hidden else metadata.topics
+            states = [state for partitions in metadata.topics.values() for state in partitions.values()]
+            self.size = len(states)
+            self._named = frozenset(
+                replica for replicas in {state.replicas for state in states} for replica in replicas
+            )
+            self._whole = all(state.leader >= 0 and len(state.in_sync) == len(state.replicas) for state in states)
+            self._moved = True
+        self._outdated = False
+        self._known.set()
+        self.learn_brokers(metadata)
+
+    def learn_brokers(self, metadata: Metadata) -> None:
+        """Take in the brokers of the cluster's metadata, and nothing of its topics."""
         now = self._clock()
         self.cluster_id, self.controller = metadata.cluster_id, metadata.controller
         for node in metadata.brokers:
             self._nodes[node.id] = node
             self._seen[node.id] = now
         in_metadata = frozenset(node.id for node in metadata.brokers)
-        changed = metadata.topics != self.topics or in_metadata != self._in_metadata
+        moved, self._moved = self._moved or in_metadata != self._in_metadata, False
         self._in_metadata = in_metadata
-        if metadata.topics != self.topics:
-            states = (state for partitions in metadata.topics.values() for state in partitions.values())
-            self._named = frozenset(replica for state in states for replica in state.replicas)
-        self.topics = metadata.topics
-        self._known.set()
         self._settle()
-        if changed:
-            self._call(self._on_liveness)
+        if moved:
+            self._changed()
+
+    def calm(self) -> bool:
+        """Tell whether all brokers answer, all partitions have all their replicas, and nothing contradicts that."""
+        whole = self._whole and not self._outdated
+        return whole and not self._missed and len(self.up()) == len(self._brokers)
+
+    def outdate(self) -> None:
+        """Take in that something contradicts metadata: a leader that is none, a partition that it does not name."""
+        self._outdated = True
 
     def learn_registered(self, nodes: Iterable[BrokerNode]) -> None:
         """Take in who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""
@@ -174,13 +204,13 @@ class Topology:
         forbidden = frozenset(topics)
         if forbidden != self.forbidden:
             self.forbidden = forbidden
-            self._call(self._on_liveness)
+            self._changed()
 
     def demand(self, min_in_sync: Mapping[str, int]) -> None:
         """Take in each topic's min.insync.replicas."""
         if min_in_sync != self.min_in_sync:
             self.min_in_sync = dict(min_in_sync)
-            self._call(self._on_liveness)
+            self._changed()
 
     def _settle(self) -> None:
         """Work out who should exist; the bootstrap addresses stand for brokers until the first id is known."""
@@ -199,8 +229,13 @@ class Topology:
             brokers.update({str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap})
         if brokers != self._brokers:
             self._brokers = brokers
+            self.version += 1
             self._state = {label: up for label, up in self._state.items() if label in brokers}
             self._call(self._on_brokers)
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._call(self._on_liveness)
 
     @staticmethod
     def _call(callbacks: list[Callable[[], None]]) -> None:

@@ -6,11 +6,14 @@ flexible, unless something needed came later. They reach from Kafka 2.4 to 4.x.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request
+from keywatch.kafka.memory import Memory
+from keywatch.slices import Pieces, at_once
 
 LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 2, 3, 9, 10
 DESCRIBE_GROUPS, LIST_GROUPS, CREATE_TOPICS = 15, 16, 19
@@ -19,6 +22,10 @@ DESCRIBE_CLUSTER, CONSUMER_GROUP_DESCRIBE = 60, 69
 
 END, START = -1, -2  # the timestamps of ListOffsets that mean the high watermark and the oldest record
 _TOPIC_RESOURCE = 2
+_ROWS_PER_PIECE = 1000
+_PARTITION = struct.Struct(">hiii")  # error code, index, leader, leader epoch
+_ASKED = struct.Struct(">iiq")  # index, leader epoch, timestamp
+_OFFSET = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
 
 
 class TopicPartition(NamedTuple):
@@ -67,6 +74,16 @@ def metadata(topics: Sequence[str] | None = None) -> Request:
 
 def read_metadata(reader: Reader) -> Metadata:
     """Read a reply to Metadata v8."""
+    return at_once(reading_metadata(reader, Memory(), {}))
+
+
+def reading_metadata(
+    reader: Reader, memory: Memory[dict[int, PartitionState]], before: Mapping[str, dict[int, PartitionState]]
+) -> Pieces[Metadata]:
+    """Read a reply to Metadata v8 in pieces; a topic that is as in `memory` or as `before` stays the same object.
+
+    Each broker needs a memory of its own, because each names partitions in an order of its own.
+    """
     reader.int32()  # throttle time
     brokers = tuple(reader.array(lambda: _metadata_broker(reader)))
     cluster_id = reader.string()
@@ -76,13 +93,26 @@ def read_metadata(reader: Reader) -> Metadata:
     for _ in range(reader.count()):
         error = reader.int16()
         name = reader.string()
-        reader.boolean()  # internal
-        partitions = dict(_metadata_partition(reader) for _ in range(reader.count()))
-        reader.int32()  # authorized operations
+        start = reader.position
+        partitions = memory.recall(reader, name)
+        if partitions is None:
+            reader.boolean()  # internal
+            partitions = {}
+            for _ in range(reader.count()):
+                index, state = _metadata_partition(reader)
+                partitions[index] = state
+                if len(partitions) % _ROWS_PER_PIECE == 0:
+                    yield
+            reader.int32()  # authorized operations
+            former = before.get(name)
+            partitions = former if former == partitions else partitions
+            memory.learn(reader, name, start, partitions)
         if error:
             errors[name] = error
         else:
             topics[name] = partitions
+        yield
+    memory.retain(topics)
     return Metadata(brokers, cluster_id, controller, topics, errors)
 
 
@@ -91,7 +121,7 @@ def _metadata_broker(reader: Reader) -> BrokerNode:
 
 
 def _metadata_partition(reader: Reader) -> tuple[int, PartitionState]:
-    error, index, leader, epoch = reader.int16(), reader.int32(), reader.int32(), reader.int32()
+    error, index, leader, epoch = reader.fields(_PARTITION)
     state = PartitionState(error, leader, epoch, reader.int32s(), reader.int32s())
     reader.int32s()  # offline replicas: told 7 to 12 s late, the broker probe knows better
     return index, state
@@ -127,7 +157,7 @@ def list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Reques
     body = Writer().int32(-1).int8(0)  # as a client; read uncommitted: the high watermark
 
     def write(item: tuple[str, list[int]]) -> None:
-        body.string(item[0]).array(item[1], lambda index: body.int32(index).int32(-1).int64(timestamp))
+        body.string(item[0]).int32(len(item[1])).raw(b"".join([_ASKED.pack(i, -1, timestamp) for i in item[1]]))
 
     body.array(topics.items(), write)
     return Request(LIST_OFFSETS, 4, False, body.done())
@@ -135,17 +165,44 @@ def list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Reques
 
 def read_list_offsets(reader: Reader) -> dict[TopicPartition, tuple[int, int]]:
     """Read a reply to ListOffsets v4: partition → error code, offset."""
-    reader.int32()  # throttle time
     found: dict[TopicPartition, tuple[int, int]] = {}
+
+    def take(topic: str, index: int, error: int, offset: int) -> None:
+        found[TopicPartition(topic, index)] = (error, offset)
+
+    at_once(reading_list_offsets(reader, Memory(), take))
+    return found
+
+
+def reading_list_offsets(
+    reader: Reader, memory: Memory[int], take: Callable[[str, int, int, int], None]
+) -> Pieces[int]:
+    """Read a reply to ListOffsets v4 in pieces, and hand over topic, partition, error code and offset to `take`.
+
+    Topics that `memory` knows from the last reply, word for word, are passed over. Gives the number of partitions that
+    were answered for.
+    """
+    reader.int32()  # throttle time
+    total = 0
     for _ in range(reader.count()):
         topic = reader.string()
-        for _ in range(reader.count()):
-            index, error = reader.int32(), reader.int16()
-            reader.int64()  # timestamp
-            offset = reader.int64()
-            reader.int32()  # leader epoch
-            found[TopicPartition(topic, index)] = (error, offset)
-    return found
+        start = reader.position
+        count = memory.recall(reader, topic)
+        if count is None:
+            whole = True
+            count = reader.count()
+            for row, (index, error, _, offset, _) in enumerate(reader.rows(_OFFSET, count)):
+                take(topic, index, error, offset)
+                whole = whole and not error and offset >= 0
+                if row % _ROWS_PER_PIECE == 0:
+                    yield
+            if whole:
+                memory.learn(reader, topic, start, count)
+            else:  # told each time, because each time it means an unread partition
+                memory.forget(topic)
+        total += count
+        yield
+    return total
 
 
 def describe_configs(topics: Iterable[str], names: Sequence[str]) -> Request:

@@ -8,16 +8,22 @@ from collections.abc import Set as AbstractSet
 
 from keywatch import catalogue
 from keywatch.kafka import wire
+from keywatch.kafka.codec import Reader
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
+from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.slices import Pieces
 
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
 # a frozen one.
 _PATIENCE = 0.2
 _MISSES_ALLOWED = 2
 _MOST_ASKED_FOR = 100
+# A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
+_PARTITIONS_PER_SECOND = 2000
+_LONGEST = 10.0
 
 
 class ClusterProbe:
@@ -48,6 +54,8 @@ class ClusterProbe:
         self._clock = clock
         self._turn = 0
         self._registered_at = float("-inf")
+        self._memories: dict[str, Memory[dict[int, wire.PartitionState]]] = {}
+        self._learned_at = float("-inf")
         self._misses = 0
 
     async def run(self, timeout: float) -> Sequence[Sample]:
@@ -59,22 +67,24 @@ class ClusterProbe:
             raise self._failed(self._topology.common_reason(), words, certain=True)
         self._turn += 1
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
-        request = wire.metadata()
-        answers, errors = await first(
-            [self._peers.ask(label, request, timeout * 0.9, wire.read_metadata) for label in chosen], _PATIENCE
-        )
+        whole = self._clock() - self._learned_at >= self._learn_after()
+        calls = [self._metadata(label, timeout * 0.9, whole=whole) for label in chosen]
+        answers, errors = await first(calls, _PATIENCE)
         if not answers:
             self._misses += 1
             error = errors[0]
             certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
         self._misses = 0
-        newest = _newest(answers)
-        # First who may not be seen, then who is not there: nobody may take the one for the other in between.
-        await self._look_for(
-            {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch} - newest.topics.keys(), timeout
-        )
-        self._topology.learn(newest)
+        if whole:
+            newest = _newest(answers)
+            # First who may not be seen, then who is not there: nobody may take the one for the other in between.
+            wanted = {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch}
+            await self._look_for(wanted - newest.topics.keys(), timeout)
+            self._learned_at = self._clock()
+            self._topology.learn(newest)
+        else:
+            self._topology.learn_brokers(answers[0])
         await self._register(timeout)
         return self._samples(None)
 
@@ -95,6 +105,25 @@ class ClusterProbe:
         )
         for answer in answers:
             topology.forbid(topic for topic, code in answer.errors.items() if code == TOPIC_AUTHORIZATION_FAILED)
+
+    async def _metadata(self, label: str, timeout: float, *, whole: bool) -> wire.Metadata:
+        if not whole:
+            return await self._peers.ask(label, wire.metadata(()), timeout, wire.read_metadata)
+        memory, before = self._memories.setdefault(label, Memory()), self._topology.topics or {}
+
+        def read(reader: Reader) -> Pieces[wire.Metadata]:
+            return wire.reading_metadata(reader, memory, before)
+
+        return await self._peers.ask_much(label, wire.metadata(), timeout, read)
+
+    def _learn_after(self) -> float:
+        """Give the seconds for which what is known of partitions may serve: the more there are, the longer.
+
+        While anything is wrong it is read every period, because then it moves.
+        """
+        if not self._topology.calm():
+            return 0.0
+        return min(self._topology.size / _PARTITIONS_PER_SECOND, _LONGEST)
 
     async def _register(self, timeout: float) -> None:
         """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure."""

@@ -57,7 +57,8 @@ class ConfigsProbe:
             if error.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
                 return []
             raise ProbeError(error.reason, error.detail) from error
-        self._topology.demand({**{t: n for t, n in self._topology.min_in_sync.items() if t in names}, **found})
+        known = self._topology.min_in_sync
+        self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
         samples = [
             Sample(catalogue.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(count))
             for topic, count in found.items()

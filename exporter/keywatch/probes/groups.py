@@ -5,45 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from keywatch import catalogue
+from keywatch.allowance import Allowance
+from keywatch.block import Blocks
+from keywatch.group_sheet import GroupSheet, Limit
 from keywatch.kafka import wire
 from keywatch.kafka.groups import Group, Groups
-from keywatch.kafka.offsets import Offsets, read_offsets
+from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import Position, RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.lag import EndHistory, PartitionLag, by_topic, reckon
+from keywatch.lag import Histories, PartitionLag, reckon
+from keywatch.lag_index import LagIndex
 from keywatch.patterns import Patterns
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.slices import Pieces, in_slices
+from keywatch.turns import Turns
 
-STATES = (
-    "Stable",
-    "Empty",
-    "PreparingRebalance",
-    "CompletingRebalance",
-    "Assigning",
-    "Reconciling",
-    "NotReady",
-    "Dead",
-    "Unknown",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What lag is tolerated of the groups that a pattern names; None means any."""
-
-    groups: Patterns
-    records: float | None
-    seconds: float | None
+# The share of the probe's deadline that a look-up of old records may take, beside the runs.
+_LOOKUP_SHARE = 0.4
+_PARTITIONS_PER_PIECE = 500
 
 
 class GroupsProbe:
-    """Every group of the patterns: state, members and lag; at most `fetches` old records are read per run."""
+    """Every group of the patterns: state, members and lag.
+
+    At most `fetches` old records are read per run, and about `fetch_rate` bytes of them a second.
+
+    What did not change is neither reckoned nor rendered again, and a group with nothing to read whose partitions get no
+    records is asked for its commits every `idle_cycles` runs at the latest.
+    """
 
     name = "groups"
     target = ""
@@ -60,6 +54,8 @@ class GroupsProbe:
         topics: Patterns,
         limits: Sequence[Limit] = (),
         fetches: int = 100,
+        fetch_rate: float = 5e6,
+        idle_cycles: int = 10,
         detail: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -69,30 +65,42 @@ class GroupsProbe:
         self._peers = peers
         self._groups = groups
         self._times = times
-        self._topics = topics
         self._limits = tuple(limits)
         self._fetches = fetches
         self._detail = detail
         self._clock = clock
-        self._ends: dict[TopicPartition, int] = {}
-        self._history: dict[TopicPartition, EndHistory] = {}
+        self._turns = Turns(idle_cycles)
+        self._ends = Watermarks(topology, peers, wire.END)
+        self._histories = Histories()
+        self._index = LagIndex(topics)
+        self._unread: dict[TopicPartition, object] = {}
+        self._noted: dict[TopicPartition, bool] = {}
+        self._allowance = Allowance(fetch_rate)
+        self._lookup: asyncio.Future[Sequence[Position]] | None = None
+        self._counted = (0, 0)
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
         await self._topology.partitions(timeout / 2)
-        await self._groups.read(timeout * 0.4)
+        index = self._index
+        self._turns.begin(sum(sheet.lagless for sheet in index.sheets.values()))
+        await self._groups.read(timeout * 0.4, self._may_wait)
+        strangers = index.strangers
+        await in_slices(index.follow(self._groups.known, self._topology.existing, self._sheet))
+        if index.strangers - strangers:
+            self._topology.outdate()
         # Ends are read after commits: the other way round a commit could be ahead of its end.
-        wanted = {p for group in self._groups.known.values() for p in self._partitions(group)}
-        ends = await read_offsets(self._topology, self._peers, wanted, wire.END, timeout * 0.35)
-        self._remember(wanted, ends)
-        await self._find_times(ends, timeout * 0.2)
-        samples = self._cluster_samples()
-        for group in self._groups.known.values():
-            samples += self._group(group, ends)
-        self._demand_rights(samples)
-        return samples
+        reading = await self._ends.read(index.wanted, timeout * 0.3)
+        await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
+        self._unread = dict(reading.unread)
+        await self._wake(timeout * 0.1)
+        await in_slices(self._reckon(index.take_due()))
+        await self._find_times(timeout * 0.08)
+        told = await in_slices(self._tell())
+        self._demand_rights(told)
+        return told
 
-    def _demand_rights(self, samples: Sequence[Sample]) -> None:
+    def _demand_rights(self, samples: Collection[Sample]) -> None:
         """Raise `ProbeError` when a right is missing; what could be read all the same goes with it."""
         troubles = (group.trouble for group in self._groups.known.values() if group.trouble is not None)
         words = [detail for reason, detail in troubles if reason is Reason.AUTHORIZATION]
@@ -106,123 +114,128 @@ class GroupsProbe:
 
     async def close(self) -> None:
         """Close the connections and let the record reader go."""
+        if self._lookup is not None:
+            self._lookup.cancel()
         self._peers.close()
         self._times.close()
 
-    def _partitions(self, group: Group) -> list[TopicPartition]:
-        """Name a group's partitions that exist; commits outlive a deleted topic and mean nothing then."""
-        topics = self._topology.topics or {}
-        named = dict.fromkeys((*group.offsets, *group.unread))
-        forbidden = self._topology.forbidden
-        return [
-            p
-            for p in named
-            if p.topic in self._topics and (p.partition in topics.get(p.topic, ()) or p.topic in forbidden)
-        ]
+    def _sheet(self, group: Group) -> GroupSheet:
+        limit = next((limit for limit in self._limits if group.name in limit.groups), None)
+        return GroupSheet(self.cluster, group, limit, detail=self._detail)
 
-    def _remember(self, wanted: set[TopicPartition], ends: Offsets) -> None:
+    def _may_wait(self, group: Group) -> bool:
+        """Tell whether nothing can have been consumed since the group was last asked, and it is not its turn."""
+        sheet = self._index.sheets.get(group.name)
+        if sheet is None or not sheet.lagless or sheet.touched >= self._turns.cycle - 1:
+            return False
+        return not self._turns.due(group.name, group.asked)
+
+    async def _note(self, changed: Collection[TopicPartition], others: Iterable[TopicPartition]) -> None:
+        """Take in which ends moved, and which `others` have come to be read or unread."""
+        self._noted.update(dict.fromkeys(others, False))
+        self._noted.update(dict.fromkeys(changed, True))
+        await in_slices(self._noting())
+
+    def _noting(self) -> Pieces[None]:
         now = self._clock()
-        for partition, end in ends.found.items():
-            known = self._ends.get(partition)
-            if known is not None and end != known:
-                self._times.unknow_end(Position(partition, known))
-            self._ends[partition] = end
-            self._history.setdefault(partition, EndHistory()).note(end, now)
-        for partition in self._ends.keys() - wanted:
-            del self._ends[partition]
-            self._history.pop(partition, None)
-        self._times.retain(self._ends)
+        count = 0
+        while self._noted:  # what a run that was cut short left over is noted by the next one
+            partition, moved = self._noted.popitem()
+            end = self._ends.get(partition) if moved else None
+            if end is not None:
+                self._times.unknow_end(partition)
+                self._histories.note(partition, end, now, behind=self._index.is_behind(partition))
+            self._index.touch(partition, self._turns.cycle)
+            count += 1
+            if count % _PARTITIONS_PER_PIECE == 0:
+                yield
 
-    async def _find_times(self, ends: Offsets, timeout: float) -> None:
-        """Look up the records that lags begin with, those first of which least is known."""
+    async def _wake(self, timeout: float) -> None:
+        """Ask groups that waited although the ends of their partitions moved: first what they committed, then ends."""
+        cycle = self._groups.cycle
+        woken = [s for s in self._index.due if s.group.asked != cycle and s.group.trouble is None and s.partitions]
+        if not woken:
+            return
+        await self._groups.read_again([sheet.group for sheet in woken], timeout)
+        await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._sheet))
+        partitions = {partition for sheet in woken for partition in sheet.partitions}
+        ends = await read_offsets(self._topology, self._peers, partitions, wire.END, timeout)
+        await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
+        self._unread.update(ends.unread)
+
+    def _reckon(self, due: Collection[GroupSheet]) -> Pieces[None]:
+        now = self._clock()
+        for sheet in due:
+            behind = sheet.behind
+            sheet.take([self._lag(sheet.group, partition, now) for partition in sheet.partitions], now)
+            self._index.settle(sheet, behind)
+            yield
+
+    def _lag(self, group: Group, partition: TopicPartition, now: float) -> PartitionLag:
+        committed = group.offsets.get(partition)
+        if committed is None:
+            return PartitionLag(partition, -1, None, None, verified=False, estimated=False)
+        verified = group.trouble is None and partition not in self._unread and partition not in group.unread
+        end, history = self._ends.get(partition), self._histories.get(partition)
+        return reckon(partition, committed, end, verified=verified, times=self._times, history=history, now=now)
+
+    async def _find_times(self, timeout: float) -> None:
+        """Look up the records that lags begin with, those first of which least is known.
+
+        They are waited for a moment only; what comes later serves the next run, and until then the lag in seconds is an
+        estimate and says so.
+        """
+        if self._lookup is None:
+            missing = await in_slices(self._missing())
+            reads = self._allowance.reads(self._fetches) if missing else 0
+            if not reads:
+                return
+            chosen = sorted(missing, key=lambda position: missing[position])[:reads]
+            self._lookup = asyncio.ensure_future(self._look_up(chosen))
+        done, _ = await asyncio.wait({self._lookup}, timeout=timeout)
+        if done:
+            lookup, self._lookup = self._lookup, None
+            found = {sheet for position in lookup.result() for sheet in self._index.building_on(position.partition)}
+            await in_slices(self._reckon(found))
+
+    async def _look_up(self, positions: Sequence[Position]) -> Sequence[Position]:
+        received = self._times.received
+        # Without these records the lag in seconds stays an estimate: no reason to withhold anything.
+        with contextlib.suppress(ProbeError):
+            await self._times.find(positions, self.schedule.timeout * _LOOKUP_SHARE)
+        self._allowance.spent(len(positions), self._times.received - received)
+        return positions
+
+    def _missing(self) -> Pieces[dict[Position, bool]]:
+        """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""
         missing: dict[Position, bool] = {}
-        for group in self._groups.known.values():
-            for partition, committed in group.offsets.items():
-                position = Position(partition, committed)
-                behind = committed < ends.found.get(partition, -1)
-                if behind and not self._times.known(position):
-                    history = self._history.get(partition)
-                    missing[position] = history is not None and history.arrival(committed) is not None
-        if missing:
-            chosen = sorted(missing, key=lambda position: missing[position])[: self._fetches]
-            # Without these records the lag in seconds is estimated, and says so: no reason to withhold the rest.
-            with contextlib.suppress(ProbeError, TimeoutError):
-                async with asyncio.timeout(timeout + 0.1):
-                    await self._times.find(chosen, timeout)
+        for sheet in self._index.next_guessed():
+            for partition in sheet.guessed:
+                position = Position(partition, sheet.group.offsets.get(partition, -1))
+                if position.offset >= 0 and partition not in self._unread and not self._times.known(position):
+                    history = self._histories.get(partition)
+                    missing[position] = history is not None and history.arrival(position.offset) is not None
+            if len(missing) >= 4 * self._fetches:
+                break
+            yield
+        return missing
 
-    def _cluster_samples(self) -> list[Sample]:
+    def _tell(self) -> Pieces[Blocks]:
         unread = self._groups.unread_brokers
-        return [Sample(catalogue.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread)))]
-
-    def _group(self, group: Group, ends: Offsets) -> list[Sample]:
-        labels = (self.cluster, group.name)
+        reads, received = self._times.reads - self._counted[0], self._times.received - self._counted[1]
+        self._counted = (self._times.reads, self._times.received)
+        loose = [
+            Sample(catalogue.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
+            Sample(catalogue.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
+            Sample(catalogue.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
+        ]
         now = self._clock()
-        lags: list[PartitionLag] = []
-        for partition in self._partitions(group):
-            committed = group.offsets.get(partition)
-            if committed is None:
-                lags.append(PartitionLag(partition, -1, None, None, verified=False, estimated=False))
-                continue
-            verified = group.trouble is None and partition in ends.found and partition not in group.unread
-            end, history = self._ends.get(partition), self._history.get(partition)
-            lags.append(
-                reckon(partition, committed, end, verified=verified, times=self._times, history=history, now=now)
-            )
-        trouble = f"{group.trouble[0]}: {group.trouble[1]}" if group.trouble else None
-        samples = [Sample(catalogue.GROUP_UP, labels, float(trouble is None), trouble)]
-        samples += self._state(group) if group.trouble is None else []
-        samples += self._lags(group, lags)
-        samples += self._limit(group)
-        return samples
-
-    def _state(self, group: Group) -> list[Sample]:
-        labels = (self.cluster, group.name)
-        samples = [Sample(catalogue.GROUP_STATE, (*labels, state), float(state == group.state)) for state in STATES]
-        if group.members is not None:
-            samples.append(Sample(catalogue.GROUP_MEMBERS, labels, float(group.members)))
-        info = (*labels, group.kind or "unknown", group.coordinator)
-        samples.append(Sample(catalogue.GROUP_INFO, info, 1.0))
-        return samples
-
-    def _lags(self, group: Group, lags: Sequence[PartitionLag]) -> list[Sample]:
-        samples: list[Sample] = []
-        limit = self._limit_of(group.name)
-        estimated = 0
-        for topic, lag in by_topic(lags).items():
-            labels = (self.cluster, group.name, topic)
-            estimated += lag.estimated
-            if lag.records is not None:
-                note = _above("records", lag.records, limit.records if limit else None)
-                samples.append(Sample(catalogue.GROUP_LAG_RECORDS, labels, float(lag.records), note))
-            if lag.seconds is not None:
-                note = _above("seconds", lag.seconds, limit.seconds if limit else None)
-                samples.append(Sample(catalogue.GROUP_LAG_SECONDS, labels, lag.seconds, note))
-            note = f"{lag.unknown} partitions could not be read, their last known lag stands" if lag.unknown else None
-            samples.append(Sample(catalogue.GROUP_PARTITIONS_UNKNOWN, labels, float(lag.unknown), note))
-        samples.append(Sample(catalogue.GROUP_LAG_SECONDS_ESTIMATED, (self.cluster, group.name), float(estimated)))
-        if self._detail:
-            for part in lags:
-                if part.records is None:
-                    continue
-                where = (self.cluster, group.name, part.partition.topic, str(part.partition.partition))
-                samples.append(Sample(catalogue.GROUP_PARTITION_LAG_RECORDS, where, float(part.records)))
-                samples.append(Sample(catalogue.GROUP_PARTITION_COMMITTED_OFFSET, where, float(part.committed)))
-        return samples
-
-    def _limit(self, group: Group) -> list[Sample]:
-        limit, labels = self._limit_of(group.name), (self.cluster, group.name)
-        samples: list[Sample] = []
-        if limit is not None and limit.records is not None:
-            samples.append(Sample(catalogue.GROUP_LAG_RECORDS_LIMIT, labels, limit.records))
-        if limit is not None and limit.seconds is not None:
-            samples.append(Sample(catalogue.GROUP_LAG_SECONDS_LIMIT, labels, limit.seconds))
-        return samples
-
-    def _limit_of(self, group: str) -> Limit | None:
-        return next((limit for limit in self._limits if group in limit.groups), None)
-
-
-def _above(unit: str, value: float, limit: float | None) -> str | None:
-    if limit is None or value <= limit:
-        return None
-    return f"lag of {value:.0f} {unit}, above the limit of {limit:.0f}"
+        blocks = []
+        for sheet in self._index.sheets.values():
+            if not sheet.age(now):
+                yield from self._reckon([sheet])
+            blocks += sheet.blocks
+            yield
+        self._histories.retain(self._index.partitions)
+        self._times.retain(self._index.partitions)
+        return Blocks(blocks, loose)

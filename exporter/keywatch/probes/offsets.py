@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from keywatch import catalogue
+from keywatch.block import Block, Blocks, Labels, Rows, Sheet
 from keywatch.kafka import wire
-from keywatch.kafka.offsets import Offsets, read_offsets
+from keywatch.kafka.offsets import Wanted, Watermarks
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import PartitionState, TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.slices import Pieces, in_slices
 
 # Start offsets move when retention deletes segments, which Kafka does every five minutes.
 _START_EVERY = 10
+_NOTHING: Mapping[int, tuple[Reason, str]] = {}
 
 
 class OffsetsProbe:
@@ -40,50 +43,109 @@ class OffsetsProbe:
         self._patterns = topics
         self._detail = detail
         self._runs = 0
-        self._starts: dict[TopicPartition, int] = {}
+        self._ends = Watermarks(topology, peers, wire.END)
+        self._starts = Watermarks(topology, peers, wire.START)
+        self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
+        self._wanted: dict[str, tuple[int, ...]] = {}
+        self._sheets: dict[str, _Topic] = {}
+        self._touched: set[str] = set()
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Read the offsets; raises `ProbeError` when not a single partition could be read."""
-        topics = await self._topology.partitions(timeout / 2)
-        wanted = [
-            TopicPartition(topic, index)
-            for topic, partitions in topics.items()
-            if topic in self._patterns
-            for index in partitions
-        ]
-        ends = await read_offsets(self._topology, self._peers, wanted, wire.END, timeout * 0.6)
+        self._choose(await self._topology.partitions(timeout / 2))
+        ends = await self._ends.read(self._wanted, timeout * 0.6)
+        self._touched |= {partition.topic for partition in ends.changed}
         if self._runs % _START_EVERY == 0:
             # Only brokers that have just answered are asked again, so that a frozen one costs one deadline, not two.
-            starts = await read_offsets(self._topology, self._peers, ends.found, wire.START, timeout * 0.3)
-            self._starts.update(starts.found)
-            self._starts = {partition: self._starts[partition] for partition in wanted if partition in self._starts}
+            starts = await self._starts.read(_without(self._wanted, ends.unread), timeout * 0.3)
+            self._touched |= {partition.topic for partition in starts.changed}
         self._runs += 1
-        samples = self._samples(wanted, ends)
-        if wanted and not ends.found:
+        unread: dict[str, dict[int, tuple[Reason, str]]] = {}
+        for partition, why in ends.unread.items():
+            unread.setdefault(partition.topic, {})[partition.partition] = why
+        blocks = await in_slices(self._blocks(unread))
+        count = sum(len(indexes) for indexes in self._wanted.values())
+        if count and len(ends.unread) == count:
             reason, detail = next(iter(ends.unread.values()))
+            samples = [sample for sample in Blocks(blocks) if sample.metric is catalogue.TOPIC_PARTITIONS_UNREAD]
             raise ProbeError(reason, f"no partition could be read, the first because {detail}", samples)
-        return samples
+        return Blocks(blocks)
 
     async def close(self) -> None:
         """Close the connections."""
         self._peers.close()
 
-    def _samples(self, wanted: Sequence[TopicPartition], ends: Offsets) -> list[Sample]:
-        unread: dict[str, int] = {}
-        samples: list[Sample] = []
-        for partition in wanted:
-            unread[partition.topic] = unread.get(partition.topic, 0) + (partition in ends.unread)
-            if not self._detail:
-                continue
-            labels = (self.cluster, partition.topic, str(partition.partition))
-            if partition in ends.found:
-                samples.append(Sample(catalogue.PARTITION_END_OFFSET, labels, float(ends.found[partition])))
-                if partition in self._starts:
-                    samples.append(Sample(catalogue.PARTITION_START_OFFSET, labels, float(self._starts[partition])))
-        for topic, count in unread.items():
-            note = None
-            if count:
-                reason, detail = next(ends.unread[p] for p in wanted if p.topic == topic and p in ends.unread)
-                note = f"offsets of {count} partitions could not be read, {reason}: {detail}"
-            samples.append(Sample(catalogue.TOPIC_PARTITIONS_UNREAD, (self.cluster, topic), float(count), note))
-        return samples
+    def _choose(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> None:
+        """Work out which partitions are wanted, when metadata changed."""
+        if topics is self._topics:
+            return
+        self._topics = topics
+        self._wanted = {topic: tuple(states) for topic, states in topics.items() if topic in self._patterns}
+        self._sheets = {topic: self._sheets.get(topic) or _Topic((self.cluster, topic)) for topic in self._wanted}
+        self._touched = set(self._wanted)
+
+    def _blocks(self, unread: Mapping[str, Mapping[int, tuple[Reason, str]]]) -> Pieces[list[Block]]:
+        """Put the blocks together; a topic whose offsets are as before keeps its own."""
+        blocks: list[Block] = []
+        for topic, sheet in self._sheets.items():
+            missing = unread.get(topic, _NOTHING)
+            if topic in self._touched or sheet.missing != missing:
+                self._touched.discard(topic)
+                starts = self._starts.known.get(topic, {}) if self._detail else {}
+                ends = self._ends.known.get(topic, {}) if self._detail else {}
+                sheet.fill(self._wanted[topic], ends, starts, missing)
+            blocks += sheet.blocks
+            yield
+        return blocks
+
+
+class _Topic:
+    """The series of one topic."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.missing: Mapping[int, tuple[Reason, str]] = _NOTHING
+        self.blocks: list[Block] = []
+        self._labels = labels
+        self._itself = Rows([labels])
+        self._sheet = Sheet()
+        self._rows: dict[tuple[int, ...], Rows] = {}
+
+    def fill(
+        self,
+        partitions: Sequence[int],
+        ends: Mapping[int, int],
+        starts: Mapping[int, int],
+        missing: Mapping[int, tuple[Reason, str]],
+    ) -> None:
+        """Make the blocks anew; partitions that are `missing`, with why, have no offsets."""
+        self.missing = missing
+        note = None
+        if missing:
+            reason, detail = next(iter(missing.values()))
+            note = f"offsets of {len(missing)} partitions could not be read, {reason}: {detail}"
+        count = self._sheet.put(
+            catalogue.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
+        )
+        ended = tuple(index for index in partitions if index in ends and index not in missing)
+        started = tuple(index for index in ended if index in starts)
+        # Both metrics have the same rows but in the first cycle and while something is wrong.
+        self._rows = {some: self._rows.get(some) or self._labelled(some) for some in dict.fromkeys((ended, started))}
+        self.blocks = [count]
+        for metric, some, offsets in (
+            (catalogue.PARTITION_END_OFFSET, ended, ends),
+            (catalogue.PARTITION_START_OFFSET, started, starts),
+        ):
+            if some:
+                self.blocks.append(self._sheet.put(metric, self._rows[some], [offsets[index] for index in some]))
+
+    def _labelled(self, partitions: Sequence[int]) -> Rows:
+        return Rows([(*self._labels, str(index)) for index in partitions])
+
+
+def _without(wanted: dict[str, tuple[int, ...]], unread: Mapping[TopicPartition, object]) -> Wanted:
+    if not unread:
+        return wanted
+    return {
+        topic: [index for index in indexes if TopicPartition(topic, index) not in unread]
+        for topic, indexes in wanted.items()
+    }

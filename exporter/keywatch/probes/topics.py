@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from keywatch import catalogue
+from keywatch.block import Block, Blocks, Labels, Rows, Sheet
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState
+from keywatch.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.slices import Pieces, in_slices
 
 
 class PartitionHealth(NamedTuple):
@@ -46,19 +50,28 @@ def judge(state: PartitionState, topology: Topology, min_in_sync: int | None) ->
 
 
 _COUNTS = (
-    (catalogue.TOPIC_PARTITIONS_OFFLINE, "offline", "{} of {} partitions offline: {}"),
-    (catalogue.TOPIC_PARTITIONS_ELECTING, "electing", "{} of {} partitions without their leader, electing: {}"),
-    (catalogue.TOPIC_PARTITIONS_UNDER_REPLICATED, "under_replicated", None),
-    (catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR, "below_min_isr", "{} of {} partitions below min.insync.replicas: {}"),
-    (catalogue.TOPIC_METADATA_PARTITIONS_LEADERLESS, "metadata_leaderless", None),
-    (catalogue.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED, "metadata_under_replicated", None),
-    (catalogue.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR, "metadata_below_min_isr", None),
+    (catalogue.TOPIC_PARTITIONS_OFFLINE, attrgetter("offline"), "{} of {} partitions offline: {}"),
+    (
+        catalogue.TOPIC_PARTITIONS_ELECTING,
+        attrgetter("electing"),
+        "{} of {} partitions without their leader, electing: {}",
+    ),
+    (catalogue.TOPIC_PARTITIONS_UNDER_REPLICATED, attrgetter("under_replicated"), None),
+    (
+        catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        attrgetter("below_min_isr"),
+        "{} of {} partitions below min.insync.replicas: {}",
+    ),
+    (catalogue.TOPIC_METADATA_PARTITIONS_LEADERLESS, attrgetter("metadata_leaderless"), None),
+    (catalogue.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED, attrgetter("metadata_under_replicated"), None),
+    (catalogue.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR, attrgetter("metadata_below_min_isr"), None),
 )
 _MIN_ISR_METRICS = (
     catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR,
     catalogue.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR,
 )
 _NAMED_PARTITIONS = 8
+_PARTITIONS_PER_PIECE = 1000
 
 
 class TopicsProbe:
@@ -83,52 +96,105 @@ class TopicsProbe:
         self._patterns = topics
         self._watch = tuple(watch)
         self._detail = detail
+        self._version = -1
+        self._told = Blocks([])
+        self._topics: dict[str, _Topic] = {}
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
-        """Judge every partition; raises `ProbeError` until metadata was read once, and when rights are missing."""
+    async def run(self, timeout: float) -> Collection[Sample]:
+        """Judge the partitions that anything changed of; raises `ProbeError` without metadata or rights."""
         topics = await self._topology.partitions(timeout / 2)
-        samples: list[Sample] = []
-        for topic, partitions in topics.items():
-            if topic in self._patterns or topic in self._watch:
-                samples += self._topic(topic, partitions)
-        forbidden = self._topology.forbidden
-        for topic in self._watch:
-            if topic not in topics and topic not in forbidden:
-                note = "the watched topic does not exist"
-                samples.append(Sample(catalogue.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
-                samples.append(Sample(catalogue.TOPIC_UP, (self.cluster, topic), 0.0))
-        found = (topic for topic in forbidden if topic in self._patterns or topic in self._watch)
+        version = self._topology.version
+        if version != self._version:
+            self._told = await in_slices(self._judge(topics))
+            self._version = version
+        found = (topic for topic in self._topology.forbidden if topic in self._patterns or topic in self._watch)
         wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
         if wanted:
             words = f"{len(wanted)} topics may not be described; Describe on Topic:{wanted[0]} is missing"
-            raise ProbeError(Reason.AUTHORIZATION, words, samples)
-        return samples
+            raise ProbeError(Reason.AUTHORIZATION, words, self._told)
+        return self._told
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _topic(self, topic: str, partitions: Mapping[int, PartitionState]) -> list[Sample]:
-        labels = (self.cluster, topic)
-        min_in_sync = self._topology.min_in_sync.get(topic)
-        health = {index: judge(state, self._topology, min_in_sync) for index, state in partitions.items()}
-        samples = [Sample(catalogue.TOPIC_PARTITIONS, labels, float(len(partitions)))]
+    def _judge(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> Pieces[Blocks]:
+        # With few brokers most partitions are in one of a few states, and each state is judged once.
+        verdicts: dict[tuple[object, ...], PartitionHealth] = {}
+        chosen = [topic for topic in topics if topic in self._patterns or topic in self._watch]
+        self._topics = {topic: self._topics.get(topic) or _Topic((self.cluster, topic)) for topic in chosen}
+        blocks: list[Block] = []
+        for topic, kept in self._topics.items():
+            min_in_sync = self._topology.min_in_sync.get(topic)
+            healths: list[PartitionHealth] = []
+            for state in topics[topic].values():
+                key = (state.leader, state.in_sync, state.replicas, min_in_sync)
+                health = verdicts.get(key)
+                if health is None:
+                    health = verdicts[key] = judge(state, self._topology, min_in_sync)
+                healths.append(health)
+                if len(healths) % _PARTITIONS_PER_PIECE == 0:
+                    yield
+            demands = min_in_sync is not None
+            kept.fill(topics[topic], healths, demands=demands, watched=topic in self._watch, detail=self._detail)
+            blocks += kept.blocks
+            yield
+        loose = []
+        for topic in self._watch:
+            if topic not in topics and topic not in self._topology.forbidden:
+                note = "the watched topic does not exist"
+                loose.append(Sample(catalogue.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
+                loose.append(Sample(catalogue.TOPIC_UP, (self.cluster, topic), 0.0))
+        return Blocks(blocks, loose)
+
+
+class _Topic:
+    """The series of one topic."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.blocks: list[Block] = []
+        self._labels = labels
+        self._itself = Rows([labels])
+        self._sheet = Sheet()
+        self._partitions: Mapping[int, PartitionState] = {}
+        self._healths: list[PartitionHealth] = []
+        self._form: tuple[bool, ...] = ()
+        self._rows = Rows([])
+
+    def fill(
+        self,
+        partitions: Mapping[int, PartitionState],
+        healths: list[PartitionHealth],
+        *,
+        demands: bool,
+        watched: bool,
+        detail: bool,
+    ) -> None:
+        """Make the blocks anew, unless nothing changed; without a demand nothing is below min.insync.replicas."""
+        form = (demands, watched, detail)
+        if partitions is self._partitions and healths == self._healths and form == self._form:
+            return
+        if partitions.keys() != self._partitions.keys():
+            self._rows = Rows([(*self._labels, str(index)) for index in partitions])
+        self._partitions, self._healths, self._form = partitions, healths, form
+        self.blocks = [self._one(catalogue.TOPIC_PARTITIONS, len(partitions))]
         for metric, attribute, words in _COUNTS:
-            if min_in_sync is None and metric in _MIN_ISR_METRICS:
-                continue
-            bad = [index for index, found in health.items() if getattr(found, attribute)]
-            note = words.format(len(bad), len(partitions), _numbers(bad)) if words and bad else None
-            samples.append(Sample(metric, labels, float(len(bad)), note))
-        if topic in self._watch:
-            offline = any(found.offline for found in health.values())
-            samples.append(Sample(catalogue.TOPIC_EXISTS, labels, 1.0))
-            samples.append(Sample(catalogue.TOPIC_UP, labels, float(not offline)))
-        if self._detail:
-            for index, state in partitions.items():
-                where = (*labels, str(index))
-                samples.append(Sample(catalogue.PARTITION_LEADER, where, float(state.leader)))
-                samples.append(Sample(catalogue.PARTITION_REPLICAS, where, float(len(state.replicas))))
-                samples.append(Sample(catalogue.PARTITION_IN_SYNC_REPLICAS, where, float(health[index].living_in_sync)))
-        return samples
+            if demands or metric not in _MIN_ISR_METRICS:
+                bad = [i for i, found in zip(partitions, map(attribute, healths), strict=True) if found]
+                note = words.format(len(bad), len(partitions), _numbers(bad)) if words and bad else None
+                self.blocks.append(self._one(metric, len(bad), note))
+        if watched:
+            self.blocks.append(self._one(catalogue.TOPIC_EXISTS, 1))
+            self.blocks.append(self._one(catalogue.TOPIC_UP, int(not any(found.offline for found in healths))))
+        if detail and partitions:
+            states = partitions.values()
+            living = [found.living_in_sync for found in healths]
+            put, rows = self._sheet.put, self._rows
+            self.blocks.append(put(catalogue.PARTITION_LEADER, rows, [state.leader for state in states]))
+            self.blocks.append(put(catalogue.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
+            self.blocks.append(put(catalogue.PARTITION_IN_SYNC_REPLICAS, rows, living))
+
+    def _one(self, metric: Metric, value: int, note: str | None = None) -> Block:
+        return self._sheet.put(metric, self._itself, [value], (note,) if note else None)
 
 
 def _numbers(partitions: Sequence[int]) -> str:

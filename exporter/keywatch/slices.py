@@ -1,0 +1,38 @@
+"""Long work done in short pieces, so that nothing holds the event loop while a large cluster is read or rendered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator
+from typing import TypeVar
+
+_T = TypeVar("_T")
+# A broker's answer waits behind a piece; a probe gives it a second, and the goal for any piece is 20 ms.
+_LONGEST = 0.004
+
+Pieces = Generator[None, None, _T]
+"""Work that yields where it may be interrupted, and returns its result."""
+
+
+async def in_slices(pieces: Pieces[_T], longest: float = _LONGEST) -> _T:
+    """Do the work on the event loop, letting others run whenever `longest` seconds have passed."""
+    clock = time.perf_counter
+    until = clock() + longest
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return] # what the generator returned
+        if clock() >= until:
+            await asyncio.sleep(0)
+            until = clock() + longest
+
+
+def at_once(pieces: Pieces[_T]) -> _T:
+    """Do the work without a break, where nothing else waits."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return] # as above
