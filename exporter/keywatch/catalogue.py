@@ -416,6 +416,12 @@ EVENT_LOOP_LAG_SECONDS = Metric(
 CONFIG_LOADED_TIMESTAMP_SECONDS = Metric(
     "keywatch_config_loaded_timestamp_seconds", Kind.GAUGE, "When the configuration was read, in Unix time."
 )
+CONFIG_RELOAD_SUCCESSFUL = Metric(
+    "keywatch_config_reload_successful",
+    Kind.GAUGE,
+    "1 when the configuration in force is the one that was last read; 0 when that was bad and an older one holds.",
+    health=True,
+)
 SCRAPE_DURATION_SECONDS = Metric(
     "keywatch_scrape_duration_seconds",
     Kind.HISTOGRAM,

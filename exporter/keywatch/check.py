@@ -11,7 +11,7 @@ from rich.table import Table
 
 from keywatch import catalogue
 from keywatch.config import Config
-from keywatch.wiring import Watch
+from keywatch.watch import Watch
 
 _LOOK_EVERY = 0.05
 _CANARY = "canary"

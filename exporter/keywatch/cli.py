@@ -46,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--web.config.file", dest="web_file", type=Path, metavar="FILE", help="TLS and users of the port"
     )
+    serve.add_argument(
+        "--web.enable-lifecycle",
+        dest="lifecycle",
+        action="store_const",
+        const=True,
+        help="let POST /-/reload, as SIGHUP does, have the configuration read anew",
+    )
     serve.set_defaults(run=_serve)
 
     one_look = commands.add_parser("check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration")
@@ -104,6 +111,7 @@ def _configuration(options: argparse.Namespace) -> Config:
     for section, key, value in (
         ("web", "listen_address", getattr(options, "listen", None)),
         ("web", "config_file", getattr(options, "web_file", None)),
+        ("web", "enable_lifecycle", getattr(options, "lifecycle", None)),
         ("log", "level", options.log_level),
         ("log", "format", options.log_format),
     ):
@@ -121,7 +129,7 @@ def _serve(options: argparse.Namespace) -> int:
     config = _configuration(options)
     logs.set_up(config.log)
     try:
-        uvloop.run(serve(config))
+        uvloop.run(serve(config, lambda: _configuration(options)))
     except (ListenError, SecurityError) as error:
         raise ConfigError(str(error)) from error
     end_now()
@@ -152,8 +160,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
+    from keywatch.watch import Watch  # noqa: PLC0415
     from keywatch.web_file import load as load_web  # noqa: PLC0415 - each command loads what it needs
-    from keywatch.wiring import Watch  # noqa: PLC0415
 
     web_files: list[Path] = [options.web] if options.web else []
     if options.file:

@@ -254,6 +254,7 @@ class Web(Section):
     config_file: Path | None = Field(
         None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
     )
+    enable_lifecycle: bool = Field(False, description="Whether POST /-/reload has the configuration read anew.")
 
 
 class Log(Section):

@@ -29,6 +29,7 @@ class Itself:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded = time.time()
+        self._reload_successful = True
         self._lags: deque[tuple[float, float]] = deque()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -59,6 +60,13 @@ class Itself:
                 settle_at = float("inf")
                 memory_use.settle()
 
+    def reloaded(self, *, successful: bool) -> None:
+        """Tell that the configuration was read anew, and whether it is in force now."""
+        self._reload_successful = successful
+        if successful:
+            self._loaded = time.time()
+        self._refresh()
+
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""
         self._store.accumulate([Sample(catalogue.SCRAPE_DURATION_SECONDS, (), seconds)])
@@ -77,6 +85,7 @@ class Itself:
             Sample(catalogue.BUILD_INFO, build, 1.0),
             Sample(catalogue.EVENT_LOOP_LAG_SECONDS, (), worst),
             Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
+            Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
             *(sample for source in self._others for sample in source()),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))

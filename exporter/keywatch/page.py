@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from keywatch import __version__, catalogue
 from keywatch.block import Labels
 from keywatch.metric import Metric
-from keywatch.wiring import Watch
+from keywatch.watch import Watch
 
 _MOST_ROWS = 200
 _RANKS = {name: rank for rank, name in enumerate(("cluster", "broker", "topics", "canary", "groups", "offsets"))}

@@ -66,13 +66,17 @@ class Runner:
             return True
         return False
 
+    def forget_run(self, key: Key) -> None:
+        """Forget a run that was given up, because another probe takes over."""
+        self._lingering.pop(key, None)
+        self._defects.pop(key, None)
+
     def drop(self, probe: Probe) -> None:
         """Forget all about a probe that was taken out of service."""
         key = key_of(probe)
         self._store.drop(key)
         self._incidents.drop(key)
-        self._lingering.pop(key, None)
-        self._defects.pop(key, None)
+        self.forget_run(key)
 
     def _defect(self, probe: Probe, error: BaseException) -> None:
         """Log a defect with its trace: loudly when it is new, or else every run would repeat it."""

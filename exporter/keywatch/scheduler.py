@@ -38,6 +38,7 @@ class Scheduler:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._lanes: dict[Key, _Lane] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def probes(self) -> list[Probe]:
@@ -55,7 +56,17 @@ class Scheduler:
         lane = self._lanes.pop(key, None)
         if lane is not None:
             await self._end(lane)
-            self._runner.drop(lane.probe)
+            if key not in self._lanes:  # or else it came back meanwhile
+                self._runner.drop(lane.probe)
+
+    def replace(self, probe: Probe) -> None:
+        """Put a probe in the place of the one with its key, whose last values are served until it has found its own."""
+        lane = self._lanes.pop(key_of(probe))
+        ending = asyncio.get_running_loop().create_task(self._end(lane))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        self._runner.forget_run(key_of(probe))
+        self.add(probe)
 
     def kick(self, cluster: str, *names: str) -> None:
         """Let probes of these names run now, because something that they build on has changed."""
@@ -80,7 +91,7 @@ class Scheduler:
     async def stop(self) -> None:
         """End all lanes and close their probes."""
         lanes, self._lanes = list(self._lanes.values()), {}
-        await asyncio.gather(*(self._end(lane) for lane in lanes))
+        await asyncio.gather(*(self._end(lane) for lane in lanes), *self._ending)
 
     async def _drive(self, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()

@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from keywatch import memory_use
 from keywatch.config import Config, listen_address
 from keywatch.itself import Itself
+from keywatch.reload import Reload
+from keywatch.watch import Watch
 from keywatch.web import port
 from keywatch.web_port import Port
-from keywatch.wiring import Watch
 
 _LOG = logging.getLogger(__name__)
 _END_WITHIN = 3.0
@@ -24,8 +26,8 @@ class ListenError(Exception):
     """The port cannot be listened on; the text names it and why."""
 
 
-async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def serve(config: Config, read: Callable[[], Config]) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP has the configuration read anew by `read`.
 
     Raises `SecurityError` for unusable certificates towards Kafka, `ConfigError` for those of the port.
     """
@@ -38,7 +40,9 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    entrance = port(watch, itself)
+    reload = Reload(watch, itself, read)
+    loop.add_signal_handler(signal.SIGHUP, reload.begin)
+    entrance = port(watch, itself, reload=reload)
     await _listen(entrance, config)
     memory_use.settle()
     beat = asyncio.create_task(itself.watch_loop())
@@ -46,6 +50,7 @@ async def serve(config: Config) -> None:
     await ended.wait()
     _LOG.info("ending")
     beat.cancel()
+    loop.remove_signal_handler(signal.SIGHUP)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_END_WITHIN):
             await watch.stop()

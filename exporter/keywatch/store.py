@@ -6,12 +6,14 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from keywatch import catalogue
 from keywatch.block import Block, Blocks, Labels, Rows
 from keywatch.metric import Kind, Metric
 from keywatch.probe import Probe, Reason, Sample
+
+_T = TypeVar("_T")
 
 
 class Key(NamedTuple):
@@ -101,6 +103,12 @@ def _block(metric: Metric, series: dict[Labels, float], before: Gauge | None) ->
     return known if known.values == values else Block(metric, known.rows, values)
 
 
+def _forget(series: dict[Labels, _T], about: Labels) -> None:
+    """Let go the series whose first labels are these."""
+    for labels in [labels for labels in series if labels[: len(about)] == about]:
+        del series[labels]
+
+
 class Store:
     """Frames replace frames; counters and histograms accumulate. Written by the runner only."""
 
@@ -144,13 +152,19 @@ class Store:
             failures[(*labels, reason)] += 1
 
     def drop(self, key: Key) -> None:
-        """Forget a probe that was taken out of service, with the counters of its target."""
+        """Forget a probe that was taken out of service, with its counters and histograms, or those of its target."""
         self._frames.pop(key, None)
         self._accounts.pop(key, None)
-        for metric, series in self.counters.items():
-            if key.target and metric.probe == key.probe:
-                for labels in [labels for labels in series if labels[:2] == (key.cluster, key.target)]:
-                    del series[labels]
+        whole = not any((other.cluster, other.probe) == (key.cluster, key.probe) for other in self._accounts)
+        for metric in (*self.counters, *self.histograms):
+            if metric.probe == key.probe:
+                about = (key.cluster, key.target) if key.target else (key.cluster,)
+            elif metric.labels[:2] == catalogue.PROBE_DURATION_SECONDS.labels and whole:
+                about = (key.cluster, key.probe)
+            else:
+                continue
+            _forget(self.counters.get(metric, {}), about)
+            _forget(self.histograms.get(metric, {}), about)
 
     def expire(self, now: float) -> None:
         """Let gauges go whose time is over; `now` on the monotonic clock."""

@@ -17,7 +17,9 @@ from keywatch import catalogue, exposition
 from keywatch.itself import Itself
 from keywatch.page import STYLE, page
 from keywatch.probe import Reason, Sample
+from keywatch.reload import Reload
 from keywatch.slices import in_slices
+from keywatch.watch import Watch
 from keywatch.web_auth import BasicAuth
 from keywatch.web_crowd import Crowd
 from keywatch.web_guard import Guard
@@ -26,7 +28,7 @@ from keywatch.web_limits import Limits, counter
 from keywatch.web_port import Port
 from keywatch.web_reload import InForce
 from keywatch.web_throttle import Throttle
-from keywatch.wiring import Watch
+from keywatch.yaml_file import ConfigError
 
 _LOG = logging.getLogger(__name__)
 _GZIP_LEVEL = 1  # a third of the time of the default level for a fifth more bytes
@@ -37,14 +39,17 @@ _PAGE_POLICY = page_policy(STYLE)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def port(watch: Watch, itself: Itself, limits: Limits | None = None) -> Port:
-    """Make the port with all that protects it; raises `ConfigError` for a web configuration that cannot be used."""
+def port(watch: Watch, itself: Itself, limits: Limits | None = None, reload: Reload | None = None) -> Port:
+    """Make the port with all that protects it; raises `ConfigError` for a web configuration that cannot be used.
+
+    Without `reload` there is nothing that could be read anew.
+    """
     in_force = InForce(watch.config.web.config_file)
     crowd = Crowd(limits or Limits())
     count = counter(watch.store)
     auth = BasicAuth(Throttle(), crowd.limits.checks)
     itself.also(lambda: [Sample(catalogue.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
-    pages = application(watch, itself)
+    pages = application(watch, itself, reload)
 
     async def close(_: web.Application) -> None:
         auth.close()
@@ -53,15 +58,17 @@ def port(watch: Watch, itself: Itself, limits: Limits | None = None) -> Port:
     return Port(pages, Guard(in_force, crowd, auth, count), in_force, crowd, count)
 
 
-def application(watch: Watch, itself: Itself) -> web.Application:
+def application(watch: Watch, itself: Itself, reload: Reload | None = None) -> web.Application:
     """Put the routes together; no handler touches the network or waits for a probe."""
     app = web.Application(middlewares=[_no_trace])
-    routes = Routes(watch, itself)
+    routes = Routes(watch, itself, reload)
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
     app.router.add_get("/-/config", routes.config)
     app.router.add_get("/", routes.index)
+    for method in ("POST", "PUT"):  # as Prometheus takes them
+        app.router.add_route(method, "/-/reload", routes.reload)
     return app
 
 
@@ -80,9 +87,10 @@ async def _no_trace(request: web.Request, handler: Handler) -> web.StreamRespons
 class Routes:
     """The handlers."""
 
-    def __init__(self, watch: Watch, itself: Itself) -> None:
+    def __init__(self, watch: Watch, itself: Itself, reload: Reload | None = None) -> None:
         self._watch = watch
         self._itself = itself
+        self._reload = reload
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Answer a scrape: `collect[]` filters, Accept chooses the format, Accept-Encoding gzip."""
@@ -130,6 +138,17 @@ class Routes:
         """Show people what is wrong now and since when."""
         headers = {"Content-Security-Policy": _PAGE_POLICY}
         return web.Response(text=page(self._watch, time.time()), content_type="text/html", headers=headers)
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Have the configuration read anew, where that is allowed; no other site's page may have a browser ask it."""
+        if self._reload is None or not self._watch.config.web.enable_lifecycle:
+            return web.Response(status=403, text="switched off; --web.enable-lifecycle switches it on\n")
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            return web.Response(status=403, text="not for pages of other sites\n")
+        try:
+            return web.Response(text=f"{await self._reload.now()}\n")
+        except ConfigError as error:
+            return web.Response(status=500, text=f"{error}\nwhat was read before stays in force\n")
 
 
 async def _compressed(body: bytes) -> bytes:

@@ -1,13 +1,13 @@
-"""Config → probes: puts the objects together, and is the one place to touch when a probe is added."""
+"""Cluster → plans of its probes: what each is made from, and the one place to touch when a probe is added."""
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from keywatch.config import Cluster, Config
+from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
 from keywatch.group_sheet import Limit
-from keywatch.incidents import Incidents
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
 from keywatch.kafka.groups import Groups
@@ -24,127 +24,115 @@ from keywatch.probes.configs import ConfigsProbe
 from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
-from keywatch.runner import Runner
-from keywatch.scheduler import Scheduler
-from keywatch.store import Key, Store
+from keywatch.store import Key
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 
 
-class Watch:
-    """Everything at work: the store that is read, the incidents, and the scheduler that drives the probes."""
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What all probes of a cluster share: where and who it is, what is known of it, and how keywatch speaks to it."""
 
-    def __init__(self, config: Config) -> None:
-        """Put all probes together; raises `SecurityError`. Nothing is contacted before `start`."""
-        self.config = config
-        self.store = Store()
-        self.incidents = Incidents()
-        self.scheduler = Scheduler(Runner(self.store, self.incidents))
-        self.topologies: dict[str, Topology] = {}
-        self._security = [ClusterSecurity(cluster) for cluster in config.clusters]
-        self._removals: set[asyncio.Task[None]] = set()
+    cluster: str
+    topology: Topology
+    security: ClusterSecurity | None
+    clients: Clients
 
-    def warnings(self) -> list[str]:
-        """Name what works but should not be so, such as a key that everybody can read."""
-        named = zip(self.config.clusters, self._security, strict=True)
-        return [f"{cluster.name}: {words}" for cluster, security in named for words in security.warnings()]
-
-    def start(self) -> None:
-        """Put all probes into service; needs a running event loop."""
-        for cluster, security in zip(self.config.clusters, self._security, strict=True):
-            self._start_cluster(cluster, security)
-
-    async def stop(self) -> None:
-        """End all probes."""
-        await self.scheduler.stop()
-
-    def _start_cluster(self, cluster: Cluster, security: ClusterSecurity | None) -> None:
+    @classmethod
+    def of(cls, cluster: Cluster) -> Base:
+        """Read the files of a cluster's security; raises `SecurityError`. Contacts nobody."""
+        security = ClusterSecurity(cluster)
         topology = Topology(cluster.endpoints, cluster.broker.expected, cluster.broker.forget_after)
-        self.topologies[cluster.name] = topology
-        for probe in probes(cluster, topology, security):
-            self.scheduler.add(probe)
+        return cls(cluster.name, topology, security, Clients(",".join(cluster.bootstrap), cluster.client, security))
 
-        def settle_brokers() -> None:
-            self._settle_brokers(cluster, topology, security)
-
-        topology.on_brokers(settle_brokers)
-        # A broker that comes or goes changes what the partitions and the cluster are worth: judged again at once.
-        topology.on_liveness(lambda: self.scheduler.kick(cluster.name, TopicsProbe.name, ClusterProbe.name))
-        settle_brokers()
-
-    def _settle_brokers(self, cluster: Cluster, topology: Topology, security: ClusterSecurity | None) -> None:
-        """Have one broker probe for each broker that should exist."""
-        serving = {p.target for p in self.scheduler.probes if p.cluster == cluster.name and p.name == BrokerProbe.name}
-        for label in topology.brokers.keys() - serving:
-            self.scheduler.add(broker_probe(cluster, label, topology, security))
-        for label in serving - topology.brokers.keys():
-            removal = asyncio.ensure_future(self.scheduler.remove(Key(cluster.name, BrokerProbe.name, label)))
-            self._removals.add(removal)
-            removal.add_done_callback(self._removals.discard)
+    def peers(self) -> Peers:
+        """Make connections for one probe, so that none waits behind another's."""
+        return Peers(self.topology, self.security)
 
 
-def broker_probe(cluster: Cluster, label: str, topology: Topology, security: ClusterSecurity | None) -> Probe:
-    """Make the probe of one broker."""
-    section = cluster.broker
-    schedule = Schedule(section.period, section.timeout)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one probe is made, and of which parts of the configuration: it is made anew when these change, or never."""
+
+    key: Key
+    make: Callable[..., Probe]
+    parts: tuple[object, ...]
+
+    def probe(self, base: Base) -> Probe:
+        """Make the probe; it gets nothing of the configuration but its parts."""
+        return self.make(base, *self.parts)
+
+
+def plans(cluster: Cluster) -> dict[Key, Plan]:
+    """Plan the probes of a cluster, but for those of its brokers, which come and go."""
+    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, re.escape(cluster.canary.topic)))
+    wanted: list[tuple[str, Callable[..., Probe], tuple[object, ...]]] = [
+        (ClusterProbe.name, _cluster, (cluster.cluster, cluster.topics.watch)),
+        (TopicsProbe.name, _topics, (cluster.topics, topics)),
+        (ConfigsProbe.name, _configs, (topics,)),
+        (OffsetsProbe.name, _offsets, (cluster.topics, topics)),
+    ]
+    if cluster.groups.enabled:
+        wanted.append((GroupsProbe.name, _groups, (cluster.groups, topics)))
+    if cluster.canary.enabled:
+        wanted.append((CanaryProbe.name, _canary, (cluster.canary,)))
+    made = (Plan(Key(cluster.name, name, ""), make, parts) for name, make, parts in wanted)
+    return {plan.key: plan for plan in made}
+
+
+def broker_plan(cluster: Cluster, label: str) -> Plan:
+    """Plan the probe of one broker; of which ones there are to be, the topology decides."""
+    section = cluster.broker.model_copy(update={"expected": (), "forget_after": 1.0})
+    return Plan(Key(cluster.name, BrokerProbe.name, label), _broker, (label, section))
+
+
+def _broker(base: Base, label: str, section: BrokerSection) -> Probe:
     return BrokerProbe(
-        cluster.name,
+        base.cluster,
         label,
-        topology,
-        schedule,
-        security=security,
+        base.topology,
+        Schedule(section.period, section.timeout),
+        security=base.security,
         misses=section.misses,
         renew_after=section.renew_after,
     )
 
 
-def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | None) -> list[Probe]:
-    """Make the probes of one cluster, but for those of its brokers, which come and go."""
-    name = cluster.name
-    clients = Clients(",".join(cluster.bootstrap), cluster.client, security)
-    own = (re.escape(cluster.canary.topic),)
-    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *own))
-    topics_schedule = Schedule(cluster.topics.period, cluster.topics.timeout)
-    made: list[Probe] = [
-        ClusterProbe(
-            name,
-            topology,
-            Peers(topology, security),
-            Schedule(cluster.cluster.period, cluster.cluster.timeout),
-            ask=cluster.cluster.ask,
-            watch=cluster.topics.watch,
-        ),
-        TopicsProbe(
-            name, topology, topics_schedule, topics=topics, watch=cluster.topics.watch, detail=cluster.topics.detail
-        ),
-        ConfigsProbe(name, topology, Peers(topology, security), _CONFIGS_SCHEDULE, topics=topics),
-        OffsetsProbe(
-            name, topology, Peers(topology, security), topics_schedule, topics=topics, detail=cluster.topics.detail
-        ),
-    ]
-    if cluster.groups.enabled:
-        made.append(_groups_probe(cluster, topology, Peers(topology, security), clients, topics))
-    if cluster.canary.enabled:
-        peers = Peers(topology, security)
-        topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
-        schedule = Schedule(cluster.canary.period, cluster.canary.timeout)
-        made.append(CanaryProbe(name, topology, peers, topic, clients, schedule))
-    return made
+def _cluster(base: Base, section: ClusterSection, watch: tuple[str, ...]) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return ClusterProbe(base.cluster, base.topology, base.peers(), schedule, ask=section.ask, watch=watch)
 
 
-def _groups_probe(
-    cluster: Cluster, topology: Topology, peers: Peers, clients: Clients, topics: Patterns
-) -> GroupsProbe:
-    section = cluster.groups
+def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return TopicsProbe(base.cluster, base.topology, schedule, topics=topics, watch=section.watch, detail=section.detail)
+
+
+def _configs(base: Base, topics: Patterns) -> Probe:
+    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, topics=topics)
+
+
+def _offsets(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return OffsetsProbe(base.cluster, base.topology, base.peers(), schedule, topics=topics, detail=section.detail)
+
+
+def _canary(base: Base, section: CanarySection) -> Probe:
+    peers, schedule = base.peers(), Schedule(section.period, section.timeout)
+    topic = CanaryTopic(section.topic, base.topology, peers, retention=section.retention)
+    return CanaryProbe(base.cluster, base.topology, peers, topic, base.clients, schedule)
+
+
+def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
     wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
-    groups = Groups(topology, peers, wanted.__contains__, section.watch)
+    peers = base.peers()
     limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
     return GroupsProbe(
-        cluster.name,
-        topology,
+        base.cluster,
+        base.topology,
         peers,
-        groups,
-        RecordTimes(clients, cluster.name),
+        Groups(base.topology, peers, wanted.__contains__, section.watch),
+        RecordTimes(base.clients, base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,
         limits=limits,

@@ -15,11 +15,10 @@ import psutil
 
 from keywatch import exposition, memory_use
 from keywatch.config import Config
-from keywatch.kafka.topology import Topology
 from keywatch.probe import Probe
 from keywatch.slices import in_slices
 from keywatch.store import Store, key_of
-from keywatch.wiring import probes
+from keywatch.wiring import Base, plans
 
 
 class Cycles:
@@ -27,10 +26,10 @@ class Cycles:
 
     def __init__(self, bootstrap: str) -> None:
         section = {"bootstrap": bootstrap.split(","), "canary": {"enabled": False}}
-        self._cluster = Config.model_validate({"clusters": [section]}).clusters[0]
-        self._topology = Topology(self._cluster.endpoints)
+        cluster = Config.model_validate({"clusters": [section]}).clusters[0]
+        base = Base.of(cluster)
         self._store = Store()
-        self._probes = {probe.name: probe for probe in probes(self._cluster, self._topology, None)}
+        self._probes = {key.probe: plan.probe(base) for key, plan in plans(cluster).items()}
 
     async def once(self, *names: str) -> None:
         """Run these probes once."""

@@ -15,11 +15,10 @@ import psutil
 from keywatch.config import Config
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.incidents import Incidents
-from keywatch.kafka.topology import Topology
 from keywatch.runner import Runner
 from keywatch.scheduler import Scheduler
 from keywatch.store import Store
-from keywatch.wiring import broker_probe
+from keywatch.wiring import Base, broker_plan
 from tests.bench.figures import Figure
 from tests.kafka import scene
 from tests.kafka.exporter_process import ExporterProcess
@@ -95,10 +94,10 @@ async def _probes(bootstraps: Sequence[str], seconds: float) -> tuple[float, int
     for index, bootstrap in enumerate(bootstraps):
         section = {"name": f"kafka-{index}", "bootstrap": bootstrap.split(",")}
         cluster = Config.model_validate({"clusters": [section]}).clusters[0]
-        topology = Topology(cluster.endpoints)
-        topologies.append(topology)
-        for label in topology.brokers:
-            scheduler.add(broker_probe(cluster, label, topology, None))
+        base = Base.of(cluster)
+        topologies.append(base.topology)
+        for label in base.topology.brokers:
+            scheduler.add(broker_plan(cluster, label).probe(base))
     await asyncio.sleep(5.0)
     spent, started = time.thread_time(), time.monotonic()
     await asyncio.sleep(seconds)

@@ -18,8 +18,8 @@ from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.itself import Itself
 from keywatch.probe import Sample
 from keywatch.store import Key
+from keywatch.watch import Watch
 from keywatch.web import application
-from keywatch.wiring import Watch
 from tests.exporter.scripted import Scripted, fails
 from tests.exporter.waiting import until
 

@@ -16,9 +16,9 @@ from keywatch import catalogue, web
 from keywatch.config_file import check
 from keywatch.itself import Itself
 from keywatch.store import Store
+from keywatch.watch import Watch
 from keywatch.web_limits import Limits
 from keywatch.web_port import Port
-from keywatch.wiring import Watch
 from tests.kafka.certificates import Certificate
 
 _DEADLINE = 10.0

@@ -61,16 +61,22 @@ class ExporterProcess:
         self.port = self._ports.take("127.0.0.1")
         self._folder = tempfile.TemporaryDirectory(prefix="keywatch-exporter-")
         self.log = Path(self._folder.name) / "log"
+        self.file = Path(self._folder.name) / "keywatch.yml"
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write another configuration, which takes a restart or a reload to be in force."""
+        self._config = dict(config)
+        web = {**self._config.get("web", {}), "listen_address": f"127.0.0.1:{self.port}"}
+        self.file.write_text(yaml.safe_dump({**self._config, "web": web}), encoding="utf-8")
 
     def start(self, deadline: float = 20.0) -> None:
         """Start the process and wait until it serves."""
-        path = Path(self._folder.name) / "keywatch.yml"
-        web = {"listen_address": f"127.0.0.1:{self.port}"}
-        path.write_text(yaml.safe_dump({**self._config, "web": web}), encoding="utf-8")
+        self.configure(self._config)
+        command = [sys.executable, "-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "keywatch", "serve", "--config.file", str(path), "--log.format", "text"],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -90,9 +96,11 @@ class ExporterProcess:
             raise RuntimeError("the exporter was not started")
         return self._process.pid
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> tuple[int, bytes]:
         """Ask for a path: status and body; status 0 when nobody listens."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers or {}))
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers=dict(headers or {}), method=method
+        )
         try:
             with urllib.request.urlopen(request, timeout=_SCRAPE_TIMEOUT) as answer:  # noqa: S310 - as above
                 return int(answer.status), bytes(answer.read())

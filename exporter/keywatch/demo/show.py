@@ -20,8 +20,8 @@ from keywatch.demo.bed import CANARY, GROUP, Bed, EmbeddedBed
 from keywatch.demo.story import CLUSTER, Finding, tell
 from keywatch.demo.traffic import Traffic
 from keywatch.itself import Itself
+from keywatch.watch import Watch
 from keywatch.web import port
-from keywatch.wiring import Watch
 
 _WATCH_SECONDS = 20.0
 _STATUS_EVERY = 5.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from keywatch import catalogue
 from keywatch.demo.bed import Bed
 from keywatch.demo.traffic import Traffic
-from keywatch.wiring import Watch
+from keywatch.watch import Watch
 
 CLUSTER = "demo"
 _LOOK_EVERY = 0.01

@@ -76,6 +76,11 @@ class Topology:
         """Have `call` called whenever a broker comes or goes, or the state of partitions changes."""
         self._on_liveness.append(call)
 
+    def expect(self, expected: Iterable[int], forget_after: float) -> None:
+        """Take in which brokers must exist by configuration, and for how many seconds one that left is remembered."""
+        self._configured, self._forget_after = frozenset(expected), forget_after
+        self._settle()
+
     @property
     def brokers(self) -> Mapping[str, Broker]:
         """The brokers that should exist, by label."""
