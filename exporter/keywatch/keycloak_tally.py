@@ -10,7 +10,7 @@ from typing import NamedTuple
 _SAME_PROCESS = 1.0
 
 
-class EventKind(NamedTuple):
+class CountKey(NamedTuple):
     """What is counted: events of one realm (its name), type and outcome."""
 
     realm: str
@@ -21,7 +21,7 @@ class EventKind(NamedTuple):
 @dataclass(slots=True)
 class _Node:
     started: float
-    last: dict[EventKind, float] = field(default_factory=dict)
+    last: dict[CountKey, float] = field(default_factory=dict)
     left_out: bool = False
 
 
@@ -31,10 +31,10 @@ class Tally:
     def __init__(self) -> None:
         self._nodes: dict[str, _Node] = {}
         self._began: float | None = None
-        self.counted: dict[EventKind, int] = {}
+        self.counted: dict[CountKey, int] = {}
         """Events counted since the beginning."""
 
-    def take(self, node: str, started: float, now: float, counts: Mapping[EventKind, float]) -> None:
+    def take(self, node: str, started: float, now: float, counts: Mapping[CountKey, float]) -> None:
         """Take in what a node's counters say; `started` and `now` are its own Unix time.
 
         A process that is older than keywatch's watching counts from what it says first; a younger one from 0.

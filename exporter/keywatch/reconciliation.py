@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from keywatch.keycloak_tally import EventKind
+from keywatch.keycloak_tally import CountKey
 
 # The differences of so many seconds of samples are looked at together.
 _LOOK_OVER = 5.0
@@ -29,6 +29,7 @@ _EVENTS_OF_A_REQUEST = 2
 _AGREEING = 2
 _KEEP = 60.0
 _MOST_SAMPLES = 120
+_MOST_KINDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,31 @@ class Reconciliation:
         self._window = window
         self._give_up_after = give_up_after
         self._moments: list[_Moment] = []
-        self._accounts: dict[EventKind, _Account] = {}
+        self._accounts: dict[CountKey, _Account] = {}
         self._first: float | None = None
-        self.lost: dict[EventKind, int] = {}
+        self._counted_before: dict[CountKey, int] = {}
+        self.lost: dict[CountKey, int] = {}
         """Events given up so far."""
-        self.uncounted: dict[EventKind, int] = {}
+        self.uncounted: dict[CountKey, int] = {}
         """Events that arrived and were never counted so far: rolled back, replayed, or given up and here after all."""
         self.judged_until: float | None = None
         """Up to which time everything counted was judged; None before the first judgement."""
 
     @property
-    def missing(self) -> dict[EventKind, int]:
+    def missing(self) -> dict[CountKey, int]:
         """How many events are missing by the last judgement."""
         return {kind: account.missing for kind, account in self._accounts.items()}
 
-    def arrived(self, kind: EventKind, time: float) -> None:
+    def anew(self) -> Reconciliation:
+        """Give one that begins at nothing, for when events were passed over unseen; what was booked stays booked."""
+        fresh = Reconciliation(self._window, self._give_up_after)
+        fresh.lost, fresh.uncounted, fresh.judged_until = self.lost, self.uncounted, self.judged_until
+        return fresh
+
+    def arrived(self, kind: CountKey, time: float) -> None:
         """Count an event that arrived; `time` is the event's own."""
+        if kind not in self._accounts and len(self._accounts) >= _MOST_KINDS:
+            return  # whoever can write to the topic could invent realms; those that Keycloak counts have their place
         account = self._account(kind)
         account.unsure += self._first is None or time <= self._first
         if not self._moments or time > self._moments[-1].latest:
@@ -98,20 +108,20 @@ class Reconciliation:
             account.fresh[index] += time > self._moments[index].earliest
 
     def sample(
-        self, earliest: float, latest: float, now: float, counted: Mapping[EventKind, int], requests: int | None
+        self, earliest: float, latest: float, now: float, counted: Mapping[CountKey, int], requests: int | None
     ) -> None:
         """Take in what Keycloak has counted so far, at some moment between `earliest` and `latest` of its own clock.
 
         `requests`: how many were under way there; None when nobody knows.
         """
         if self._first is None:
-            self._first = latest
+            self._first, self._counted_before = latest, dict(counted)
         latest = max(latest, self._moments[-1].latest) if self._moments else latest
         for kind in counted:
             self._account(kind)
         self._moments.append(_Moment(earliest, latest, now, requests))
         for kind, account in self._accounts.items():
-            account.counted.append(counted.get(kind, 0))
+            account.counted.append(counted.get(kind, 0) - self._counted_before.get(kind, 0))
             left = [time for time in account.beyond if time > latest]
             account.arrived.append(len(account.beyond) - len(left))
             account.off.append(0)
@@ -143,7 +153,7 @@ class Reconciliation:
         return True
 
     def _judge(
-        self, kind: EventKind, account: _Account, now: float, recent: Sequence[tuple[int, int]], known: Sequence[int]
+        self, kind: CountKey, account: _Account, now: float, recent: Sequence[tuple[int, int]], known: Sequence[int]
     ) -> None:
         """Judge one kind by `recent` samples, each with how many lie so long before it that it counts their events."""
         # At index i + 1: arrived up to sample i; at i: those of them that are known never to be counted.
@@ -173,7 +183,7 @@ class Reconciliation:
         """Give how many events at most waited to be counted at a sample."""
         return _EVENTS_OF_A_REQUEST * (self._moments[index].requests or 0)
 
-    def _give_up(self, kind: EventKind, account: _Account, now: float) -> None:
+    def _give_up(self, kind: CountKey, account: _Account, now: float) -> None:
         """Book as lost what was missing all the time for long enough."""
         if not account.missing:
             account.least = 0
@@ -187,7 +197,7 @@ class Reconciliation:
             account.missing -= account.least
             account.least = 0
 
-    def _account(self, kind: EventKind) -> _Account:
+    def _account(self, kind: CountKey) -> _Account:
         account = self._accounts.get(kind)
         if account is None:
             zeros = [0] * len(self._moments)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from keywatch.keycloak_tally import EventKind, Tally
+from keywatch.keycloak_tally import CountKey, Tally
 from keywatch.reconciliation import Reconciliation
 
-LOGIN = EventKind("shop", "login", "success")
+LOGIN = CountKey("shop", "login", "success")
 WINDOW, GIVE_UP = 10.0, 300.0
 START = 1_000_000.0
 
@@ -241,6 +241,30 @@ def test_while_nothing_can_be_read_nothing_is_judged_and_what_was_missing_stays(
     world.run(200, busy(world, 1))
     assert world.missing == 1
     assert world.judged.judged_until == until
+
+
+def test_after_a_gap_in_what_was_read_the_balance_begins_anew(world: World) -> None:
+    world.run(60, busy(world, 1))
+    world.login(lose=True)
+    world.run(GIVE_UP + 30)
+    world.judged = world.judged.anew()
+    world.run(60, busy(world, 1))
+    assert world.missing == 0
+    assert world.judged.lost == {LOGIN: 1}
+    world.login(lose=True)
+    world.run(15)
+    assert world.missing == 1
+
+
+def test_invented_realms_take_no_place_from_real_ones() -> None:
+    judged = Reconciliation(WINDOW, GIVE_UP)
+    for number in range(20_000):
+        judged.arrived(CountKey(f"invented-{number}", "login", "success"), START)
+    assert len(judged.missing) == 10_000
+    judged.sample(START, START + 0.01, 0.0, {LOGIN: 0}, 0)
+    judged.sample(START + 1, START + 1.01, 1.0, {LOGIN: 2}, 0)
+    assert judged.judge(20.0, 0.0)
+    assert judged.missing[LOGIN] == 2
 
 
 @pytest.mark.parametrize("seed", range(40))
