@@ -20,6 +20,7 @@ from keywatch.store import Key, Store
 _TICK = 0.1
 _WINDOW = 10.0
 _SETTLED_AFTER = 15.0
+_GIVE_BACK_EVERY = 5.0
 _KEY = Key("", "exporter", "")
 
 
@@ -44,7 +45,8 @@ class Itself:
 
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
-        refresh_at, settle_at = time.monotonic(), time.monotonic() + _SETTLED_AFTER
+        refresh_at = give_back_at = time.monotonic()
+        settle_at = refresh_at + _SETTLED_AFTER
         while True:
             due = time.monotonic() + _TICK
             await asyncio.sleep(_TICK)
@@ -56,6 +58,9 @@ class Itself:
                 refresh_at = now + 1.0
                 self._refresh()
                 self._store.expire(time.monotonic())
+            if now >= give_back_at:
+                give_back_at = now + _GIVE_BACK_EVERY
+                memory_use.give_back()
             if now >= settle_at:
                 settle_at = float("inf")
                 memory_use.settle()

@@ -20,6 +20,15 @@ def be_frugal() -> None:
             library.mallopt(setting, value)
 
 
+def give_back() -> None:
+    """Have the C library give back what lies free between what is in use; takes about 2 ms.
+
+    Each burst of changes of a large cluster leaves 20 MB of such gaps, which it never gives back by itself.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def settle() -> None:
     """Have the garbage collector leave alone what is there now, which stays: a large cluster's state for the most part.
 

@@ -11,6 +11,7 @@ from keywatch import catalogue
 from keywatch.incidents import Incidents
 from keywatch.probe import Probe, ProbeError, Reason, Sample
 from keywatch.store import Account, Key, Store, key_of
+from keywatch.waiting import first_done
 
 _LOG = logging.getLogger(__name__)
 # A probe ends by its own deadline and names what it missed; only one that does not is stuck.
@@ -43,7 +44,7 @@ class Runner:
         self._lingering.pop(key, None)
         task = asyncio.ensure_future(probe.run(probe.schedule.timeout))
         try:
-            await _ended(task, probe.schedule.timeout + _GRACE)
+            await first_done((task,), probe.schedule.timeout + _GRACE)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -101,24 +102,6 @@ class Runner:
         note = None if told else f"{error.reason}: {error.detail}"
         failure = Sample(catalogue.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, note)
         self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
-
-
-async def _ended(task: asyncio.Task[Collection[Sample]], timeout: float) -> None:
-    """Wait until a run ends, for `timeout` seconds at most; does what `asyncio.wait` does, for less."""
-    loop = asyncio.get_running_loop()
-    waiting = loop.create_future()
-
-    def wake(_: object = None) -> None:
-        if not waiting.done():
-            waiting.set_result(None)
-
-    task.add_done_callback(wake)
-    timer = loop.call_later(timeout, wake)
-    try:
-        await waiting
-    finally:
-        timer.cancel()
-        task.remove_done_callback(wake)
 
 
 def _forget(task: asyncio.Task[Collection[Sample]]) -> None:

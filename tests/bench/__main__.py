@@ -1,34 +1,43 @@
-"""Runs the benchmarks on a real Kafka and writes docs/benchmarks.md; `--quick` runs a short set and writes nothing."""
+"""Runs the benchmarks on a real Kafka and keeps docs/benchmarks.md; `--quick` runs a short set and writes nothing."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import os
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tests.bench import cost, detection, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+_DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
+_WORDS = {
+    "detection": "Faults, and how fast they are seen",
+    "slow": "Slow brokers and busy cores",
+    "probe": "One broker probe",
+    "idle": "A quiet cluster",
+    "many": "Many brokers",
+    "large": "A large cluster",
+}
 
 
 def main() -> int:
     """Run the benchmarks that are asked for; exit code 1 when a goal is missed, 2 when Kafka cannot run here."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 repetitions, short, nothing is written")
-    parser.add_argument(
-        "--only", choices=["detection", "slow", "probe", "idle", "large", "many"], help="one part; nothing is written"
-    )
+    parser.add_argument("--only", choices=list(_WORDS), action="append", help="one part (may be repeated)")
     options = parser.parse_args()
     if reason := requirements_missing():
         print(f"make bench needs a real Kafka: {reason}", file=sys.stderr)
         return 2
-    started = dt.datetime.now(dt.UTC)
     parts: dict[str, Callable[[], list[Figure]]] = {
         "detection": lambda: detection.measure(3 if options.quick else 20, _say),
         "slow": lambda: slow.measure(30 if options.quick else 600, _say),
@@ -37,31 +46,49 @@ def main() -> int:
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
-    figures: list[Figure] = []
+    met = True
     for name, part in parts.items():
-        if options.only in (None, name):
-            figures += part()
-    print(table(figures))
-    if not options.quick and not options.only:
-        _DOCUMENT.write_text(_document(figures, started), encoding="utf-8")
-    return 0 if all(figure.met for figure in figures) else 1
+        if options.only and name not in options.only:
+            continue
+        figures = part()
+        print(f"\n{table(figures)}\n", flush=True)
+        met = met and all(figure.met for figure in figures)
+        if not options.quick:
+            _write(name, figures)
+    return 0 if met else 1
 
 
-def _document(figures: list[Figure], started: dt.datetime) -> str:
+def _write(part: str, figures: list[Figure]) -> None:
+    """Put a part's figures in place of those measured before, in the record and in the document made from it."""
+    record = json.loads(_RECORD.read_text(encoding="utf-8")) if _RECORD.exists() else {}
+    record[part] = {"measured": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "figures": [asdict(f) for f in figures]}
+    _RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _DOCUMENT.write_text(_document(record), encoding="utf-8")
+
+
+def _document(record: dict[str, dict[str, Any]]) -> str:
     machine = f"{os.cpu_count()} cores, shared with others"
-    return f"""# Benchmarks
+    parts = [
+        f'## {words}\n\nBy `make bench BENCH="--only {part}"` on {record[part]["measured"]}.\n\n'
+        + table([Figure(**figure) for figure in record[part]["figures"]])
+        for part, words in _WORDS.items()
+        if part in record
+    ]
+    return (
+        f"""# Benchmarks
 
-<!-- Written by `make bench`. -->
+<!-- Written by `make bench` from benchmarks.json. -->
 
-Measured on {started:%Y-%m-%d} by `make bench`: three real Apache Kafka 4.4 nodes, the exporter and the scraper on one
-machine ({machine}; Python {platform.python_version()}). Seconds count from the system call that makes the fault until a
+Measured by `make bench`, which runs all parts: real Apache Kafka 4.4 nodes, the exporter and the scraper on one machine
+({machine}; Python {platform.python_version()}). Seconds count from the system call that makes the fault until a
 scrape that shows it has ended; /metrics is scraped every 20 ms. Peers: kafka_exporter, KMinion and Burrow in the same
-faults on such a machine, default settings.
+faults on such a machine, default settings. How each is measured stands in `tests/bench/`; `make bench BENCH=--quick`
+runs a short set and writes nothing.
 
-{table(figures)}
-
-How each is measured stands in `tests/bench/`; `make bench BENCH=--quick` runs a short set without writing this file.
 """
+        + "\n\n".join(parts)
+        + "\n"
+    )
 
 
 def _say(line: str) -> None:

@@ -12,6 +12,7 @@ from keywatch import catalogue
 from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason, Sample, Schedule
+from keywatch.waiting import first_done
 
 # So that a rate over them sees the first failure, the commonest reasons exist from the first run.
 _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
@@ -130,9 +131,7 @@ class BrokerProbe:
             until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
         failure: BrokerError | None = None
         while self._attempts and (left := until - self._clock()) > 0:
-            await asyncio.wait(
-                [attempt.answer for attempt in self._attempts], timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
+            await first_done([attempt.answer for attempt in self._attempts], left)
             answered = [attempt for attempt in self._attempts if attempt.answer.done()]
             if not answered:
                 break
