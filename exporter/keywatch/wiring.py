@@ -21,9 +21,11 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
+from keywatch.probes.events import EventsProbe
 from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
+from keywatch.realms import Realms
 from keywatch.runner import Runner
 from keywatch.scheduler import Scheduler
 from keywatch.store import Key, Store
@@ -129,7 +131,28 @@ def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | Non
         topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
         schedule = Schedule(cluster.canary.period, cluster.canary.timeout)
         made.append(CanaryProbe(name, topology, peers, topic, clients, schedule))
+    made += events_probes(cluster, topology, security, clients)
     return made
+
+
+def events_probes(
+    cluster: Cluster, topology: Topology, security: ClusterSecurity | None, clients: Clients
+) -> list[EventsProbe]:
+    """Make the probes of one cluster's listeners; what they see is told by each one's `seen`."""
+    return [
+        EventsProbe(
+            cluster.name,
+            section.label,
+            section.profile(),
+            topology,
+            Peers(topology, security),
+            clients,
+            Schedule(section.period, section.timeout),
+            realms=Realms(section.realms, section.max_realms),
+            max_bytes=section.max_bytes,
+        )
+        for section in cluster.events
+    ]
 
 
 def _groups_probe(
