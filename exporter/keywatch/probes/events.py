@@ -33,6 +33,7 @@ from keywatch.realms import Realms
 _LATE_AFTER = 5.0
 # How long a partition may stand still although there is something to read in it.
 _STUCK_AFTER = 10.0
+_NAMED = 4
 
 _Why = tuple[Reason, str]
 _UNPLACED: _Why = (Reason.NO_LEADER, "where reading begins is not known")
@@ -182,11 +183,11 @@ class EventsProbe:
         self, unread: Mapping[TopicPartition, _Why], troubles: Troubles, behind: int, *, missing: bool, on_time: bool
     ) -> tuple[_Why, bool] | None:
         """Name what is wrong, and whether it leaves nothing to tell."""
-        forbidden = [(topic, "Describe") for topic in self._plan.forbidden]
-        forbidden += [(topic, "Read") for topic, (reason, _) in troubles.items() if reason is Reason.AUTHORIZATION]
+        forbidden = [(topic, "Read") for topic, (reason, _) in troubles.items() if reason is Reason.AUTHORIZATION]
+        forbidden += [(topic, "Describe") for topic in self._plan.forbidden]
         if forbidden:
-            topic, right = min(forbidden)
-            return (Reason.AUTHORIZATION, f"{right} on Topic:{topic} is missing, for the events of {self.target}"), True
+            words = "; ".join(f"{right} on Topic:{topic} is missing" for topic, right in forbidden[:_NAMED])
+            return (Reason.AUTHORIZATION, f"{words} for the events of {self.target}"), True
         if missing:
             return (Reason.UNKNOWN_TOPIC, f"the topics of {self.target} are not there"), True
         if unread:
