@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -40,7 +40,9 @@ class Digest:
     def __init__(self, parse: Parse, window: int = _WINDOW) -> None:
         self._parse = parse
         self._window = window
-        self._ids: dict[str, None] = {}
+        # Not a dict alone: to find its oldest key it walks over all that were deleted before.
+        self._ids: set[str] = set()
+        self._order: deque[str] = deque()
 
     def batch(self, records: Iterable[Record], now: Moment, *, on_time: bool, wanted: bool) -> Tally:
         """Count the records read at `now`.
@@ -69,9 +71,10 @@ class Digest:
     def _known(self, event_id: str) -> bool:
         if event_id in self._ids:
             return True
-        self._ids[event_id] = None
-        if len(self._ids) > self._window:
-            del self._ids[next(iter(self._ids))]
+        self._ids.add(event_id)
+        self._order.append(event_id)
+        if len(self._order) > self._window:
+            self._ids.remove(self._order.popleft())
         return False
 
     @staticmethod

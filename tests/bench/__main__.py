@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cost, detection, large, many, slow
+from tests.bench import cost, detection, events, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
@@ -22,7 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 repetitions, short, nothing is written")
     parser.add_argument(
-        "--only", choices=["detection", "slow", "probe", "idle", "large", "many"], help="one part; nothing is written"
+        "--only",
+        choices=["detection", "slow", "probe", "idle", "events", "large", "many"],
+        help="one part; nothing is written",
     )
     options = parser.parse_args()
     if reason := requirements_missing():
@@ -34,6 +36,7 @@ def main() -> int:
         "slow": lambda: slow.measure(30 if options.quick else 600, _say),
         "probe": lambda: cost.measure_probe(_say),
         "idle": lambda: cost.measure_idle(15 if options.quick else 60, _say),
+        "events": lambda: events.measure(15 if options.quick else 60, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }

@@ -57,9 +57,13 @@ class EventSource:
 
     def send(self, records: Iterable[Sent]) -> None:
         """Write records and wait until Kafka has them all; raises `KafkaException` for the first that it refused."""
+        self.write(records)
+        self.flush()
+
+    def write(self, records: Iterable[Sent]) -> None:
+        """Write records without waiting."""
         for record in records:
             self._produce(record)
-        self.flush()
 
     def flush(self, deadline: float = 60.0) -> None:
         """Wait until Kafka has what was written; raises `KafkaException` for the first record that it refused."""

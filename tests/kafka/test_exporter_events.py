@@ -50,7 +50,10 @@ def up(scrape: Scrape) -> bool:
 def test_events_of_two_listeners_are_counted_and_a_restart_does_not_replay_them(cluster: KafkaCluster) -> None:
     for topic in ("keycloak.events", "keycloak.admin.events"):
         admin.create_topic(cluster.bootstrap, topic, partitions=2, replicas=3)
-    events = [{"listener": "scriptonbasestar", "realms": {REALM: "shop"}}, {"listener": "snuk87", "name": "second"}]
+    events: list[dict[str, Any]] = [
+        {"listener": "scriptonbasestar", "realms": {REALM: "shop"}},
+        {"listener": "snuk87", "name": "second"},
+    ]
     malformed = [Sent("keycloak.events", value) for value in (b"", None, b"\xff", b"{", b"[]", b"{}", b"x" * 900_000)]
     with EventSource(cluster.bootstrap) as source, ExporterProcess(config(cluster.bootstrap, *events)) as exporter:
         source.send(snuk87(number) for number in range(5))  # before anything is up: they may count or not
