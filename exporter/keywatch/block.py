@@ -6,12 +6,14 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
+from keywatch.distribution import Distribution
 from keywatch.metric import Metric
 from keywatch.probe import Sample
 
 Labels = tuple[str, ...]
 Value = float | int
 Notes = tuple[str | None, ...]
+Observations = tuple[Metric, Labels, Distribution]
 
 
 class Rows:
@@ -79,11 +81,17 @@ class Sheet:
 
 
 class Blocks(Collection[Sample]):
-    """What a probe of many series tells: blocks of gauges, and loose samples; to others a collection of samples."""
+    """What a probe of many series tells: blocks of gauges, and loose samples; to others a collection of samples.
 
-    def __init__(self, blocks: Sequence[Block], loose: Sequence[Sample] = ()) -> None:
+    Beside them stand histograms' `distributions`: observations too many to be a sample each.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Block], loose: Sequence[Sample] = (), distributions: Sequence[Observations] = ()
+    ) -> None:
         self.blocks = tuple(blocks)
         self.loose = tuple(loose)
+        self.distributions = tuple(distributions)
 
     def __iter__(self) -> Iterator[Sample]:
         """Give every sample; whoever can deal with blocks need not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from keywatch import catalogue_events
 from keywatch.metric import Kind, Metric
 
 _C: Final = ("cluster",)
@@ -447,8 +448,13 @@ WEB_REFUSED_TOTAL = Metric(
     ("reason",),
 )
 
-METRICS: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
-"""All metrics in the order above."""
+METRICS: Final[tuple[Metric, ...]] = tuple(
+    value
+    for module in (globals(), vars(catalogue_events))
+    for value in list(module.values())
+    if isinstance(value, Metric)
+)
+"""All metrics: those above in their order, then those of the other modules."""
 
 COLLECTORS: Final[tuple[str, ...]] = tuple(dict.fromkeys(metric.probe for metric in METRICS))
 """The values of `collect[]` beside `health`."""

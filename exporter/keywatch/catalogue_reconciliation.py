@@ -51,7 +51,7 @@ EVENTS_UNCOUNTED_TOTAL = Metric(
 EVENTS_JUDGED_TIMESTAMP_SECONDS = Metric(
     "keywatch_events_judged_timestamp_seconds",
     Kind.GAUGE,
-    "Up to when, in Keycloak's Unix time, all that it counted was looked for; it stands still while that is impossible.",
+    "Up to when, in Keycloak's Unix time, all that it counted was looked for; stands still while that is impossible.",
     _CL,
     _PROBE,
     health=True,

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from keywatch.config_events import Events
 from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
 
@@ -219,6 +220,7 @@ class Cluster(Section):
     topics: TopicsSection = TopicsSection()
     groups: GroupsSection = GroupsSection()
     canary: CanarySection = CanarySection()
+    events: Events = Field((), description="The listeners whose events are read.")
 
     @field_validator("tls", mode="before")
     @classmethod

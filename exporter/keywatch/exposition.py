@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from keywatch import catalogue
 from keywatch.block import Labels, number, pairs, prefix
+from keywatch.distribution import Distribution
 from keywatch.metric import Kind, Metric
 from keywatch.slices import Pieces, at_once
-from keywatch.store import Distribution, Frame, Key, Store
+from keywatch.store import Frame, Key, Store
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -25,6 +25,9 @@ _EXAMPLES: dict[str, str] = {
     "clusters[].groups.limits[].groups": '"keycloak-.*"',
     "clusters[].groups.limits[].records": "10000",
     "clusters[].groups.limits[].seconds": "60",
+    "clusters[].events[].listener": "snuk87",
+    "clusters[].events[].topics.user": '["keycloak-events"]',
+    "clusters[].events[].topics.admin": '["keycloak-admin-events"]',
     "clusters[].tls.ca_file": "/etc/keywatch/ca.pem",
 }
 
@@ -108,6 +111,12 @@ def _example(model: type[BaseModel], path: str, indent: str) -> Iterator[str]:
             lines = _example(inner, f"{place}[]", f"{indent}    ")
             body = [line for line in lines if not line.lstrip().startswith("#")]
             yield from [f"{indent}  - {body[0].strip()}", *body[1:]]
+        elif get_origin(field.annotation) is tuple:
+            yield f"{indent}# {field.description}"
+            entry = list(_example(inner, f"{place}[]", "    "))
+            first = next(index for index, line in enumerate(entry) if not line.lstrip().startswith("#"))
+            entry[first] = f"  - {entry[first].strip()}"
+            yield from (f"{indent}# {line}" for line in [f"{name}:", *entry])
         else:
             yield f"{indent}{name}:"
             yield from _example(inner, place, f"{indent}  ")
@@ -171,6 +180,8 @@ def _yaml(field: FieldInfo) -> str:
         return "{}"
     if isinstance(value, str):
         return f'"{value}"' if value.startswith(":") else value
+    if isinstance(value, int):
+        return str(value)
     return f"{value:g}"
 
 

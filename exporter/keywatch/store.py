@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
 from keywatch import catalogue
 from keywatch.block import Block, Blocks, Labels, Rows
+from keywatch.distribution import Distribution
 from keywatch.metric import Kind, Metric
 from keywatch.probe import Probe, Reason, Sample
 
@@ -27,23 +26,6 @@ class Key(NamedTuple):
 def key_of(probe: Probe) -> Key:
     """Give the key under which a probe's frames are kept."""
     return Key(probe.cluster, probe.name, probe.target)
-
-
-@dataclass(slots=True)
-class Distribution:
-    """A histogram's state: observations per bucket, not cumulated, the last one being +Inf; their sum in seconds."""
-
-    counts: list[int]
-    total: float = 0.0
-
-    def observe(self, metric: Metric, value: float) -> None:
-        """Count one observation in the bucket whose upper bound it does not exceed."""
-        self.counts[bisect_left(metric.buckets, value)] += 1
-        self.total += value
-
-    def cumulative(self) -> list[int]:
-        """Give the counts as Prometheus wants them: each bucket with all below it."""
-        return list(accumulate(self.counts))
 
 
 @dataclass(slots=True)
@@ -139,6 +121,8 @@ class Store:
                 series[labels] = series.get(labels, 0.0) + value
             elif metric.kind is Kind.HISTOGRAM:
                 self._distribution(metric, labels).observe(metric, value)
+        for metric, labels, distribution in samples.distributions if isinstance(samples, Blocks) else ():
+            self._distribution(metric, labels).add(distribution)
 
     def account(self, key: Key, account: Account, duration: float, reason: Reason | None) -> None:
         """Record how a run went: success, `duration` in seconds, and the reason of a failure."""
@@ -193,5 +177,5 @@ class Store:
     def _distribution(self, metric: Metric, labels: Labels) -> Distribution:
         series = self.histograms.setdefault(metric, {})
         if labels not in series:
-            series[labels] = Distribution([0] * (len(metric.buckets) + 1))
+            series[labels] = Distribution.of(metric)
         return series[labels]

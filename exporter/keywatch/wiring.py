@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
+from keywatch.config_events import EventsSection
+from keywatch.events_seen import EventsSeen
 from keywatch.group_sheet import Limit
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
@@ -21,9 +23,11 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
+from keywatch.probes.events import EventsProbe
 from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
+from keywatch.realms import Realms
 from keywatch.store import Key
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
@@ -37,6 +41,8 @@ class Base:
     topology: Topology
     security: ClusterSecurity | None
     clients: Clients
+    seen: dict[str, EventsSeen] = field(default_factory=dict)
+    """What each listener's events were read as, by its label."""
 
     @classmethod
     def of(cls, cluster: Cluster) -> Base:
@@ -66,18 +72,23 @@ class Plan:
 def plans(cluster: Cluster) -> dict[Key, Plan]:
     """Plan the probes of a cluster, but for those of its brokers, which come and go."""
     topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, re.escape(cluster.canary.topic)))
-    wanted: list[tuple[str, Callable[..., Probe], tuple[object, ...]]] = [
-        (ClusterProbe.name, _cluster, (cluster.cluster, cluster.topics.watch)),
-        (TopicsProbe.name, _topics, (cluster.topics, topics)),
-        (ConfigsProbe.name, _configs, (topics,)),
-        (OffsetsProbe.name, _offsets, (cluster.topics, topics)),
-    ]
+    made: dict[Key, Plan] = {}
+
+    def plan(name: str, make: Callable[..., Probe], *parts: object, target: str = "") -> None:
+        key = Key(cluster.name, name, target)
+        made[key] = Plan(key, make, parts)
+
+    plan(ClusterProbe.name, _cluster, cluster.cluster, cluster.topics.watch)
+    plan(TopicsProbe.name, _topics, cluster.topics, topics)
+    plan(ConfigsProbe.name, _configs, topics)
+    plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
     if cluster.groups.enabled:
-        wanted.append((GroupsProbe.name, _groups, (cluster.groups, topics)))
+        plan(GroupsProbe.name, _groups, cluster.groups, topics)
     if cluster.canary.enabled:
-        wanted.append((CanaryProbe.name, _canary, (cluster.canary,)))
-    made = (Plan(Key(cluster.name, name, ""), make, parts) for name, make, parts in wanted)
-    return {plan.key: plan for plan in made}
+        plan(CanaryProbe.name, _canary, cluster.canary)
+    for section in cluster.events:
+        plan(EventsProbe.name, _events, section, target=section.label)
+    return made
 
 
 def broker_plan(cluster: Cluster, label: str) -> Plan:
@@ -121,6 +132,22 @@ def _canary(base: Base, section: CanarySection) -> Probe:
     peers, schedule = base.peers(), Schedule(section.period, section.timeout)
     topic = CanaryTopic(section.topic, base.topology, peers, retention=section.retention)
     return CanaryProbe(base.cluster, base.topology, peers, topic, base.clients, schedule)
+
+
+def _events(base: Base, section: EventsSection) -> Probe:
+    probe = EventsProbe(
+        base.cluster,
+        section.label,
+        section.profile(),
+        base.topology,
+        base.peers(),
+        base.clients,
+        Schedule(section.period, section.timeout),
+        realms=Realms(section.realms, section.max_realms),
+        max_bytes=section.max_bytes,
+    )
+    base.seen[section.label] = probe.seen
+    return probe
 
 
 def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:

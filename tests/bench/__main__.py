@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cost, detection, large, many, slow
+from tests.bench import cost, detection, events, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
@@ -24,6 +24,7 @@ _WORDS = {
     "slow": "Slow brokers and busy cores",
     "probe": "One broker probe",
     "idle": "A quiet cluster",
+    "events": "Events",
     "many": "Many brokers",
     "large": "A large cluster",
 }
@@ -43,6 +44,7 @@ def main() -> int:
         "slow": lambda: slow.measure(30 if options.quick else 600, _say),
         "probe": lambda: cost.measure_probe(_say),
         "idle": lambda: cost.measure_idle(15 if options.quick else 60, _say),
+        "events": lambda: events.measure(15 if options.quick else 60, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }

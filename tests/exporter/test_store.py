@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from keywatch import catalogue as cat
+from keywatch.distribution import Distribution
 from keywatch.metric import Kind, Metric
 from keywatch.probe import Reason, Sample
-from keywatch.store import Account, Distribution, Key, Store
+from keywatch.store import Account, Key, Store
 
 KEY = Key("kafka", "topics", "")
 A, B = ("kafka", "a"), ("kafka", "b")

@@ -12,6 +12,9 @@ from confluent_kafka import Consumer, Producer
 _LOG = logging.getLogger("keywatch.librdkafka")
 OWN_GROUP_PREFIX = "keywatch-probe-"
 
+# How much of what was not read yet a bulk consumer holds, and how much it asks for at once.
+_BULK_BYTES = 8 * 1024 * 1024
+
 # Measured: with the defaults a client whose favoured broker froze stays blind for a minute (`socket.timeout.ms`),
 # and one that waits for a refused broker reconnects thousands of times a second.
 _COMMON: dict[str, Any] = {
@@ -71,6 +74,24 @@ class Clients:
     def tail(self) -> Consumer:
         """Make a consumer for records as they come: assigned by hand, it never commits and joins no group."""
         return self._consumer({"fetch.wait.max.ms": 100, "auto.offset.reset": "latest"})
+
+    def bulk(self) -> Consumer:
+        """Make a consumer that reads whole partitions, many records at a time, in bounded memory.
+
+        It is told where a partition ends, and that an offset to read from is not there (any more), in place of being
+        moved elsewhere without a word.
+        """
+        own = {
+            "fetch.wait.max.ms": 250,
+            "fetch.max.bytes": _BULK_BYTES,
+            "fetch.queue.backoff.ms": 50,
+            "fetch.error.backoff.ms": 100,
+            "queued.min.messages": 10_000,
+            "queued.max.messages.kbytes": _BULK_BYTES // 1024,
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+        }
+        return self._consumer(own)
 
     def lookup(self) -> Consumer:
         """Make a consumer that reads single old records: small fetches, and told when a partition has no more."""

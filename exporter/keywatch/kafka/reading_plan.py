@@ -1,0 +1,128 @@
+"""Decides where reading begins in each partition of some topics: new, gone, made anew, or cut while it was away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from keywatch.kafka import wire
+from keywatch.kafka.offsets import read_offsets
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.topic_ids import TopicIds
+from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import PartitionState, TopicPartition
+from keywatch.patterns import Patterns
+
+# Places in topics that are gone are kept, in case metadata forgot them for a moment only.
+_PLACES_KEPT = 10_000
+_Places = Mapping[TopicPartition, int]
+
+
+@dataclass(slots=True)
+class Change:
+    """What is to be read otherwise from now on."""
+
+    places: dict[TopicPartition, int] = field(default_factory=dict)
+    dropped: set[TopicPartition] = field(default_factory=set)
+    skipped: int = 0
+    """Records that were deleted before they were read."""
+    gap: bool = False
+    """Whether records were skipped, or may have been: also at the very beginning."""
+
+
+class ReadingPlan:
+    """What is there when it begins is read from its end, and what comes later from its beginning."""
+
+    def __init__(self, topology: Topology, peers: Peers, topics: Patterns, names: Iterable[str]) -> None:
+        self._topology = topology
+        self._peers = peers
+        self._patterns = topics
+        self._names = frozenset(names)
+        self._ids = TopicIds(topology, peers)
+        self._began = False
+        self._existing: Mapping[str, Mapping[int, PartitionState]] = {}
+        self._hidden: frozenset[str] = frozenset()
+        self._left: dict[TopicPartition, int] = {}
+        self.due: dict[TopicPartition, int] = {}
+        """Partitions of which nobody could tell yet where they end or begin: `wire.END` or `wire.START`."""
+        self.wanted: dict[str, tuple[int, ...]] = {}
+        """The partitions to read; another object when they are others."""
+
+    @property
+    def forbidden(self) -> list[str]:
+        """Topics that may not be described; of those meant by a pattern only such as were seen before."""
+        hidden = {topic for topic in self._topology.forbidden if topic in self._patterns}
+        return sorted(hidden | self._ids.forbidden)
+
+    async def settle(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> Change:
+        """Compare what is read now with what is there, within `timeout` seconds; metadata must have been read.
+
+        `lost` are partitions that have no record at the position where reading should go on.
+        """
+        existing = self._topology.existing
+        if existing is not self._existing:
+            self._existing = existing
+            self.wanted = {topic: tuple(states) for topic, states in existing.items() if topic in self._patterns}
+        remade = await self._ids.renew(self._names | self.wanted.keys(), timeout * 0.3)
+        known = {TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes}
+        change = Change(gap=bool(remade))
+        self._leave(positions, known, remade, change)
+        for partition in known - positions.keys() - self.due.keys():
+            self._meet(partition, remade, change)
+        for partition in [p for p in positions if p in known and p.topic in remade]:
+            change.dropped.add(partition)
+            self.due[partition] = wire.START
+        if not self._began and self._ids.certain:
+            # What is hidden now may have been there for long: when it may be seen it is read from its end.
+            self._began, self._hidden = True, frozenset(self.forbidden)
+        cut = {p: positions[p] for p in lost if p in positions and p in known and p not in change.dropped}
+        await self._place(change, cut, timeout * 0.3)
+        return change
+
+    def _leave(
+        self, positions: _Places, known: Collection[TopicPartition], remade: Collection[str], change: Change
+    ) -> None:
+        """Leave what is gone, and note how far it was read."""
+        for partition in positions.keys() - known:
+            change.dropped.add(partition)
+            self._left[partition] = positions[partition]
+        for partition in [p for p in self._left if p.topic in remade]:
+            del self._left[partition]
+        while len(self._left) > _PLACES_KEPT:
+            del self._left[next(iter(self._left))]
+        for partition in self.due.keys() - known:
+            del self.due[partition]
+
+    def _meet(self, partition: TopicPartition, remade: Collection[str], change: Change) -> None:
+        """Decide where to begin in a partition that was not there in the last cycle."""
+        if partition in self._left and self._ids.certain:
+            change.places[partition] = self._left.pop(partition)
+        elif partition in self._left:
+            return  # whether it is the same topic is not known yet
+        elif partition.topic in remade or (self._began and partition.topic not in self._hidden):
+            self.due[partition] = wire.START
+        else:
+            self.due[partition] = wire.END
+
+    async def _place(self, change: Change, cut: _Places, timeout: float) -> None:
+        """Find out the offsets that are due, and where to go on in partitions that were cut."""
+        for kind in (wire.END, wire.START):
+            due = [partition for partition, wanted in self.due.items() if wanted == kind]
+            asked = {*due, *cut}
+            if not asked:
+                continue
+            offsets = await read_offsets(self._topology, self._peers, asked, kind, timeout / 2)
+            for partition in due:
+                if partition in offsets.found:
+                    change.places[partition] = offsets.found[partition]
+                    change.gap = change.gap or kind == wire.END
+                    del self.due[partition]
+            for partition, position in cut.items():
+                found = offsets.found.get(partition)
+                # Beyond the end: an unclean election cut it. Before the start: it was deleted as too old.
+                if found is not None and (found < position if kind == wire.END else found > position):
+                    change.places[partition] = found
+                    change.skipped += max(found - position, 0)
+                    change.gap = True
+                elif found is not None and kind == wire.START:
+                    change.places.setdefault(partition, position)

@@ -1,0 +1,1 @@
+"""What each of Keycloak's event listeners writes to Kafka."""
