@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from keywatch.config_events import Events
+from keywatch.config_keycloak import KeycloakSections
 from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
 
@@ -220,6 +221,7 @@ class Cluster(Section):
     topics: TopicsSection = TopicsSection()
     groups: GroupsSection = GroupsSection()
     canary: CanarySection = CanarySection()
+    keycloaks: KeycloakSections = Field((), description="The nodes of Keycloak whose events cross the cluster.")
     events: Events = Field((), description="The listeners whose events are read.")
 
     @field_validator("tls", mode="before")
@@ -235,6 +237,20 @@ class Cluster(Section):
         if sasl is None:
             raise ValueError("is empty; give a mechanism, or leave it out")
         return sasl
+
+    @model_validator(mode="after")
+    def _keycloaks_known(self) -> Self:
+        names = {section.name for section in self.keycloaks}
+        for section in self.events:
+            if section.reconcile is None:
+                continue
+            if not names:
+                raise ValueError(f"events of {section.label}: reconcile needs keycloaks, whose counters it reads")
+            for name in section.reconcile.keycloaks:
+                if name not in names:
+                    allowed = ", ".join(sorted(names))
+                    raise ValueError(f"events of {section.label}: reconcile.keycloaks: no {name!r} among {allowed}")
+        return self
 
     @field_serializer("client", when_used="json")
     def _redact(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from keywatch.config_reconciliation import ReconciliationSection
 from keywatch.config_security import Section
 from keywatch.listeners.custom import NAME as CUSTOM
 from keywatch.listeners.custom import custom
@@ -95,6 +96,9 @@ class EventsSection(Section):
     max_bytes: int = Field(MAX_BYTES, ge=1024, le=100 * 2**20, description="Bytes of the largest record that is read.")
     period: float = Field(1.0, ge=0.1, le=3600, description="Seconds between two cycles.")
     timeout: float = Field(2.0, ge=0.1, le=60, description="Seconds for one cycle.")
+    reconcile: ReconciliationSection | None = Field(
+        None, description="Whether all arrived that Keycloak counted; unset: nobody asks."
+    )
 
     @property
     def label(self) -> str:

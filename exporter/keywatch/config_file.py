@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from confluent_kafka import KafkaException
 
 from keywatch.config import Config
 from keywatch.config_messages import Path as Place
+from keywatch.config_security import Section
+from keywatch.http_peer import HttpPeer
 from keywatch.kafka.client import Clients
 from keywatch.kafka.security import ClusterSecurity
 from keywatch.secret import SecurityError
@@ -40,25 +43,34 @@ def check(data: Mapping[str, Any], source: str, lines: Mapping[Place, int] | Non
 
 
 def _unreadable(config: Config) -> Iterator[tuple[Place, str]]:
-    """Name the files that the configuration points at and that cannot be read."""
+    """Name the files that the configuration points at and that cannot be read, or hold nothing that can be used."""
     for index, cluster in enumerate(config.clusters):
-        missing = False
-        for name, section in (("tls", cluster.tls), ("sasl", cluster.sasl)):
-            for key in type(section).model_fields if section is not None else ():
-                path = getattr(section, key)
-                if not isinstance(path, Path):
-                    continue
-                try:
-                    with path.open("rb"):
-                        pass
-                except OSError as error:
-                    missing = True
-                    yield ("clusters", index, name, key), f"{path} cannot be read: {error.strerror}"
-        if not missing:
+        place: Place = ("clusters", index)
+        yield from _of(place, {"tls": cluster.tls, "sasl": cluster.sasl}, partial(ClusterSecurity, cluster))
+        for number, node in enumerate(cluster.keycloaks):
+            sections = {"tls": node.tls, "basic_auth": node.basic_auth}
+            peer = HttpPeer(node.url, node.tls, node.basic_auth)
+            yield from _of((*place, "keycloaks", number), sections, peer.prepare)
+
+
+def _of(place: Place, sections: Mapping[str, Section | None], use: Callable[[], object]) -> Iterator[tuple[Place, str]]:
+    missing = False
+    for name, section in sections.items():
+        for key in type(section).model_fields if section is not None else ():
+            path = getattr(section, key)
+            if not isinstance(path, Path):
+                continue
             try:
-                ClusterSecurity(cluster)
-            except SecurityError as error:
-                yield ("clusters", index, *error.key), error.words
+                with path.open("rb"):
+                    pass
+            except OSError as error:
+                missing = True
+                yield (*place, name, key), f"{path} cannot be read: {error.strerror}"
+    if not missing:
+        try:
+            use()
+        except SecurityError as error:
+            yield (*place, *error.key), error.words
 
 
 def _refused(config: Config) -> Iterator[tuple[Place, str]]:

@@ -28,6 +28,8 @@ _EXAMPLES: dict[str, str] = {
     "clusters[].events[].listener": "snuk87",
     "clusters[].events[].topics.user": '["keycloak-events"]',
     "clusters[].events[].topics.admin": '["keycloak-admin-events"]',
+    "clusters[].keycloaks[].name": "keycloak-1",
+    "clusters[].keycloaks[].url": "http://keycloak-1:9000",
     "clusters[].tls.ca_file": "/etc/keywatch/ca.pem",
 }
 

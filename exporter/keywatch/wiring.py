@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
 from keywatch.config_events import EventsSection
+from keywatch.config_keycloak import KeycloakSection
+from keywatch.config_reconciliation import ReconciliationSection
 from keywatch.events_seen import EventsSeen
 from keywatch.group_sheet import Limit
+from keywatch.http_peer import HttpPeer
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
 from keywatch.kafka.groups import Groups
@@ -17,6 +20,8 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.security import ClusterSecurity
 from keywatch.kafka.topology import Topology
+from keywatch.keycloak_metrics import KeycloakMetrics
+from keywatch.listeners.event_types import user_event
 from keywatch.patterns import Patterns
 from keywatch.probe import Probe, Schedule
 from keywatch.probes.broker import BrokerProbe
@@ -25,7 +30,9 @@ from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
 from keywatch.probes.events import EventsProbe
 from keywatch.probes.groups import GroupsProbe
+from keywatch.probes.keycloak import KeycloakProbe
 from keywatch.probes.offsets import OffsetsProbe
+from keywatch.probes.reconciliation import ReconciliationProbe, Scope
 from keywatch.probes.topics import TopicsProbe
 from keywatch.realms import Realms
 from keywatch.store import Key
@@ -86,8 +93,14 @@ def plans(cluster: Cluster) -> dict[Key, Plan]:
         plan(GroupsProbe.name, _groups, cluster.groups, topics)
     if cluster.canary.enabled:
         plan(CanaryProbe.name, _canary, cluster.canary)
+    for node in cluster.keycloaks:
+        plan(KeycloakProbe.name, _keycloak, node, target=node.name)
     for section in cluster.events:
         plan(EventsProbe.name, _events, section, target=section.label)
+        if section.reconcile is not None:
+            names = section.reconcile.keycloaks
+            nodes = tuple(node for node in cluster.keycloaks if not names or node.name in names)
+            plan(ReconciliationProbe.name, _reconciliation, section, nodes, target=section.label)
     return made
 
 
@@ -148,6 +161,40 @@ def _events(base: Base, section: EventsSection) -> Probe:
     )
     base.seen[section.label] = probe.seen
     return probe
+
+
+def _keycloak(base: Base, section: KeycloakSection) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return KeycloakProbe(
+        base.cluster,
+        section.name,
+        HttpPeer(section.url, section.tls, section.basic_auth),
+        schedule,
+        misses=section.misses,
+        renew_after=section.renew_after,
+    )
+
+
+def _reconciliation(base: Base, events: EventsSection, nodes: Sequence[KeycloakSection]) -> Probe:
+    """Made after the probe of the same listener's events, and anew whenever that is."""
+    section = events.reconcile or ReconciliationSection()
+    scope = Scope(
+        Patterns(section.realms, section.exclude_realms),
+        frozenset(map(user_event, section.types)) or None,
+        events.realms,
+        named=events.profile().fields.realm_name is not None,
+    )
+    return ReconciliationProbe(
+        base.cluster,
+        events.label,
+        base.seen[events.label],
+        {node.name: KeycloakMetrics(HttpPeer(node.url, node.tls, node.basic_auth)) for node in nodes},
+        Schedule(section.period, section.timeout),
+        scope=scope,
+        window=section.window,
+        give_up_after=section.give_up_after,
+        tolerance=section.tolerance,
+    )
 
 
 def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:

@@ -36,6 +36,8 @@ BOUNDED_BY = {
     "realm": "the names in the configuration and a bounded number learnt from events; the rest is `other`",
     "event": "Keycloak's event types and admin operations; the rest is `other`",
     "outcome": "the enum Outcome",
+    "keycloak": "the configuration",
+    "check": "twenty for each Keycloak; the rest is `other`",
     "version": "one process",
     "python": "one process",
     "librdkafka": "one process",

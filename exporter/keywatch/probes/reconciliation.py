@@ -24,7 +24,7 @@ from keywatch.listeners.event_types import OTHER, user_event
 from keywatch.listeners.profile import EventKind, Outcome
 from keywatch.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.reconciliation import Reconciliation
 
 # A node that cannot be read for so long is gone on without; until then everything waits for it.
@@ -118,6 +118,8 @@ class ReconciliationProbe:
         self._told: dict[tuple[Metric, CountKey], int] = {}
         self._absent_since: dict[str, float] = {}
         self._skews: dict[str, float] = {}
+        self._arrived_since: float | None = None
+        self._counts = False
         # Keycloak's clock is the wall clock of keywatch's machine plus this; and by how much events tell it wrong.
         self._offset = 0.0
         self._ahead = 0.0
@@ -128,6 +130,10 @@ class ReconciliationProbe:
         problem = await self._read(timeout)
         self._judge()
         samples = self._samples()
+        since = self._arrived_since
+        if not self._counts and since is not None and self._clock() - since > self._window:
+            words = "events arrive and Keycloak counts none: it lacks event-metrics-user-enabled=true"
+            problem = problem or ProbeError(Reason.UNSUPPORTED, words)
         if problem is not None:
             raise ProbeError(problem.reason, problem.detail, samples)
         return samples
@@ -141,6 +147,8 @@ class ReconciliationProbe:
         """Count a batch that arrived."""
         for event in events:
             if (key := self._scope.arrived(event)) is not None:
+                if self._arrived_since is None:
+                    self._arrived_since = event.arrived
                 self._balance.arrived(key, event.time)
                 ahead = event.time - (time.time() + self._offset)
                 if _CLOCK_TOLERANCE < ahead <= _MOST_AHEAD:
@@ -171,6 +179,7 @@ class ReconciliationProbe:
         earliest, latest, requests = [], [], 0
         for name, read in counts:
             took = read.after - read.before
+            self._counts = self._counts or bool(read.events)
             by_key: dict[CountKey, float] = {}
             for (realm, event, error), value in read.events.items():
                 if (key := self._scope.counted(realm, event, error)) is not None:

@@ -1,0 +1,163 @@
+"""A node of Keycloak lives, is ready, or is down for a reason; what it answers wrongly is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from keywatch import catalogue_keycloak as cat
+from keywatch.http_peer import HttpPeer
+from keywatch.metric import Metric
+from keywatch.probe import Reason, Sample, Schedule
+from keywatch.probes.keycloak import KeycloakProbe
+from tests.exporter.http_server import HttpServer, reply, serving
+
+RECORDED = Path(__file__).with_name("recorded") / "health"
+READY = (RECORDED / "26.7.3-health-ready.json").read_bytes()
+LIVE = (RECORDED / "26.7.3-health-live.json").read_bytes()
+DOWN = READY.replace(b'checks",\n', b"").replace(b'"UP"', b'"DOWN"', 2)
+
+
+def pages(**changes: bytes | None) -> dict[str, bytes | None]:
+    answers = {"live": reply(LIVE), "started": reply(LIVE), "ready": reply(READY), **changes}
+    return {f"/health/{name}": page for name, page in answers.items()}
+
+
+def probe_of(server: HttpServer, timeout: float = 1.0) -> KeycloakProbe:
+    return KeycloakProbe("kafka", "kc", HttpPeer(server.url), Schedule(0.5, timeout))
+
+
+def values(samples: Sequence[Sample], metric: Metric) -> dict[tuple[str, ...], float]:
+    return {sample.labels[2:]: sample.value for sample in samples if sample.metric is metric}
+
+
+async def test_a_node_that_is_well_is_up_ready_and_started_with_each_check() -> None:
+    async with serving(pages()) as server:
+        probe = probe_of(server)
+        samples = await probe.run(1.0)
+        await probe.close()
+    assert values(samples, cat.KEYCLOAK_UP) == {(): 1}
+    assert values(samples, cat.KEYCLOAK_READY) == {(): 1}
+    assert values(samples, cat.KEYCLOAK_STARTED) == {(): 1}
+    assert values(samples, cat.KEYCLOAK_CHECK) == {
+        ("graceful_shutdown",): 1,
+        ("keycloak_database_connections_async_health_check",): 1,
+        ("keycloak_initialized",): 1,
+    }
+    assert 0 < values(samples, cat.KEYCLOAK_RESPONSE_SECONDS)[()] < 1
+    assert not [sample for sample in samples if sample.note]
+
+
+async def test_a_node_that_is_not_ready_is_up_and_names_the_checks() -> None:
+    async with serving(pages(ready=reply(DOWN, "503 Service Unavailable"))) as server:
+        probe = probe_of(server)
+        samples = await probe.run(1.0)
+        assert values(samples, cat.KEYCLOAK_UP) == {(): 1}
+        assert values(samples, cat.KEYCLOAK_READY) == {(): 0}
+        assert values(samples, cat.KEYCLOAK_CHECK)[("graceful_shutdown",)] == 0
+        notes = [sample.note for sample in samples if sample.note]
+        assert notes == ["not ready: Graceful Shutdown"]
+        asked = len([path for path, _ in server.asked if path.endswith("ready")])
+        await probe.run(1.0)
+        assert len([path for path, _ in server.asked if path.endswith("ready")]) == asked, "each answer is a log line"
+        server.pages["/health/ready"] = reply(READY)
+        probe._ready_asked -= 2
+        assert values(await probe.run(1.0), cat.KEYCLOAK_READY) == {(): 1}
+        await probe.close()
+
+
+async def test_two_misses_in_a_row_mean_down_and_one_answer_up_again() -> None:
+    async with serving(pages(live=None)) as server:
+        probe = probe_of(server, 0.2)
+        first = await probe.run(0.2)
+        assert not values(first, cat.KEYCLOAK_UP), "one miss is no verdict"
+        second = await probe.run(0.2)
+        assert values(second, cat.KEYCLOAK_UP) == {(): 0}
+        assert values(second, cat.KEYCLOAK_READY) == {(): 0}
+        assert values(second, cat.KEYCLOAK_DOWN_REASON) == {("timeout_response",): 1}
+        (note,) = (sample.note for sample in second if sample.metric is cat.KEYCLOAK_UP)
+        assert str(note).startswith("down, timeout_response: ")
+        server.pages["/health/live"] = reply(LIVE)
+        third = await probe.run(0.2)
+        assert values(third, cat.KEYCLOAK_UP) == {(): 1}
+        assert values(third, cat.KEYCLOAK_DOWN_REASON) == {("timeout_response",): 0}
+        await probe.close()
+
+
+async def test_an_answer_that_takes_most_of_the_deadline_is_no_failure() -> None:
+    async with serving(pages()) as server:
+        server.delay = 0.4
+        probe = probe_of(server, 0.6)
+        for _ in range(3):
+            assert values(await probe.run(0.6), cat.KEYCLOAK_UP) == {(): 1}
+        await probe.close()
+
+
+@pytest.mark.parametrize(
+    ("page", "reason", "words"),
+    [
+        (reply("", "404 Not Found"), Reason.UNSUPPORTED, "lacks health-enabled=true"),
+        (reply("oops", "500 Internal Server Error"), Reason.PROTOCOL, "status 500"),
+        (reply("<html>hello</html>", kind="text/html"), Reason.PROTOCOL, "something else than health"),
+        (reply(b"\xff\xfe"), Reason.PROTOCOL, "something else than health"),
+        (reply("[]"), Reason.PROTOCOL, "something else than health"),
+        (reply('{"status": "MAYBE"}'), Reason.PROTOCOL, "something else than health"),
+        (reply('{"status": "UP", "checks": [1]}'), Reason.PROTOCOL, "something else than health"),
+        (reply("[" * 50_000), Reason.PROTOCOL, "something else than health"),
+        (reply('{"status": "DOWN", "checks": []}', "503 Service Unavailable"), Reason.REJECTED, "does not live"),
+        (reply("x" * 70_000), Reason.PROTOCOL, "more than 65536 bytes"),
+    ],
+    ids=[
+        "404",
+        "500",
+        "html",
+        "no UTF-8",
+        "a list",
+        "maybe",
+        "no checks",
+        "a bomb",
+        "dead by its own word",
+        "too large",
+    ],
+)
+async def test_what_a_node_answers_wrongly_is_named(page: bytes, reason: Reason, words: str) -> None:
+    async with serving(pages(live=page)) as server:
+        probe = probe_of(server)
+        await probe.run(1.0)
+        samples = await probe.run(1.0)
+        await probe.close()
+    assert values(samples, cat.KEYCLOAK_UP) == {(): 0}
+    assert values(samples, cat.KEYCLOAK_DOWN_REASON) == {(reason,): 1}
+    assert any(words in (sample.note or "") for sample in samples)
+
+
+async def test_checks_without_end_and_with_odd_names_are_bounded() -> None:
+    names = [f"Check {number}" for number in range(40)] + ["¡!", 'a"b\\n', "x" * 500]
+    body = '{"status": "UP", "checks": [' + ",".join(f'{{"name": {name!r}, "status": "UP"}}' for name in names) + "]}"
+    body = body.replace("'", '"').replace('a"b\\\\n', "a b")
+    async with serving(pages(ready=reply(body))) as server:
+        probe = probe_of(server)
+        checks = values(await probe.run(1.0), cat.KEYCLOAK_CHECK)
+        await probe.close()
+    assert len(checks) == 21
+    assert ("other",) in checks
+    assert all(len(label) <= 60 for (label,) in checks)
+
+
+async def test_a_new_connection_is_opened_now_and_then() -> None:
+    now = 0.0
+    async with serving(pages()) as server:
+        probe = KeycloakProbe("kafka", "kc", HttpPeer(server.url), Schedule(0.5, 1.0), clock=lambda: now)
+        await probe.run(1.0)
+        kept = server.connections
+        for _ in range(3):
+            now += 0.5
+            await probe.run(1.0)
+        assert server.connections == kept
+        now += 2.0
+        await probe.run(1.0)
+        await probe.run(1.0)
+        assert server.connections > kept
+        await probe.close()
