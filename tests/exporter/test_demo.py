@@ -29,6 +29,8 @@ def test_it_tells_the_story_to_its_end(told: subprocess.CompletedProcess[str]) -
         "freezes",
         "thaws",
         "wakes up",
+        "loses 5 events without a word",
+        "5 events are missing",
     ]
     found = [told.stdout.find(words) for words in story]
     assert -1 not in found
@@ -40,6 +42,17 @@ def test_every_fault_is_seen_in_time_and_for_its_reason(told: subprocess.Complet
     assert [words for _, words in seen] == ["down, refused", "up again", "down, timeout_response", "up again"]
     assert all(float(seconds) < 5 for seconds, _ in seen)
     assert "how long keywatch took" in told.stdout
+
+
+def test_events_arrive_with_their_delay_and_none_is_missing_before_one_was_lost(
+    told: subprocess.CompletedProcess[str],
+) -> None:
+    before = told.stdout.partition("loses 5 events")[0]
+    events = re.findall(r"(\d+) events, (\d+) ms late on average, (\d+) missing", before)
+    assert [int(missing) for _, _, missing in events] == [0] * len(events)
+    assert int(events[-1][0]) > 500
+    (seconds,) = re.findall(r"seen after (\d+\.\d) s: 5 events are missing", told.stdout)
+    assert 4 <= float(seconds) < 8
 
 
 def test_lag_grows_while_the_consumer_is_tired_and_shrinks_again(told: subprocess.CompletedProcess[str]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keywatch import catalogue
+from keywatch import catalogue, catalogue_reconciliation
 from keywatch.demo.bed import Bed
 from keywatch.demo.traffic import Traffic
 from keywatch.watch import Watch
@@ -15,6 +15,7 @@ from keywatch.watch import Watch
 CLUSTER = "demo"
 _LOOK_EVERY = 0.01
 _GIVE_UP_AFTER = 30.0
+_LOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ Say = Callable[[str], None]
 
 
 async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say) -> list[Finding]:
-    """Break things one after the other; `say` gets each line for people. Takes about 35 seconds."""
+    """Break things one after the other; `say` gets each line for people. Takes about 45 seconds."""
     findings: list[Finding] = []
     await _until(lambda: _up(watch, bed.brokers[0]) == 1.0)
     say(f"all {len(bed.brokers)} brokers answer; login events flow at 40 a second")
@@ -60,7 +61,24 @@ async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say) -> list[Findi
     say("the consumer wakes up and catches up")
     traffic.tired.clear()
     await asyncio.sleep(5)
+    findings.append(await _loss(traffic, watch, say))
     return findings
+
+
+async def _loss(traffic: Traffic, watch: Watch, say: Say) -> Finding:
+    words = f"the listener loses {_LOST} events without a word; Keycloak counted them"
+    say(words)
+    started = time.monotonic()
+    traffic.swallow = _LOST
+    seen = await _until(lambda: _missing(watch) >= _LOST)
+    seconds = time.monotonic() - started if seen else None
+    said = f"{_missing(watch):.0f} events are missing"
+    say(f"  was not seen: {said}" if seconds is None else f"  seen after {seconds:.1f} s: {said}")
+    return Finding(words, said, seconds)
+
+
+def _missing(watch: Watch) -> float:
+    return sum(watch.store.values(catalogue_reconciliation.EVENTS_MISSING).values())
 
 
 async def _fault(

@@ -1,4 +1,4 @@
-"""The demonstration's traffic: Keycloak-shaped login events, and a consumer that falls behind when told to."""
+"""The demonstration's traffic: login events as a listener writes them, and a consumer that falls behind on cue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import random
 import threading
 import time
 import uuid
+from collections import Counter
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -17,25 +18,28 @@ from keywatch.demo.bed import EVENTS, GROUP
 _PER_SECOND = 40
 _TIRED_PER_SECOND = 5
 _TYPES = ("LOGIN", "LOGIN", "LOGIN", "CODE_TO_TOKEN", "REFRESH_TOKEN", "LOGOUT", "LOGIN_ERROR")
+_ERROR = "invalid_user_credentials"
 _QUIET = {"log_level": 0, "socket.timeout.ms": 3000, "reconnect.backoff.max.ms": 500}
+
+REALM = "demo"
 
 
 def event(number: int) -> dict[str, object]:
     """Make one event as Keycloak's listeners write it; every person in it is invented."""
     kind = random.choice(_TYPES)  # noqa: S311 - no secret depends on it
-    made: dict[str, object] = {
+    return {
         "id": str(uuid.uuid4()),
         "time": int(time.time() * 1000),
         "type": kind,
-        "realmId": "demo",
+        "realmId": REALM,
+        "realmName": REALM,
         "clientId": "account-console",
         "userId": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number % 50))),
+        "sessionId": None,
         "ipAddress": f"192.0.2.{number % 250}",
+        "error": _ERROR if kind == "LOGIN_ERROR" else None,
         "details": {"auth_method": "openid-connect", "username": f"user-{number % 50}"},
     }
-    if kind == "LOGIN_ERROR":
-        made["error"] = "invalid_user_credentials"
-    return made
 
 
 class Traffic:
@@ -45,12 +49,21 @@ class Traffic:
         self._bootstrap = bootstrap
         self._ended = threading.Event()
         self.tired = threading.Event()
+        self.swallow = 0
+        """How many of the next events the listener loses, though Keycloak counts them."""
+        self._counted: Counter[tuple[str, str, str]] = Counter()
+        self._counting = threading.Lock()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._produce, self._consume)]
 
     def start(self) -> None:
         """Begin to produce and consume."""
         for thread in self._threads:
             thread.start()
+
+    def counted(self) -> list[tuple[tuple[str, str, str], int]]:
+        """Give what Keycloak has counted: realm, event and error, and how many."""
+        with self._counting:
+            return list(self._counted.items())
 
     def stop(self) -> None:
         """End both; waits two seconds at most."""
@@ -64,6 +77,12 @@ class Traffic:
             if self._ended.wait(1 / _PER_SECOND):
                 break
             made = event(number)
+            kind = str(made["type"])
+            with self._counting:
+                self._counted[REALM, kind.lower().removesuffix("_error"), str(made["error"] or "")] += 1
+            if self.swallow:
+                self.swallow -= 1
+                continue
             with contextlib.suppress(BufferError, KafkaException):
                 producer.produce(EVENTS, key=str(made["userId"]), value=json.dumps(made))
             producer.poll(0)
