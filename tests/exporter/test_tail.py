@@ -47,6 +47,7 @@ class Bed:
         self.records: list[Record] = []
         self.on_time: list[bool] = []
         self.batches = 0
+        self.stand_still = 0.0
         self.sizes: list[int] = []
         self.defect: Exception | None = None
         self.tail: Tail[list[Record]] = Tail(Clients(cluster.bootstrap, {}), "test", self.make, self.take)
@@ -58,6 +59,8 @@ class Bed:
         if self.defect is not None:
             raise self.defect
         self.batches += 1
+        time.sleep(self.stand_still)
+        self.stand_still = 0.0
         self.sizes.append(len(records))
         self.on_time.append(on_time)
         return list(records)
@@ -149,6 +152,22 @@ async def test_a_full_batch_is_never_on_time(cluster: EmbeddedCluster) -> None:
         flags = [flag for flag, size in zip(it.on_time, it.sizes, strict=True) if size == 1000]
         assert flags
         assert not any(flags)
+
+
+async def test_after_a_standstill_nothing_is_on_time_until_somebody_says_so(
+    cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keywatch.kafka.tail._STANDSTILL", 0.5)
+    with bed(cluster) as it:
+        it.tail.follow({P0: 0})
+        it.tail.on_time = True
+        it.stand_still = 1.0
+        write(cluster, 0, ["a"])
+        await until(lambda: it.got == ["a"], "the first")
+        await until(lambda: not it.tail.on_time, "it notices")
+        write(cluster, 0, ["b"])
+        await until(lambda: it.got == ["a", "b"], "the second")
+        assert it.on_time == [True, False]
 
 
 async def test_an_offset_that_is_not_there_is_told_and_waits_for_another(cluster: EmbeddedCluster) -> None:
