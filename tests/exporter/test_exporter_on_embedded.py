@@ -74,6 +74,30 @@ def test_brokers_lag_and_canary_are_told_and_a_stopped_broker_is_named(cluster: 
         exporter.until(lambda s: s.value("keywatch_broker_up", broker="2") == 1, 5, "it is back")
 
 
+def test_events_are_counted_and_a_dead_leader_of_theirs_is_told(cluster: EmbeddedCluster) -> None:
+    events = [{"listener": "snuk87", "realms": {"r-1": "shop"}}]
+    with ExporterProcess({"clusters": [{**section(cluster), "events": events}]}) as exporter:
+        exporter.until(lambda s: s.value("keywatch_events_up", listener="snuk87") == 1, 20, "events are read")
+        producer = Producer({"bootstrap.servers": cluster.bootstrap})
+        event = {"id": "e-1", "time": int(time.time() * 1000), "type": "LOGIN_ERROR", "realmId": "r-1"}
+        for value in (event, event, {**event, "id": "e-2"}, {**event, "time": "now"}):
+            producer.produce(EVENTS, json.dumps(value).encode())
+        assert producer.flush(10) == 0
+        login = {"realm": "shop", "event": "login", "outcome": "error"}
+        seen = exporter.until(
+            lambda s: (
+                s.value("keywatch_events_received_total", **login) == 2
+                and s.value("keywatch_events_malformed_total", reason="field_type") == 1
+            ),
+            10,
+            "the events are counted",
+        )
+        assert seen.value("keywatch_events_duplicated_total") == 1
+        cluster.stop_broker(2)
+        exporter.until(lambda s: s.value("keywatch_events_partitions_unread") == 1, 10, "the dead leader is told")
+        assert "cannot be read: keycloak-events/" in exporter.log.read_text(encoding="utf-8")
+
+
 def test_one_dead_cluster_does_not_disturb_another(cluster: EmbeddedCluster) -> None:
     with EmbeddedCluster(1) as other:
         other.create_topic(EVENTS, 1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keywatch import catalogue as cat
+from keywatch.block import Blocks
 from keywatch.distribution import Distribution
 from keywatch.metric import Kind, Metric
 from keywatch.probe import Reason, Sample
@@ -124,3 +125,14 @@ def test_a_dropped_probe_takes_its_frame_its_account_and_its_targets_counters_al
     assert len(store.values(cat.CANARY_RECORDS_SENT_TOTAL)) == 2  # another probe's
     assert [key.target for key, _ in store.accounts()] == ["2"]
     store.drop(Key("kafka", "broker", "never there"))
+
+
+def test_many_observations_are_added_to_a_histogram_at_once() -> None:
+    store, metric, labels = Store(), cat.CANARY_ROUND_TRIP_SECONDS, ("c", "1")
+    for _ in range(2):
+        many = Distribution.of(metric)
+        many.observe(metric, 0.5)
+        one = Sample(metric, labels, 1000.0)
+        store.accumulate(Blocks([], [one], [(metric, labels, many)]))
+    (found,) = store.histograms[metric].values()
+    assert (found.total, sum(found.counts), found.counts[-1]) == (2001.0, 4, 2)

@@ -113,6 +113,14 @@ def produce(
     return sorted(offsets)
 
 
+def delete_records(bootstrap: str, topic: str, partition: int, *, before: int, client: Settings | None = None) -> None:
+    """Delete the records of a partition that lie before an offset. Raises `KafkaException` when Kafka refuses."""
+    # In a variable: an admin client that nobody holds cancels its requests.
+    admin = AdminClient(client_settings(bootstrap, client))
+    wanted = TopicPartition(topic, partition, before)
+    admin.delete_records([wanted])[wanted].result()
+
+
 def commit(
     bootstrap: str,
     group: str,

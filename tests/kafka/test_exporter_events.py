@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -182,6 +184,45 @@ def test_topics_that_come_later_or_are_made_anew_are_read_from_their_beginning(c
         seen = exporter.until(lambda s: s.total(RECEIVED) >= 130 and up(s), 20, "those of the new one too")
         assert seen.total(RECEIVED) == 130
         assert seen.total("keywatch_events_duplicated_total") == 0
+
+
+def test_records_that_were_deleted_before_they_were_read_are_counted_as_skipped(cluster: KafkaCluster) -> None:
+    admin.create_topic(cluster.bootstrap, "short", partitions=1, replicas=3)
+    events = {"listener": "snuk87", "topics": {"user": ["short"]}}
+    with (
+        EventSource(cluster.bootstrap) as source,
+        ExporterProcess(config(cluster.bootstrap, events)) as exporter,
+    ):
+        exporter.until(up, 20, "it is read")
+        source.send([snuk87(0, topic="short")])
+        exporter.until(lambda s: s.total(RECEIVED) == 1, 15, "the first is counted")
+        os.kill(exporter.pid, signal.SIGSTOP)
+        try:
+            source.send([snuk87(1, topic="short")])  # answers the request that is under way
+            source.send(snuk87(number, topic="short") for number in range(2, 101))
+            admin.delete_records(cluster.bootstrap, "short", 0, before=101)
+            source.send(snuk87(number, topic="short") for number in range(101, 106))
+        finally:
+            os.kill(exporter.pid, signal.SIGCONT)
+        skipped = "keywatch_events_skipped_records_total"
+        exporter.until(lambda s: s.total(RECEIVED) + s.total(skipped) >= 106 and up(s), 30, "reading goes on")
+        seen = exporter.scrape()
+        assert seen.total(RECEIVED) + seen.total(skipped) == 106
+        assert seen.total(skipped) >= 99
+
+
+def test_a_record_of_ten_megabytes_is_counted_and_those_after_it_are_read(cluster: KafkaCluster) -> None:
+    admin.create_topic(cluster.bootstrap, "large", configs={"max.message.bytes": "20000000"})
+    events = {"listener": "snuk87", "topics": {"user": ["large"]}}
+    with (
+        EventSource(cluster.bootstrap, **{"message.max.bytes": 20_000_000}) as source,
+        ExporterProcess(config(cluster.bootstrap, events)) as exporter,
+    ):
+        exporter.until(up, 20, "it is read")
+        source.send([snuk87(0, topic="large", padding="x" * 10_000_000), snuk87(1, topic="large")])
+        seen = exporter.until(lambda s: s.total(RECEIVED) == 1, 20, "the second is counted")
+        assert seen.value("keywatch_events_malformed_total", reason="too_large") == 1
+        assert (seen.value("keywatch_events_bytes_total") or 0) > 10_000_000
 
 
 def test_two_exporters_do_not_disturb_each_other(cluster: KafkaCluster) -> None:

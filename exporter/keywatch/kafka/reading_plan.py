@@ -69,6 +69,7 @@ class ReadingPlan:
         self._leave(positions, known, remade, change)
         for partition in known - positions.keys() - self.due.keys():
             self._meet(partition, remade, change)
+        self._hidden -= self.wanted.keys()
         for partition in [p for p in positions if p in known and p.topic in remade]:
             change.dropped.add(partition)
             self.due[partition] = wire.START

@@ -26,6 +26,9 @@ _BATCH_SECONDS = 0.1
 # Batches that may wait for the event loop before the thread waits for it, so that nothing grows when it is slow.
 _WAITING = 8
 _VERSION_EVERY = 2.0
+# A round takes a tenth of a second; one that took this long found the machine asleep or far too busy, and what had come
+# meanwhile is read late for no fault of the listener.
+_STANDSTILL = 2.0
 _PARTITION_EOF = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named with an underscore
 _OUT_OF_RANGE = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
 _TELLING = frozenset(
@@ -164,10 +167,14 @@ class _Reader(Generic[_T]):
     def read(self, tail: Tail[_T]) -> None:
         version, checked = self._clients.version(), time.monotonic()
         consumer = self._clients.bulk()
+        around = checked
         while not tail.ended:
             ordered = self._obey(tail)
-            if time.monotonic() - checked > _VERSION_EVERY:
-                checked = time.monotonic()
+            before, around = around, time.monotonic()
+            if around - before > _STANDSTILL:
+                tail.on_time = False  # until whoever follows the ends says otherwise
+            if around - checked > _VERSION_EVERY:
+                checked = around
                 if self._clients.version() != version:  # a certificate or a secret changed
                     version, consumer, ordered = self._clients.version(), self._clients.bulk(), True
             if ordered:
