@@ -1,8 +1,8 @@
-"""Ends the Kafka nodes of a test process that died without cleaning up, and removes their folder.
+"""Ends the servers of a test process that died without cleaning up, and removes their folder.
 
 Run as a script with the folder as its argument. Its standard input is a pipe held open by the test process alone, so
 end of file means that process is gone, however it died, SIGKILL included. Compared with PR_SET_PDEATHSIG, this has two
-advantages: that signal fires when the *thread* that started the child ends, so a node restarted from a worker thread
+advantages: that signal fires when the *thread* that started the child ends, so a server restarted from a worker thread
 would die with the thread; and setting it needs `preexec_fn`, which is unsafe in a process with threads.
 """
 
@@ -42,7 +42,7 @@ class Guard:
 
 
 def nodes_of(folder: Path) -> list[int]:
-    """Give the process ids of the Kafka JVMs whose configuration lies in `folder`."""
+    """Give the process ids of the JVMs whose command line names something inside `folder`."""
     found = []
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
@@ -51,14 +51,15 @@ def nodes_of(folder: Path) -> list[int]:
             arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         except OSError:  # it ended meanwhile
             continue
-        if b"kafka.Kafka" in arguments and arguments[-1].startswith(os.fsencode(f"{folder}/")):
+        inside = os.fsencode(f"{folder}/")
+        if Path(os.fsdecode(arguments[0])).name == "java" and any(inside in argument for argument in arguments):
             found.append(int(process.name))
     return found
 
 
 def _end(folder: Path) -> None:
     deadline = time.monotonic() + _KILL_SECONDS
-    # Again and again: the test process may have died between fork and exec of a node.
+    # Again and again: the test process may have died between fork and exec of a server.
     while nodes := nodes_of(folder):
         for node in nodes:
             with contextlib.suppress(ProcessLookupError):
