@@ -116,7 +116,7 @@ public class KeywatchListener implements EventListenerProviderFactory {
     private void order(HttpExchange exchange) throws IOException {
         Map<String, String> wanted = new LinkedHashMap<>();
         String query = exchange.getRequestURI().getQuery();
-        for (String pair : query == null ? new String[0] : query.split("&")) {
+        for (String pair : query == null || query.isEmpty() ? new String[0] : query.split("&")) {
             String[] parts = pair.split("=", 2);
             wanted.put(parts[0], parts.length > 1 ? parts[1] : "");
         }
