@@ -33,6 +33,7 @@ OWNED_SETTINGS: Mapping[str, str] = {
     "group.id": "keywatch joins no group",
     "enable.auto.commit": "keywatch commits nothing",
     "enable.partition.eof": "keywatch needs it to be told where a partition ends",
+    "auto.offset.reset": "keywatch decides where reading begins",
     "security.protocol": "use tls and sasl",
     "sasl.mechanism": "use sasl.mechanism of the cluster",
     "sasl.mechanisms": "use sasl.mechanism of the cluster",

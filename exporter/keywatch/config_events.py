@@ -95,7 +95,7 @@ class EventsSection(Section):
     )
     max_bytes: int = Field(MAX_BYTES, ge=1024, le=100 * 2**20, description="Bytes of the largest record that is read.")
     period: float = Field(1.0, ge=0.1, le=3600, description="Seconds between two cycles.")
-    timeout: float = Field(2.0, ge=0.1, le=60, description="Seconds for one cycle.")
+    timeout: float = Field(6.0, ge=0.1, le=60, description="Seconds for one cycle.")
     reconcile: ReconciliationSection | None = Field(
         None, description="Whether all arrived that Keycloak counted; unset: nobody asks."
     )

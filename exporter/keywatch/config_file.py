@@ -81,5 +81,6 @@ def _refused(config: Config) -> Iterator[tuple[Place, str]]:
             if cluster.client:
                 clients.producer(1.0, lambda *_: None)
                 clients.tail()
+                clients.bulk()
         except KafkaException as error:
             yield ("clusters", index, "client"), error.args[0].str().strip()

@@ -67,16 +67,18 @@ class EventsSeen:
         for call in tuple(self._calls):
             call(events)
 
-    def judge(self, looked: float, *, caught_up: bool, leaders_live: bool) -> None:
-        """Renew what is known of completeness; `looked` is when the ends were read. For the tail's use."""
+    def judge(self, looked: float, complete: float | None, *, caught_up: bool, leaders_live: bool) -> None:
+        """Renew what is known of completeness. For the tail's use.
+
+        `looked` is when the ends were read; `complete` the last such moment up to whose ends everything was handed
+        over, None while some partition cannot be read.
+        """
         self.leaders_live = leaders_live
         self.caught_up = caught_up
-        if not caught_up:
-            self.since = None
-            return
-        self.complete_until = looked
-        self.since = looked if self.since is None else self.since
-        self.unbroken_since = looked if self.unbroken_since is None else self.unbroken_since
+        self.since = (looked if self.since is None else self.since) if caught_up else None
+        if complete is not None:
+            self.complete_until = complete
+            self.unbroken_since = complete if self.unbroken_since is None else self.unbroken_since
 
     def interrupt(self) -> None:
         """Take in that records were skipped, or may have been. For the tail's use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -63,7 +64,7 @@ class ReadingPlan:
         if existing is not self._existing:
             self._existing = existing
             self.wanted = {topic: tuple(states) for topic, states in existing.items() if topic in self._patterns}
-        remade = await self._ids.renew(self._names | self.wanted.keys(), timeout * 0.3)
+        remade = await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
         known = {TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes}
         change = Change(gap=bool(remade))
         self._leave(positions, known, remade, change)
@@ -77,7 +78,7 @@ class ReadingPlan:
             # What is hidden now may have been there for long: when it may be seen it is read from its end.
             self._began, self._hidden = True, frozenset(self.forbidden)
         cut = {p: positions[p] for p in lost if p in positions and p in known and p not in change.dropped}
-        await self._place(change, cut, timeout * 0.3)
+        await self._place(change, cut, timeout / 2)
         return change
 
     def _leave(
@@ -107,23 +108,25 @@ class ReadingPlan:
 
     async def _place(self, change: Change, cut: _Places, timeout: float) -> None:
         """Find out the offsets that are due, and where to go on in partitions that were cut."""
-        for kind in (wire.END, wire.START):
-            due = [partition for partition, wanted in self.due.items() if wanted == kind]
-            asked = {*due, *cut}
-            if not asked:
-                continue
-            offsets = await read_offsets(self._topology, self._peers, asked, kind, timeout / 2)
-            for partition in due:
-                if partition in offsets.found:
-                    change.places[partition] = offsets.found[partition]
-                    change.gap = change.gap or kind == wire.END
-                    del self.due[partition]
-            for partition, position in cut.items():
-                found = offsets.found.get(partition)
-                # Beyond the end: an unclean election cut it. Before the start: it was deleted as too old.
-                if found is not None and (found < position if kind == wire.END else found > position):
-                    change.places[partition] = found
-                    change.skipped += max(found - position, 0)
-                    change.gap = True
-                elif found is not None and kind == wire.START:
-                    change.places.setdefault(partition, position)
+        await asyncio.gather(*(self._find(kind, change, cut, timeout) for kind in (wire.END, wire.START)))
+
+    async def _find(self, kind: int, change: Change, cut: _Places, timeout: float) -> None:
+        due = [partition for partition, wanted in self.due.items() if wanted == kind]
+        asked = {*due, *cut}
+        if not asked:
+            return
+        offsets = await read_offsets(self._topology, self._peers, asked, kind, timeout)
+        for partition in due:
+            if partition in offsets.found:
+                change.places[partition] = offsets.found[partition]
+                change.gap = change.gap or kind == wire.END
+                del self.due[partition]
+        for partition, position in cut.items():
+            found = offsets.found.get(partition)
+            # Beyond the end: an unclean election cut it. Before the start: it was deleted as too old.
+            if found is not None and (found < position if kind == wire.END else found > position):
+                change.places[partition] = found
+                change.skipped += max(found - position, 0)
+                change.gap = True
+            elif found is not None:
+                change.places.setdefault(partition, position)

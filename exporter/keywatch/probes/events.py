@@ -33,6 +33,11 @@ from keywatch.realms import Realms
 _LATE_AFTER = 5.0
 # How long a partition may stand still although there is something to read in it.
 _STUCK_AFTER = 10.0
+# The share of the deadline that each of up to three stages may take: by default as long as a broker needs that takes
+# 0.9 s for each answer and must be connected to first. What is left is for the tail to come to the ends that were read:
+# this many seconds, which is enough unless a broker is slow or much comes.
+_STAGE = 0.32
+_PATIENCE, _LEAST = 0.3, 0.05
 _NAMED = 4
 
 _Why = tuple[Reason, str]
@@ -74,28 +79,35 @@ class EventsProbe:
         self._sheet = EventsSheet(cluster, listener, realms)
         self._tail: Tail[Tally] | None = None
         self._kept_up = float("-inf")
+        self._goal: tuple[float, dict[TopicPartition, int]] | None = None
         self._standing: dict[TopicPartition, tuple[int, float]] = {}
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Judge where reading stands and tell what came; raises `ProbeError` without topics, rights or any leader."""
         try:
-            await self._topology.partitions(timeout * 0.3)
-            tail = self._at_work()
-            change = await self._plan.settle(tail.positions, tail.lost, timeout * 0.3)
-            tail.follow(change.places, change.dropped)
-            self._sheet.skip(change.skipped)
-            if change.gap:
-                self.seen.interrupt()
-            looked = self._clock()
-            reading = await self._ends.read(self._plan.wanted, timeout * 0.25)
-            unread = {**reading.unread, **dict.fromkeys(self._plan.due, _UNPLACED)}
-            await self._catch_up(tail, unread, timeout * 0.15)
-            return self._judge(tail, unread, looked)
+            return await self._look(self._clock() + timeout * 0.95, timeout * _STAGE)
         except ProbeError as error:
             if error.samples:
                 raise
             samples, distributions = self._sheet.take()
             raise ProbeError(error.reason, error.detail, Blocks([], samples, distributions)) from None
+
+    async def _look(self, deadline: float, stage: float) -> Blocks:
+        """Read on and judge; each stage may take `stage` seconds, so that a slow broker's answers are waited for."""
+        await self._topology.partitions(stage)
+        tail = self._at_work()
+        change = await self._plan.settle(tail.positions, tail.lost, 2 * stage)
+        tail.follow(change.places, change.dropped)
+        self._sheet.skip(change.skipped)
+        if change.places or change.dropped:
+            self._goal = None
+        if change.gap:
+            self.seen.interrupt()
+        looked = self._clock()
+        reading = await self._ends.read(self._plan.wanted, stage)
+        unread = {**reading.unread, **dict.fromkeys(self._plan.due, _UNPLACED)}
+        await self._catch_up(tail, unread, min(max(deadline - self._clock(), _LEAST), _PATIENCE))
+        return self._judge(tail, unread, looked)
 
     async def close(self) -> None:
         """End the tail and close the connections."""
@@ -155,9 +167,7 @@ class EventsProbe:
         for partition in self._stuck(tail, behind, now):
             words = f"nothing came from it for {_STUCK_AFTER:g} s"
             unread.setdefault(partition, (Reason.TIMEOUT_RESPONSE, words))
-        late = any(partition not in unread for partition in behind)
-        if not late:
-            self._kept_up = now
+        self._reach(tail, unread, looked)
         tail.on_time = now - self._kept_up <= _LATE_AFTER
         missing = not any(topic in self._foremost for topic in self._plan.wanted)
         whole = not (unread or missing or self._plan.forbidden)
@@ -166,9 +176,22 @@ class EventsProbe:
             for topic in self._plan.wanted
             for state in self._topology.existing.get(topic, {}).values()
         )
-        self.seen.judge(looked, caught_up=whole and not late, leaders_live=leaders_live)
+        complete = self._kept_up if whole else None
+        self.seen.judge(looked, complete, caught_up=whole and not behind, leaders_live=leaders_live)
         trouble = self._trouble(unread, tail.troubles, sum(behind.values()), missing=missing, on_time=tail.on_time)
         return self._tell(trouble, len(unread), sum(behind.values()))
+
+    def _reach(self, tail: Tail[Tally], unread: Mapping[TopicPartition, _Why], looked: float) -> None:
+        """Find out up to when all was read that was there; where much comes, an earlier look's ends are reached."""
+        ends = {partition: self._ends.get(partition) or 0 for partition in tail.positions}
+        for goal in (self._goal, (looked, ends)):
+            if goal is None:
+                continue
+            if any(tail.positions.get(p, end) < end and p not in unread for p, end in goal[1].items()):
+                self._goal = goal
+                return
+            self._kept_up = goal[0]
+        self._goal = None
 
     def _stuck(self, tail: Tail[Tally], behind: Mapping[TopicPartition, int], now: float) -> list[TopicPartition]:
         standing: dict[TopicPartition, tuple[int, float]] = {}
