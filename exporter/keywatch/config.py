@@ -31,6 +31,7 @@ OWNED_SETTINGS: Mapping[str, str] = {
     "group.id": "keywatch joins no group",
     "enable.auto.commit": "keywatch commits nothing",
     "enable.partition.eof": "keywatch needs it to be told where a partition ends",
+    "isolation.level": "keywatch reads what is committed, and looks at open transactions too",
     "security.protocol": "use tls and sasl",
     "sasl.mechanism": "use sasl.mechanism of the cluster",
     "sasl.mechanisms": "use sasl.mechanism of the cluster",

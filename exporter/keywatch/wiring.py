@@ -123,7 +123,7 @@ def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | Non
         ),
     ]
     if cluster.groups.enabled:
-        made.append(_groups_probe(cluster, topology, Peers(topology, security), clients, topics))
+        made.append(_groups_probe(cluster, topology, security, clients, topics))
     if cluster.canary.enabled:
         peers = Peers(topology, security)
         topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
@@ -133,9 +133,10 @@ def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | Non
 
 
 def _groups_probe(
-    cluster: Cluster, topology: Topology, peers: Peers, clients: Clients, topics: Patterns
+    cluster: Cluster, topology: Topology, security: ClusterSecurity | None, clients: Clients, topics: Patterns
 ) -> GroupsProbe:
     section = cluster.groups
+    peers = Peers(topology, security)
     wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
     groups = Groups(topology, peers, wanted.__contains__, section.watch)
     limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
@@ -147,6 +148,7 @@ def _groups_probe(
         RecordTimes(clients, cluster.name),
         Schedule(section.period, section.timeout),
         topics=topics,
+        beside=Peers(topology, security),
         limits=limits,
         fetches=section.fetches,
         fetch_rate=section.fetch_rate,
