@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch import catalogue_events, catalogue_keycloak, catalogue_reconciliation
+from keywatch import catalogue_events, catalogue_keycloak, catalogue_lag, catalogue_reconciliation
 from keywatch.metric import Kind, Metric
 
 _C: Final = ("cluster",)
@@ -450,7 +450,13 @@ WEB_REFUSED_TOTAL = Metric(
 
 METRICS: Final[tuple[Metric, ...]] = tuple(
     value
-    for module in (globals(), vars(catalogue_events), vars(catalogue_reconciliation), vars(catalogue_keycloak))
+    for module in (
+        globals(),
+        vars(catalogue_lag),
+        vars(catalogue_events),
+        vars(catalogue_reconciliation),
+        vars(catalogue_keycloak),
+    )
     for value in list(module.values())
     if isinstance(value, Metric)
 )

@@ -34,6 +34,7 @@ OWNED_SETTINGS: Mapping[str, str] = {
     "enable.auto.commit": "keywatch commits nothing",
     "enable.partition.eof": "keywatch needs it to be told where a partition ends",
     "auto.offset.reset": "keywatch decides where reading begins",
+    "isolation.level": "keywatch reads what is committed, and looks at open transactions too",
     "security.protocol": "use tls and sasl",
     "sasl.mechanism": "use sasl.mechanism of the cluster",
     "sasl.mechanisms": "use sasl.mechanism of the cluster",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keywatch import catalogue
+from keywatch import catalogue, catalogue_lag
 from keywatch.block import Block, Rows, Sheet, Value
 from keywatch.kafka.groups import Group
 from keywatch.kafka.wire import TopicPartition
@@ -154,7 +154,11 @@ class GroupSheet:
         notes = [words.format(count) if count else None for count in unknown]
         if topics:
             yield self._put(catalogue.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
+            astray = [topic.astray for topic in topics.values()]
+            notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
+            yield self._put(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
         yield self._one(catalogue.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
+        yield self._one(catalogue_lag.GROUP_LAG_KNOWN, int(bool(counted)))
 
     def _detail_blocks(self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
         known = [lag for lag in lags if lag.records is not None]

@@ -209,6 +209,7 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
         RecordTimes(base.clients, base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,
+        beside=base.peers(),
         limits=limits,
         fetches=section.fetches,
         fetch_rate=section.fetch_rate,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from keywatch.kafka import wire
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import BrokerError, Request
-from keywatch.kafka.record_times import Position
+from keywatch.kafka.record_reader import Found, Position
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import Reason
 from keywatch.slices import Pieces, in_slices
@@ -21,13 +21,14 @@ BROKERS = ("1", "2")
 
 @dataclass
 class FakePeers:
-    """Answers like brokers that hold these `ends` and `commits`.
+    """Answers like brokers that hold these `ends`, `starts` (0 without) and `commits`.
 
     Brokers that are `down` do not answer; groups in `noted` commit with a note; `asked` are the groups that were asked
     for their commits; `reached` is for whoever commits.
     """
 
     ends: dict[TopicPartition, int] = field(default_factory=dict)
+    starts: dict[TopicPartition, int] = field(default_factory=dict)
     commits: dict[str, dict[TopicPartition, int]] = field(default_factory=dict)
     reached: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
@@ -130,13 +131,15 @@ class FakePeers:
         topics = []
         for _ in range(reader.count()):
             topic = reader.string()
-            topics.append((topic, [index for index, _, _ in reader.rows(wire._ASKED, reader.count())]))
+            topics.append((topic, [(index, at) for index, _, at in reader.rows(wire._ASKED, reader.count())]))
 
-        def partition(topic: str, index: int) -> None:
+        def partition(topic: str, index: int, at: int) -> None:
             end = self.ends.get(TopicPartition(topic, index))
+            if at == wire.START and end is not None:
+                end = self.starts.get(TopicPartition(topic, index), 0)
             body.int32(index).int16(0 if end is not None else 3).int64(-1).int64(-1 if end is None else end).int32(0)
 
-        body.array(topics, lambda item: body.string(item[0]).array(item[1], lambda index: partition(item[0], index)))
+        body.array(topics, lambda item: body.string(item[0]).array(item[1], lambda one: partition(item[0], *one)))
         return body.done()
 
 
@@ -153,24 +156,31 @@ class FakeTimes:
     forbidden: frozenset[str] = frozenset()
     reads: int = 0
     received: int = 0
+    forgotten: list[str] = field(default_factory=list)
 
-    def known(self, position: Position) -> bool:
-        """Tell whether it is written down."""
-        return position.offset in self.written
-
-    def at(self, position: Position) -> float | None:
-        """Give what is."""
-        return self.written.get(position.offset)
+    def at(self, position: Position) -> Found | None:
+        """Give what is written down."""
+        if position.offset not in self.written:
+            return None
+        return Found(position.offset, self.written[position.offset], settled=True)
 
     def before(self, position: Position) -> float | None:
         """Give nothing."""
         return None if position.offset >= 0 else 0.0
 
-    async def find(self, positions: Sequence[Position], timeout: float) -> None:
+    async def find(self, positions: Sequence[Position], ends: Mapping[TopicPartition, int], timeout: float) -> None:
         """Find nothing."""
 
-    def unknow_end(self, partition: TopicPartition) -> None:
-        """Forget nothing."""
+    def grown(self, partition: TopicPartition) -> None:
+        """Doubt nothing."""
+
+    def doubt(self, topics: Container[str]) -> Collection[TopicPartition]:
+        """Doubt nothing."""
+        return [TopicPartition("nothing", 0)] if "nothing" in topics else []
+
+    def forget(self, topic: str) -> None:
+        """Take down which topics were forgotten."""
+        self.forgotten.append(topic)
 
     def retain(self, partitions: Container[TopicPartition]) -> None:
         """Forget nothing."""

@@ -23,4 +23,4 @@ def metadata(
     """Make metadata with these brokers, and of each topic these partitions from 0 on."""
     nodes = tuple(node(broker) if isinstance(broker, int) else broker for broker in brokers)
     states = {topic: dict(enumerate(partitions)) for topic, partitions in (topics or {}).items()}
-    return Metadata(nodes, "cluster-id", nodes[0].id if nodes else -1, states, {})
+    return Metadata(nodes, "cluster-id", nodes[0].id if nodes else -1, states, {}, {})

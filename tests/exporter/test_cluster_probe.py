@@ -48,6 +48,10 @@ class Brokers:
         body.array(["a"] if self.whole[-1] else [], topic)
         return read(Reader(body.done()))
 
+    async def highest(self, label: str, api: int, timeout: float) -> int:
+        """Speak Metadata without topics' ids."""
+        return 8 if label and api == METADATA and timeout > 0 else -1
+
     async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
         """Answer Metadata."""
         return await in_slices(await self.ask(label, request, timeout, read))

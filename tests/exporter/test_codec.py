@@ -18,7 +18,8 @@ from keywatch.kafka.connection import Request
 from keywatch.kafka.wire import TopicPartition
 
 READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
-    "metadata": (False, wire.read_metadata),
+    "metadata 8": (False, wire.read_metadata),
+    "metadata 10": (True, wire.read_metadata),
     "describe_cluster": (True, wire.read_describe_cluster),
     "list_offsets": (False, wire.read_list_offsets),
     "describe_configs": (False, wire.read_describe_configs),
@@ -156,6 +157,13 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
     [
         pytest.param(wire.metadata(), (3, 8, False), "ffffffff 00 00 00", id="all topics"),
         pytest.param(wire.metadata(["ab"]), (3, 8, False), "00000001 0002 6162 00 00 00", id="one topic"),
+        pytest.param(wire.metadata(version=10), (3, 10, True), "00 00 00 00 00", id="all topics with their ids"),
+        pytest.param(
+            wire.metadata(["ab"], 10),
+            (3, 10, True),
+            f"02 {'00' * 16} 03 6162 00 00 00 00 00",
+            id="one topic with its id",
+        ),
         pytest.param(wire.describe_cluster(), (60, 2, True), "00 01 01 00", id="brokers, fenced ones too"),
         pytest.param(
             wire.list_offsets([TopicPartition("a", 0), TopicPartition("b", 1), TopicPartition("a", 2)], wire.END),
@@ -164,6 +172,12 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
             "0001 61 00000002 00000000 ffffffff ffffffffffffffff 00000002 ffffffff ffffffffffffffff"
             "0001 62 00000001 00000001 ffffffff ffffffffffffffff",
             id="end offsets",
+        ),
+        pytest.param(
+            wire.list_offsets([TopicPartition("a", 0)], wire.END, settled=True),
+            (2, 4, False),
+            "ffffffff 01 00000001 0001 61 00000001 00000000 ffffffff ffffffffffffffff",
+            id="end of what is settled",
         ),
         pytest.param(
             wire.describe_configs(["t"], ["x"]),

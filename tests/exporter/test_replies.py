@@ -32,6 +32,27 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             7,
             {"t": {3: PartitionState(0, 7, 5, (7, 8), (7,))}},
             {"u": 3},
+            {},
+        ),
+    ),
+    "Metadata v10": (
+        (
+            "00000000 02 00000007 03 6b37 00002384 00 00"  # throttle time, broker 7 at k7:9092, no rack, tags
+            "03 6964 00000007 03"  # cluster "id", controller 7, two topics
+            f"0000 02 74 {'0a' * 16} 00 02"  # topic t and its id
+            "0000 00000003 00000007 00000005 03 00000007 00000008 02 00000007 02 00000008 00 80000000 00"
+            f"0003 02 75 {'00' * 16} 00 01 80000000 00"  # topic u: unknown
+            "80000000 00"
+        ),
+        True,
+        wire.read_metadata,
+        Metadata(
+            (BrokerNode(7, "k7", 9092, "", fenced=False),),
+            "id",
+            7,
+            {"t": {3: PartitionState(0, 7, 5, (7, 8), (7,))}},
+            {"u": 3},
+            {"t": b"\x0a" * 16, "u": bytes(16)},
         ),
     ),
     "DescribeCluster v2": (

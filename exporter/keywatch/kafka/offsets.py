@@ -55,10 +55,11 @@ class Watermarks:
     changed are decoded.
     """
 
-    def __init__(self, topology: Topology, peers: Peers, timestamp: int) -> None:
+    def __init__(self, topology: Topology, peers: Peers, timestamp: int, *, settled: bool = False) -> None:
         self._topology = topology
         self._peers = peers
         self._timestamp = timestamp
+        self._settled = settled
         self._wanted: Wanted = {}
         self._version = -1
         self._leaders: dict[int, _Leader] = {}
@@ -91,13 +92,19 @@ class Watermarks:
             leader.memory.forget(partition.topic)
         return True
 
+    def forget(self, topic: str) -> None:
+        """Forget a topic's offsets, because it was made anew; they are told as changed once they are read again."""
+        self.known.pop(topic, None)
+        for leader in self._leaders.values():
+            leader.memory.forget(topic)
+
     def _plan(self, wanted: Wanted) -> Pieces[None]:
         """Write the requests; those of what was known before serve until all are written."""
         version, topics = self._topology.version, self._topology.topics or {}
         by_leader, leaderless = yield from _by_leader(self._topology, wanted)
         leaders: dict[int, _Leader] = {}
         for leader, partitions in by_leader.items():
-            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp))
+            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp, settled=self._settled))
             yield
         for topic in self.known.keys() - topics.keys():
             del self.known[topic]
@@ -133,16 +140,35 @@ class Watermarks:
 
 
 async def read_offsets(
-    topology: Topology, peers: Peers, partitions: Iterable[TopicPartition], timestamp: int, timeout: float
+    topology: Topology,
+    peers: Peers,
+    partitions: Iterable[TopicPartition],
+    timestamp: int,
+    timeout: float,
+    *,
+    settled: bool = False,
 ) -> Offsets:
-    """Read offsets of `partitions` once from their leaders within `timeout` seconds; as `Watermarks.read`."""
+    """Read offsets of `partitions` once from their leaders within `timeout` seconds; as `Watermarks.read`.
+
+    What is `settled` ends where the first open transaction begins.
+    """
     wanted: dict[str, list[int]] = {}
     for topic, index in partitions:
         wanted.setdefault(topic, []).append(index)
-    marks = Watermarks(topology, peers, timestamp)
+    marks = Watermarks(topology, peers, timestamp, settled=settled)
     reading = await marks.read(wanted, timeout)
     found = {one: marks.known[one.topic][one.partition] for one in reading.changed if one not in reading.unread}
     return Offsets(found, reading.unread)
+
+
+def without(wanted: Wanted, unread: Collection[TopicPartition]) -> Wanted:
+    """Leave out what is `unread`; the same object when that is nothing."""
+    if not unread:
+        return wanted
+    return {
+        topic: [index for index in indexes if TopicPartition(topic, index) not in unread]
+        for topic, indexes in wanted.items()
+    }
 
 
 _Planned = tuple[dict[int, list[TopicPartition]], dict[TopicPartition, tuple[Reason, str]]]

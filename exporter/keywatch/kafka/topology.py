@@ -39,6 +39,10 @@ class Topology:
         self.cluster_id = ""
         self.controller = -1
         self.topics: dict[str, dict[int, PartitionState]] | None = None
+        self.ids: Mapping[str, bytes] = {}
+        """The id of each topic, where Kafka tells it (2.8); the same object as long as it says the same."""
+        self.compacted: frozenset[str] = frozenset()
+        """Topics in which records vanish one by one."""
         self.min_in_sync: dict[str, int] = {}
         self.forbidden: frozenset[str] = frozenset()
         """Topics that exist or existed and that keywatch may not describe (any more): metadata just leaves them out."""
@@ -170,6 +174,8 @@ class Topology:
             )
             self._whole = all(state.leader >= 0 and len(state.in_sync) == len(state.replicas) for state in states)
             self._moved = True
+        if metadata.ids != self.ids:
+            self.ids = metadata.ids
         self._outdated = False
         self._known.set()
         self.learn_brokers(metadata)

@@ -23,6 +23,7 @@ DESCRIBE_CLUSTER, CONSUMER_GROUP_DESCRIBE = 60, 69
 END, START = -1, -2  # the timestamps of ListOffsets that mean the high watermark and the oldest record
 _TOPIC_RESOURCE = 2
 _ROWS_PER_PIECE = 1000
+_ID_BYTES = 16
 _PARTITION = struct.Struct(">hiii")  # error code, index, leader, leader epoch
 _ASKED = struct.Struct(">iiq")  # index, leader epoch, timestamp
 _OFFSET = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
@@ -56,31 +57,38 @@ class PartitionState(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """A reply to Metadata: brokers, who the cluster is, and topic → partition → state (or the topic's error code)."""
+    """A reply to Metadata: brokers, who the cluster is, and topic → partition → state (or the topic's error code).
+
+    `ids` are the topics' ids where the version tells them: a topic that was deleted and made again has another one.
+    """
 
     brokers: tuple[BrokerNode, ...]
     cluster_id: str
     controller: int
     topics: dict[str, dict[int, PartitionState]]
     errors: dict[str, int]
+    ids: dict[str, bytes]
 
 
-def metadata(topics: Sequence[str] | None = None) -> Request:
-    """Ask for brokers and topics (None: all), version 8."""
-    body = Writer()
-    body.array(topics, body.string).boolean(False).boolean(False).boolean(False)
-    return Request(METADATA, 8, False, body.done())
+def metadata(topics: Sequence[str] | None = None, version: int = 8) -> Request:
+    """Ask for brokers and topics (None: all), version 8, or 10, which tells topics' ids (Kafka 2.8, KIP-516)."""
+    flexible = version >= 10
+    body = Writer(flexible=flexible)
+    unknown_id = bytes(_ID_BYTES) if flexible else b""
+    body.array(topics, lambda topic: body.raw(unknown_id).string(topic).tags())
+    body.boolean(False).boolean(False).boolean(False).tags()
+    return Request(METADATA, version, flexible, body.done())
 
 
 def read_metadata(reader: Reader) -> Metadata:
-    """Read a reply to Metadata v8."""
+    """Read a reply to Metadata v8 or v10."""
     return at_once(reading_metadata(reader, Memory(), {}))
 
 
 def reading_metadata(
     reader: Reader, memory: Memory[dict[int, PartitionState]], before: Mapping[str, dict[int, PartitionState]]
 ) -> Pieces[Metadata]:
-    """Read a reply to Metadata v8 in pieces; a topic that is as in `memory` or as `before` stays the same object.
+    """Read a reply to Metadata in pieces; a topic that is as in `memory` or as `before` stays the same object.
 
     Each broker needs a memory of its own, because each names partitions in an order of its own.
     """
@@ -90,9 +98,12 @@ def reading_metadata(
     controller = reader.int32()
     topics: dict[str, dict[int, PartitionState]] = {}
     errors: dict[str, int] = {}
+    ids: dict[str, bytes] = {}
     for _ in range(reader.count()):
         error = reader.int16()
         name = reader.string()
+        if reader.flexible:
+            ids[name] = reader.take(_ID_BYTES)
         start = reader.position
         partitions = memory.recall(reader, name)
         if partitions is None:
@@ -104,6 +115,7 @@ def reading_metadata(
                 if len(partitions) % _ROWS_PER_PIECE == 0:
                     yield
             reader.int32()  # authorized operations
+            reader.tags()
             former = before.get(name)
             partitions = former if former == partitions else partitions
             memory.learn(reader, name, start, partitions)
@@ -113,17 +125,20 @@ def reading_metadata(
             topics[name] = partitions
         yield
     memory.retain(topics)
-    return Metadata(brokers, cluster_id, controller, topics, errors)
+    return Metadata(brokers, cluster_id, controller, topics, errors, ids)
 
 
 def _metadata_broker(reader: Reader) -> BrokerNode:
-    return BrokerNode(reader.int32(), reader.string(), reader.int32(), reader.string(), fenced=False)
+    node = BrokerNode(reader.int32(), reader.string(), reader.int32(), reader.string(), fenced=False)
+    reader.tags()
+    return node
 
 
 def _metadata_partition(reader: Reader) -> tuple[int, PartitionState]:
     error, index, leader, epoch = reader.fields(_PARTITION)
     state = PartitionState(error, leader, epoch, reader.int32s(), reader.int32s())
     reader.int32s()  # offline replicas: told 7 to 12 s late, the broker probe knows better
+    reader.tags()
     return index, state
 
 
@@ -149,12 +164,15 @@ def read_describe_cluster(reader: Reader) -> tuple[int, tuple[BrokerNode, ...]]:
     return error, tuple(brokers)
 
 
-def list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Request:
-    """Ask a leader for offsets, version 4: `END`, `START`, or the first at or after a time in milliseconds."""
+def list_offsets(partitions: Iterable[TopicPartition], timestamp: int, *, settled: bool = False) -> Request:
+    """Ask a leader for offsets, version 4: `END`, `START`, or the first at or after a time in milliseconds.
+
+    `END` is the high watermark; that of what is `settled` is where the first open transaction begins, if there is one.
+    """
     topics: dict[str, list[int]] = {}
     for topic, partition in partitions:
         topics.setdefault(topic, []).append(partition)
-    body = Writer().int32(-1).int8(0)  # as a client; read uncommitted: the high watermark
+    body = Writer().int32(-1).int8(int(settled))  # as a client; read uncommitted or committed
 
     def write(item: tuple[str, list[int]]) -> None:
         body.string(item[0]).int32(len(item[1])).raw(b"".join([_ASKED.pack(i, -1, timestamp) for i in item[1]]))

@@ -114,7 +114,10 @@ class ClusterProbe:
         def read(reader: Reader) -> Pieces[wire.Metadata]:
             return wire.reading_metadata(reader, memory, before)
 
-        return await self._peers.ask_much(label, wire.metadata(), timeout, read)
+        started = self._clock()
+        version = 10 if await self._peers.highest(label, wire.METADATA, timeout) >= 10 else 8
+        left = max(timeout - (self._clock() - started), 0.001)
+        return await self._peers.ask_much(label, wire.metadata(version=version), left, read)
 
     def _learn_after(self) -> float:
         """Give the seconds for which what is known of partitions may serve: the more there are, the longer.
@@ -166,11 +169,13 @@ def _newest(answers: Sequence[wire.Metadata]) -> wire.Metadata:
     if len(answers) == 1 or all(answer.topics == answers[0].topics for answer in answers[1:]):
         return answers[0]
     topics: dict[str, dict[int, wire.PartitionState]] = {}
+    ids: dict[str, bytes] = {}
     for answer in answers:
+        ids = {**answer.ids, **ids}
         for topic, partitions in answer.topics.items():
             joined = topics.setdefault(topic, {})
             for index, state in partitions.items():
                 known = joined.get(index)
                 if known is None or (state.epoch, -len(state.in_sync)) > (known.epoch, -len(known.in_sync)):
                     joined[index] = state
-    return answers[0]._replace(topics=topics)
+    return answers[0]._replace(topics=topics, ids=ids)

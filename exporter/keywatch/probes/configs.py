@@ -1,4 +1,4 @@
-"""What do the topics demand? Reads each topic's effective min.insync.replicas, which metadata does not tell."""
+"""What do the topics demand? Reads settings that metadata does not tell: min.insync.replicas and cleanup.policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.patterns import Patterns
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
-_SETTING = "min.insync.replicas"
+_SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
 _TOPICS_PER_REQUEST = 500
 
 
@@ -41,22 +41,26 @@ class ConfigsProbe:
         self._turn += 1
         label = living[self._turn % len(living)]
         found: dict[str, int] = {}
+        compacted: set[str] = set()
         refused: list[str] = []
         try:
             for start in range(0, len(names), _TOPICS_PER_REQUEST):
-                request = wire.describe_configs(names[start : start + _TOPICS_PER_REQUEST], [_SETTING])
+                request = wire.describe_configs(names[start : start + _TOPICS_PER_REQUEST], _SETTINGS)
                 answer = await self._peers.ask(label, request, timeout * 0.9, wire.read_describe_configs)
                 for topic, (error, values) in answer.items():
                     if error:
                         reason = reason_of(error)
                         needs = f"DescribeConfigs on Topic:{topic} is missing"
                         refused.append(needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(error)}")
-                    elif values.get(_SETTING, "").isdigit():
-                        found[topic] = int(values[_SETTING])
+                    elif values.get(_MIN_IN_SYNC, "").isdigit():
+                        found[topic] = int(values[_MIN_IN_SYNC])
+                    if "compact" in values.get(_CLEANUP, ""):
+                        compacted.add(topic)
         except BrokerError as error:
             if error.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
                 return []
             raise ProbeError(error.reason, error.detail) from error
+        self._topology.compacted = frozenset(compacted)
         known = self._topology.min_in_sync
         self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
         samples = [

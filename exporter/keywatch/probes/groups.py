@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from keywatch import catalogue
-from keywatch.allowance import Allowance
 from keywatch.block import Blocks
 from keywatch.group_sheet import GroupSheet, Limit
 from keywatch.kafka import wire
 from keywatch.kafka.groups import Group, Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_times import Position, RecordTimes
+from keywatch.kafka.record_reader import Position
+from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.renewals import Renewals
+from keywatch.kafka.starts import Starts
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.lag import Histories, PartitionLag, reckon
+from keywatch.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.lag_index import LagIndex
+from keywatch.lookups import Lookups
 from keywatch.patterns import Patterns
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.slices import Pieces, in_slices
@@ -28,12 +29,16 @@ from keywatch.turns import Turns
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
 _LOOKUP_SHARE = 0.4
 _PARTITIONS_PER_PIECE = 500
+# A record that was read may be compacted away, and nothing tells of it.
+_COMPACTED_DOUBT_SECONDS = 15.0
 
 
 class GroupsProbe:
     """Every group of the patterns: state, members and lag.
 
     At most `fetches` old records are read per run, and about `fetch_rate` bytes of them a second.
+
+    What is read `beside` the runs has connections of its own, so that no run waits behind it.
 
     What did not change is neither reckoned nor rendered again, and a group with nothing to read whose partitions get no
     records is asked for its commits every `idle_cycles` runs at the latest.
@@ -52,6 +57,7 @@ class GroupsProbe:
         schedule: Schedule,
         *,
         topics: Patterns,
+        beside: Peers,
         limits: Sequence[Limit] = (),
         fetches: int = 100,
         fetch_rate: float = 5e6,
@@ -71,17 +77,22 @@ class GroupsProbe:
         self._clock = clock
         self._turns = Turns(idle_cycles)
         self._ends = Watermarks(topology, peers, wire.END)
+        self._starts = Starts(topology, beside, schedule.timeout)
+        self._renewals = Renewals(topology)
+        self._doubted = clock()
         self._histories = Histories()
         self._index = LagIndex(topics)
         self._unread: dict[TopicPartition, object] = {}
         self._noted: dict[TopicPartition, bool] = {}
-        self._allowance = Allowance(fetch_rate)
-        self._lookup: asyncio.Future[Sequence[Position]] | None = None
+        self._lookups = Lookups(
+            topology, beside, times, most=fetches, rate=fetch_rate, timeout=schedule.timeout * _LOOKUP_SHARE
+        )
         self._counted = (0, 0)
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
         await self._topology.partitions(timeout / 2)
+        self._renew()
         index = self._index
         self._turns.begin(sum(sheet.lagless for sheet in index.sheets.values()))
         await self._groups.read(timeout * 0.4, self._may_wait)
@@ -93,6 +104,8 @@ class GroupsProbe:
         reading = await self._ends.read(index.wanted, timeout * 0.3)
         await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
         self._unread = dict(reading.unread)
+        for partition in await self._starts.follow(index.wanted, self._unread, timeout * 0.08):
+            index.touch(partition, self._turns.cycle)
         await self._wake(timeout * 0.1)
         await in_slices(self._reckon(index.take_due()))
         await self._find_times(timeout * 0.08)
@@ -113,11 +126,10 @@ class GroupsProbe:
             raise ProbeError(Reason.AUTHORIZATION, words[0], samples)
 
     async def close(self) -> None:
-        """Close the connections and let the record reader go."""
-        if self._lookup is not None:
-            self._lookup.cancel()
+        """Close the connections and give up what is under way."""
+        self._starts.close()
+        self._lookups.close()
         self._peers.close()
-        self._times.close()
 
     def _sheet(self, group: Group) -> GroupSheet:
         limit = next((limit for limit in self._limits if group.name in limit.groups), None)
@@ -129,6 +141,16 @@ class GroupsProbe:
         if sheet is None or not sheet.lagless or sheet.touched >= self._turns.cycle - 1:
             return False
         return not self._turns.due(group.name, group.asked)
+
+    def _renew(self) -> None:
+        """Forget what was known of topics that were made anew, and doubt what may have been compacted away since."""
+        for topic in self._renewals.take():
+            for known in (self._ends, self._starts, self._histories, self._times):
+                known.forget(topic)
+        if self._clock() - self._doubted >= _COMPACTED_DOUBT_SECONDS:
+            self._doubted = self._clock()
+            for partition in self._times.doubt(self._topology.compacted):
+                self._index.touch(partition, self._turns.cycle)
 
     async def _note(self, changed: Collection[TopicPartition], others: Iterable[TopicPartition]) -> None:
         """Take in which ends moved, and which `others` have come to be read or unread."""
@@ -143,8 +165,9 @@ class GroupsProbe:
             partition, moved = self._noted.popitem()
             end = self._ends.get(partition) if moved else None
             if end is not None:
-                self._times.unknow_end(partition)
-                self._histories.note(partition, end, now, behind=self._index.is_behind(partition))
+                self._times.grown(partition)
+                if self._histories.note(partition, end, now, behind=self._index.is_behind(partition)):
+                    self._times.forget(partition.topic)
             self._index.touch(partition, self._turns.cycle)
             count += 1
             if count % _PARTITIONS_PER_PIECE == 0:
@@ -176,8 +199,11 @@ class GroupsProbe:
         if committed is None:
             return PartitionLag(partition, -1, None, None, verified=False, estimated=False)
         verified = group.trouble is None and partition not in self._unread and partition not in group.unread
-        end, history = self._ends.get(partition), self._histories.get(partition)
-        return reckon(partition, committed, end, verified=verified, times=self._times, history=history, now=now)
+        bounds, history = self._bounds(partition), self._histories.get(partition)
+        return reckon(partition, committed, bounds, verified=verified, times=self._times, history=history, now=now)
+
+    def _bounds(self, partition: TopicPartition) -> Bounds:
+        return Bounds(self._starts.get(partition), self._ends.get(partition))
 
     async def _find_times(self, timeout: float) -> None:
         """Look up the records that lags begin with, those first of which least is known.
@@ -185,34 +211,20 @@ class GroupsProbe:
         They are waited for a moment only; what comes later serves the next run, and until then the lag in seconds is an
         estimate and says so.
         """
-        if self._lookup is None:
-            missing = await in_slices(self._missing())
-            reads = self._allowance.reads(self._fetches) if missing else 0
-            if not reads:
-                return
-            chosen = sorted(missing, key=lambda position: missing[position])[:reads]
-            self._lookup = asyncio.ensure_future(self._look_up(chosen))
-        done, _ = await asyncio.wait({self._lookup}, timeout=timeout)
-        if done:
-            lookup, self._lookup = self._lookup, None
-            found = {sheet for position in lookup.result() for sheet in self._index.building_on(position.partition)}
-            await in_slices(self._reckon(found))
-
-    async def _look_up(self, positions: Sequence[Position]) -> Sequence[Position]:
-        received = self._times.received
-        # Without these records the lag in seconds stays an estimate: no reason to withhold anything.
-        with contextlib.suppress(ProbeError):
-            await self._times.find(positions, self.schedule.timeout * _LOOKUP_SHARE)
-        self._allowance.spent(len(positions), self._times.received - received)
-        return positions
+        if not self._lookups.busy:
+            self._lookups.begin(await in_slices(self._missing()))
+        positions = await self._lookups.found(timeout)
+        found = {sheet for position in positions for sheet in self._index.building_on(position.partition)}
+        await in_slices(self._reckon(found))
 
     def _missing(self) -> Pieces[dict[Position, bool]]:
         """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""
         missing: dict[Position, bool] = {}
         for sheet in self._index.next_guessed():
             for partition in sheet.guessed:
-                position = Position(partition, sheet.group.offsets.get(partition, -1))
-                if position.offset >= 0 and partition not in self._unread and not self._times.known(position):
+                committed = sheet.group.offsets.get(partition, -1)
+                position = Position(partition, self._bounds(partition).first(committed))
+                if committed >= 0 and partition not in self._unread and self._times.at(position) is None:
                     history = self._histories.get(partition)
                     missing[position] = history is not None and history.arrival(position.offset) is not None
             if len(missing) >= 4 * self._fetches:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from keywatch import catalogue
 from keywatch.block import Block, Blocks, Labels, Rows, Sheet
 from keywatch.kafka import wire
-from keywatch.kafka.offsets import Wanted, Watermarks
+from keywatch.kafka.offsets import Watermarks, without
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.renewals import Renewals
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState, TopicPartition
+from keywatch.kafka.wire import PartitionState
 from keywatch.patterns import Patterns
 from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.slices import Pieces, in_slices
@@ -45,6 +46,7 @@ class OffsetsProbe:
         self._runs = 0
         self._ends = Watermarks(topology, peers, wire.END)
         self._starts = Watermarks(topology, peers, wire.START)
+        self._renewals = Renewals(topology)
         self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
         self._wanted: dict[str, tuple[int, ...]] = {}
         self._sheets: dict[str, _Topic] = {}
@@ -52,12 +54,16 @@ class OffsetsProbe:
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read the offsets; raises `ProbeError` when not a single partition could be read."""
+        for topic in self._renewals.take():
+            self._ends.forget(topic)
+            self._starts.forget(topic)
+            self._runs = 0
         self._choose(await self._topology.partitions(timeout / 2))
         ends = await self._ends.read(self._wanted, timeout * 0.6)
         self._touched |= {partition.topic for partition in ends.changed}
         if self._runs % _START_EVERY == 0:
             # Only brokers that have just answered are asked again, so that a frozen one costs one deadline, not two.
-            starts = await self._starts.read(_without(self._wanted, ends.unread), timeout * 0.3)
+            starts = await self._starts.read(without(self._wanted, ends.unread), timeout * 0.3)
             self._touched |= {partition.topic for partition in starts.changed}
         self._runs += 1
         unread: dict[str, dict[int, tuple[Reason, str]]] = {}
@@ -140,12 +146,3 @@ class _Topic:
 
     def _labelled(self, partitions: Sequence[int]) -> Rows:
         return Rows([(*self._labels, str(index)) for index in partitions])
-
-
-def _without(wanted: dict[str, tuple[int, ...]], unread: Mapping[TopicPartition, object]) -> Wanted:
-    if not unread:
-        return wanted
-    return {
-        topic: [index for index in indexes if TopicPartition(topic, index) not in unread]
-        for topic, indexes in wanted.items()
-    }
