@@ -94,7 +94,7 @@ class Bed:
         """Let seconds pass, with a run each."""
         for _ in range(seconds):
             self.now += 1.0
-            self.seen.judge(self.now, caught_up=self.good, leaders_live=self.good)
+            self.seen.judge(self.now, self.now if self.good else None, caught_up=self.good, leaders_live=self.good)
             self.problem = None
             try:
                 self.samples = await self.probe.run(1.0)

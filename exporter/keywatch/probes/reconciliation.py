@@ -32,6 +32,8 @@ _WAIT_FOR_NODE = 60.0
 # An event from later than this after what Keycloak's clock is thought to say tells that it is thought wrongly.
 _CLOCK_TOLERANCE = 0.5
 _MOST_AHEAD = 120.0
+# When everything up to a moment longer ago than this was read, the reading has come to a standstill.
+_READ_WITHIN = 5.0
 # All realms together, where the listener writes ids and nobody says which names they have.
 ALL_REALMS = "all"
 
@@ -119,6 +121,7 @@ class ReconciliationProbe:
         self._absent_since: dict[str, float] = {}
         self._skews: dict[str, float] = {}
         self._arrived_since: float | None = None
+        self._good_since: float | None = None
         self._counts = False
         # Keycloak's clock is the wall clock of keywatch's machine plus this; and by how much events tell it wrong.
         self._offset = 0.0
@@ -200,9 +203,12 @@ class ReconciliationProbe:
             if self._unbroken_since is not None:
                 self._balance = self._balance.anew()
             self._unbroken_since = seen.unbroken_since
-        good = seen.since if seen.caught_up and seen.leaders_live else None
-        if seen.complete_until is not None:
-            self._balance.judge(seen.complete_until, good)
+        until = seen.complete_until
+        if until is None or not seen.leaders_live or self._clock() - until > _READ_WITHIN:
+            self._good_since = None
+            return
+        self._good_since = until if self._good_since is None else self._good_since
+        self._balance.judge(until, self._good_since)
 
     def _samples(self) -> list[Sample]:
         labels = (self.cluster, self.target)
