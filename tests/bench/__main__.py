@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cost, detection, events, large, many, slow
+from tests.bench import cost, detection, event_path, events, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
@@ -25,6 +25,7 @@ _WORDS = {
     "probe": "One broker probe",
     "idle": "A quiet cluster",
     "events": "Events",
+    "event_path": "The path from Keycloak to Kafka",
     "many": "Many brokers",
     "large": "A large cluster",
 }
@@ -45,6 +46,7 @@ def main() -> int:
         "probe": lambda: cost.measure_probe(_say),
         "idle": lambda: cost.measure_idle(15 if options.quick else 60, _say),
         "events": lambda: events.measure(15 if options.quick else 60, _say),
+        "event_path": lambda: event_path.measure(3 if options.quick else 10, 60 if options.quick else 600, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }

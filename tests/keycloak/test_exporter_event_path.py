@@ -3,108 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.kafka import admin, scene
-from tests.kafka.cluster import KafkaCluster
-from tests.kafka.exporter_process import ExporterProcess, Recorder, Scrape
-from tests.kafka.ports import PortReservation
-from tests.kafka.proxy import Proxy
-from tests.keycloak.driver import Driver
+from tests.kafka.exporter_process import Recorder, Scrape
+from tests.keycloak.event_path import REALM, USER, EventPath, event_path, missing, well
 from tests.keycloak.fixtures import keycloak_required
-from tests.keycloak.server import KeycloakServer
 
 pytestmark = pytest.mark.keycloak
 
-REALM, USER = "shop", "alice"
-OUTSIDE = "OUTSIDE"
 WINDOW = 4.0
 # The listener's producer gives a record up after this time, in place of two minutes.
 GIVES_UP_AFTER = 12
 LOGIN, WRONG = {"event": "login", "outcome": "success"}, {"event": "login", "outcome": "error"}
 
 
-@dataclass
-class Bed:
-    """The whole path, with a proxy between Keycloak and Kafka alone."""
-
-    kafka: KafkaCluster
-    keycloak: KeycloakServer
-    link: Proxy
-    exporter: ExporterProcess
-    driver: Driver
-
-    def received(self, **labels: str) -> float:
-        """Give how many events keywatch received."""
-        return self.exporter.scrape().total("keywatch_events_received_total", realm=REALM, **labels)
-
-    def missing(self) -> float:
-        """Give how many events are missing."""
-        return missing(self.exporter.scrape())
-
-    def until(self, condition: Callable[[Scrape], object], deadline: float, what: str) -> float:
-        """Wait for a condition and give how many seconds that took."""
-        began = time.monotonic()
-        self.exporter.until(condition, deadline, what)
-        return time.monotonic() - began
-
-
-def missing(scrape: Scrape) -> float:
-    return scrape.total("keywatch_events_missing", realm=REALM)
-
-
 @pytest.fixture(scope="module")
-def bed() -> Iterator[Bed]:
+def bed() -> Iterator[EventPath]:
     keycloak_required()
-    with ExitStack() as stack:
-        ports = stack.enter_context(PortReservation())
-        kafka = KafkaCluster(1, listeners=[f"{OUTSIDE}:PLAINTEXT"])
-        stack.callback(kafka.stop)
-        (node,) = kafka.nodes
-        host, _, target = node.address_of(OUTSIDE).rpartition(":")
-        link = stack.enter_context(Proxy("127.0.0.1", ports.take("127.0.0.1"), (host, int(target))))
-        node.advertised[OUTSIDE] = f"{link.host}:{link.port}"
-        kafka.start()
-        kafka.wait_ready()
-        for topic in ("keycloak-events", "keycloak-admin-events"):
-            admin.create_topic(kafka.bootstrap, topic, partitions=3)
-        producer = {"delivery.timeout.ms": str(GIVES_UP_AFTER * 1000), "request.timeout.ms": "4000"}
-        keycloak = stack.enter_context(
-            KeycloakServer(f"{link.host}:{link.port}", profile="snuk87", producer=producer, own_database=True)
-        )
-        driver = Driver(keycloak)
-        stack.callback(driver.close)
-        driver.make_realm(REALM)
-        driver.make_user(REALM, USER)
-        config = scene.config(
-            kafka.bootstrap,
-            topics={"watch": ["keycloak-events"]},
-            keycloaks=[{"name": "kc", "url": keycloak.management_url}],
-            events=[{"listener": "snuk87", "reconcile": {"window": WINDOW}}],
-        )
-        exporter = stack.enter_context(ExporterProcess(config))
-        bed = Bed(kafka, keycloak, link, exporter, driver)
-        driver.login(REALM, USER)
-        exporter.until(well, 60, "all is well and judged")
-        yield bed
-
-
-def well(scrape: Scrape) -> bool:
-    return (
-        scrape.value("keywatch_keycloak_ready") == 1
-        and scrape.value("keywatch_events_up") == 1
-        and scrape.value("keywatch_broker_up") == 1
-        and scrape.value("keywatch_events_judged_timestamp_seconds") is not None
-        and missing(scrape) == 0
-    )
+    with event_path(WINDOW, delivery_timeout_ms=str(GIVES_UP_AFTER * 1000), request_timeout_ms="4000") as path:
+        yield path
 
 
 @pytest.fixture(autouse=True)
-def _mended(bed: Bed) -> Iterator[None]:
+def _mended(bed: EventPath) -> Iterator[None]:
     """Begin and end each test with a path that is well; what a test lost is given up with the exporter's restart."""
     bed.exporter.until(well, 60, "all is well")
     yield
@@ -116,14 +40,14 @@ def _mended(bed: Bed) -> Iterator[None]:
 
 
 @contextmanager
-def nothing_missing(bed: Bed) -> Iterator[Recorder]:
+def nothing_missing(bed: EventPath) -> Iterator[Recorder]:
     """Record what is said while the block runs, and see that nothing was ever missing."""
     with Recorder(bed.exporter, 0.2) as recorder:
         yield recorder
     assert {missing(scrape) for scrape in recorder.scrapes} == {0.0}
 
 
-def test_what_users_do_arrives_with_its_realm_its_outcome_and_its_delay(bed: Bed) -> None:
+def test_what_users_do_arrives_with_its_realm_its_outcome_and_its_delay(bed: EventPath) -> None:
     before = bed.exporter.scrape()
     bed.driver.login_wrongly(REALM, USER)
     session = bed.driver.refresh(REALM, bed.driver.login(REALM, USER))
@@ -151,7 +75,7 @@ def test_what_users_do_arrives_with_its_realm_its_outcome_and_its_delay(bed: Bed
     assert bed.until(lambda s: s.total("keywatch_events_counted_total", realm=REALM) >= 4, 10, "Keycloak counted") < 10
 
 
-def test_a_single_event_that_the_listener_loses_is_missing_within_fifteen_seconds(bed: Bed) -> None:
+def test_a_single_event_that_the_listener_loses_is_missing_within_fifteen_seconds(bed: EventPath) -> None:
     bed.driver.login(REALM, USER)
     bed.keycloak.listener.order(drop_next=1)
     bed.driver.login_wrongly(REALM, USER)
@@ -161,7 +85,7 @@ def test_a_single_event_that_the_listener_loses_is_missing_within_fifteen_second
     assert "1 login (error) of realm shop did not arrive" in bed.exporter.log.read_text(encoding="utf-8")
 
 
-def test_doubled_and_garbled_records_are_counted_as_what_they_are(bed: Bed) -> None:
+def test_doubled_and_garbled_records_are_counted_as_what_they_are(bed: EventPath) -> None:
     before = bed.exporter.scrape()
     bed.keycloak.listener.order(duplicate_next=2)
     for _ in range(2):
@@ -184,7 +108,7 @@ def test_doubled_and_garbled_records_are_counted_as_what_they_are(bed: Bed) -> N
     bed.exporter.until(lambda s: missing(s) == 1, 20, "the garbled one is missing")
 
 
-def test_an_event_that_is_late_but_within_the_window_is_not_missing(bed: Bed) -> None:
+def test_an_event_that_is_late_but_within_the_window_is_not_missing(bed: EventPath) -> None:
     bed.keycloak.listener.order(delay_ms=int(WINDOW * 1000 * 0.6))
     with nothing_missing(bed):
         received = bed.received(**LOGIN)
@@ -194,7 +118,7 @@ def test_an_event_that_is_late_but_within_the_window_is_not_missing(bed: Bed) ->
         time.sleep(WINDOW + 2)  # in which it would be missed
 
 
-def test_while_kafka_is_away_nothing_is_judged_and_events_that_come_late_were_never_missing(bed: Bed) -> None:
+def test_while_kafka_is_away_nothing_is_judged_and_events_that_come_late_were_never_missing(bed: EventPath) -> None:
     (node,) = bed.kafka.nodes
     with nothing_missing(bed) as recorder:
         received = bed.received(**LOGIN)
@@ -211,7 +135,7 @@ def test_while_kafka_is_away_nothing_is_judged_and_events_that_come_late_were_ne
     assert any(scrape.value("keywatch_events_up") == 0 for scrape in recorder.scrapes)
 
 
-def test_what_the_producer_gave_up_is_missing_within_fifteen_seconds_after_kafka_is_back(bed: Bed) -> None:
+def test_what_the_producer_gave_up_is_missing_within_fifteen_seconds_after_kafka_is_back(bed: EventPath) -> None:
     (node,) = bed.kafka.nodes
     before = bed.keycloak.listener.counts()
     node.kill()  # a frozen one would take what waits in its sockets, though the producer has given it up
@@ -227,7 +151,7 @@ def test_what_the_producer_gave_up_is_missing_within_fifteen_seconds_after_kafka
     print(f"a loss is named {took:.1f} s after Kafka is back")
 
 
-def test_a_cut_between_keycloak_and_kafka_alone_is_seen_and_healed(bed: Bed) -> None:
+def test_a_cut_between_keycloak_and_kafka_alone_is_seen_and_healed(bed: EventPath) -> None:
     bed.link.hold()
     for _ in range(3):
         bed.driver.login(REALM, USER)
@@ -238,7 +162,7 @@ def test_a_cut_between_keycloak_and_kafka_alone_is_seen_and_healed(bed: Bed) -> 
     bed.exporter.until(lambda s: missing(s) == 0, 20, "they came after all")
 
 
-def test_bursts_and_restarts_of_either_side_lose_nothing(bed: Bed) -> None:
+def test_bursts_and_restarts_of_either_side_lose_nothing(bed: EventPath) -> None:
     with nothing_missing(bed):
         for _ in range(40):
             bed.driver.login(REALM, USER)
@@ -253,7 +177,7 @@ def test_bursts_and_restarts_of_either_side_lose_nothing(bed: Bed) -> None:
         time.sleep(WINDOW + 2)  # in which it would be missed
 
 
-def test_a_killed_keycloak_is_down_refused_and_a_frozen_one_down_by_time_out(bed: Bed) -> None:
+def test_a_killed_keycloak_is_down_refused_and_a_frozen_one_down_by_time_out(bed: EventPath) -> None:
     with Recorder(bed.exporter, 0.05, "?collect[]=health") as recorder:
         moment = time.monotonic()
         bed.keycloak.freeze()
@@ -275,7 +199,7 @@ def test_a_killed_keycloak_is_down_refused_and_a_frozen_one_down_by_time_out(bed
     assert killed < 3
 
 
-def test_a_keycloak_without_its_database_is_up_and_not_ready_and_says_which_check(bed: Bed) -> None:
+def test_a_keycloak_without_its_database_is_up_and_not_ready_and_says_which_check(bed: EventPath) -> None:
     database = bed.keycloak.database
     assert database is not None
     database.kill()
