@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +28,8 @@ class FakeTopicPeers:
     away: bool = False
     silent: bool = False
     """Whether it answers nothing but what topics' ids are."""
+    cut_short: bool = False
+    """Whether whoever asks for offsets is cancelled meanwhile."""
     asked: list[int] = field(default_factory=list)
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
@@ -37,6 +40,8 @@ class FakeTopicPeers:
             raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
         if request.api == wire.METADATA and self.ids is None:
             raise BrokerError(Reason.UNSUPPORTED, f"broker {label} is too old")
+        if self.cut_short and request.api != wire.METADATA:
+            raise asyncio.CancelledError
         reader = Reader(request.body, flexible=request.flexible)
         answer = self._ids(reader) if request.api == wire.METADATA else self._offsets(reader)
         return read(Reader(answer, flexible=request.flexible))

@@ -84,6 +84,18 @@ def test_an_end_that_cannot_be_read_at_first_is_found_later_and_until_then_due()
     assert not bed.plan.due
 
 
+def test_a_topic_that_is_forgotten_before_its_end_was_found_is_not_replayed() -> None:
+    bed = Bed()
+    bed.peers.silent = True
+    bed.settle()
+    bed.learn([])
+    bed.settle()
+    assert not bed.plan.due
+    bed.peers.silent = False
+    bed.learn(["events"])
+    assert bed.settle().places == {E0: 10, E1: 20}
+
+
 def test_a_topic_that_metadata_forgot_for_a_moment_is_read_on_where_it_was() -> None:
     bed = Bed()
     bed.settle()
@@ -105,8 +117,10 @@ def test_where_nobody_can_tell_whether_a_topic_is_the_old_one_it_waits() -> None
     bed.learn(["events"])
     bed.peers.away = True
     assert bed.settle().places == {}
+    assert bed.plan.unplaced(bed.positions) == {E0, E1}
     bed.peers.away = False
     assert bed.settle().places == {E0: 10, E1: 20}
+    assert bed.plan.unplaced(bed.positions) == set()
 
 
 @pytest.mark.parametrize("seen_gone", [True, False])
@@ -175,6 +189,27 @@ def test_a_partition_that_was_lost_for_no_reason_is_read_on_where_it_was() -> No
     assert (change.places, change.skipped, change.gap) == ({E0: 10}, 0, False)
     bed.peers.silent = True
     assert bed.settle([E0]).places == {}
+
+
+@pytest.mark.parametrize("what", ["first", "back", "anew"])
+def test_a_run_that_is_cut_short_is_made_up_for_by_the_next(what: str) -> None:
+    bed = Bed()
+    if what != "first":
+        bed.settle()
+        bed.positions |= {E0: 15, E1: 25}
+        bed.learn([])
+        bed.settle()
+        assert bed.peers.ids is not None
+        bed.peers.ids["events"] = _id("events", 2 if what == "anew" else 1)
+        bed.peers.partitions[F0] = (0, 5)
+        bed.learn(["events", "fresh"])
+    bed.peers.cut_short = True
+    with pytest.raises(asyncio.CancelledError):
+        bed.settle()
+    bed.peers.cut_short = False
+    bed.peers.partitions |= {E0: (0, 30), E1: (0, 40)}
+    expected = {"first": {E0: 30, E1: 40}, "back": {E0: 15, E1: 25, F0: 0}, "anew": {E0: 0, E1: 0, F0: 0}}
+    assert bed.settle().places == expected[what]
 
 
 def test_ids_are_asked_for_when_something_moved_and_now_and_then() -> None:

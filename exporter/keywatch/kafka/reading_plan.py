@@ -44,6 +44,7 @@ class ReadingPlan:
         self._existing: Mapping[str, Mapping[int, PartitionState]] = {}
         self._hidden: frozenset[str] = frozenset()
         self._left: dict[TopicPartition, int] = {}
+        self._remade: set[str] = set()
         self.due: dict[TopicPartition, int] = {}
         """Partitions of which nobody could tell yet where they end or begin: `wire.END` or `wire.START`."""
         self.wanted: dict[str, tuple[int, ...]] = {}
@@ -55,6 +56,11 @@ class ReadingPlan:
         hidden = {topic for topic in self._topology.forbidden if topic in self._patterns}
         return sorted(hidden | self._ids.forbidden)
 
+    def unplaced(self, positions: _Places) -> set[TopicPartition]:
+        """Give the partitions to read that are not among `positions`."""
+        known = (TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes)
+        return {partition for partition in known if partition not in positions}
+
     async def settle(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> Change:
         """Compare what is read now with what is there, within `timeout` seconds; metadata must have been read.
 
@@ -64,7 +70,9 @@ class ReadingPlan:
         if existing is not self._existing:
             self._existing = existing
             self.wanted = {topic: tuple(states) for topic, states in existing.items() if topic in self._patterns}
-        remade = await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
+        # Whatever is found out stands in the plan until it is handed over: a run may be cut short at any wait.
+        self._remade |= await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
+        remade = self._remade
         known = {TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes}
         change = Change(gap=bool(remade))
         self._leave(positions, known, remade, change)
@@ -76,9 +84,13 @@ class ReadingPlan:
             self.due[partition] = wire.START
         if not self._began and self._ids.certain:
             # What is hidden now may have been there for long: when it may be seen it is read from its end.
-            self._began, self._hidden = True, frozenset(self.forbidden)
+            self._began, self._hidden = True, self._hidden | frozenset(self.forbidden)
         cut = {p: positions[p] for p in lost if p in positions and p in known and p not in change.dropped}
-        await self._place(change, cut, timeout / 2)
+        await asyncio.gather(*(self._find(kind, change, cut, timeout / 2) for kind in (wire.END, wire.START)))
+        for partition in change.places:
+            self.due.pop(partition, None)
+            self._left.pop(partition, None)
+        self._remade = set()
         return change
 
     def _leave(
@@ -93,12 +105,13 @@ class ReadingPlan:
         while len(self._left) > _PLACES_KEPT:
             del self._left[next(iter(self._left))]
         for partition in self.due.keys() - known:
-            del self.due[partition]
+            if self.due.pop(partition) == wire.END:  # it was there before, should it come back
+                self._hidden |= {partition.topic}
 
     def _meet(self, partition: TopicPartition, remade: Collection[str], change: Change) -> None:
         """Decide where to begin in a partition that was not there in the last cycle."""
         if partition in self._left and self._ids.certain:
-            change.places[partition] = self._left.pop(partition)
+            change.places[partition] = self._left[partition]
         elif partition in self._left:
             return  # whether it is the same topic is not known yet
         elif partition.topic in remade or (self._began and partition.topic not in self._hidden):
@@ -106,11 +119,8 @@ class ReadingPlan:
         else:
             self.due[partition] = wire.END
 
-    async def _place(self, change: Change, cut: _Places, timeout: float) -> None:
-        """Find out the offsets that are due, and where to go on in partitions that were cut."""
-        await asyncio.gather(*(self._find(kind, change, cut, timeout) for kind in (wire.END, wire.START)))
-
     async def _find(self, kind: int, change: Change, cut: _Places, timeout: float) -> None:
+        """Find out the offsets of one kind that are due, and where to go on in partitions that were cut."""
         due = [partition for partition, wanted in self.due.items() if wanted == kind]
         asked = {*due, *cut}
         if not asked:
@@ -120,7 +130,6 @@ class ReadingPlan:
             if partition in offsets.found:
                 change.places[partition] = offsets.found[partition]
                 change.gap = change.gap or kind == wire.END
-                del self.due[partition]
         for partition, position in cut.items():
             found = offsets.found.get(partition)
             # Beyond the end: an unclean election cut it. Before the start: it was deleted as too old.

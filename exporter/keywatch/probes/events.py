@@ -75,7 +75,8 @@ class EventsProbe:
         self._foremost = topic_patterns(profile.user or profile.admin)
         self._plan = ReadingPlan(topology, peers, profile.topics(), profile.names)
         self._ends = Watermarks(topology, peers, wire.END)
-        self._digest = Digest(Parser(profile, max_bytes).parse)
+        self._parse = Parser(profile, max_bytes).parse
+        self._digest = Digest(self._parse)
         self._sheet = EventsSheet(cluster, listener, realms)
         self._tail: Tail[Tally] | None = None
         self._kept_up = float("-inf")
@@ -105,7 +106,7 @@ class EventsProbe:
             self.seen.interrupt()
         looked = self._clock()
         reading = await self._ends.read(self._plan.wanted, stage)
-        unread = {**reading.unread, **dict.fromkeys(self._plan.due, _UNPLACED)}
+        unread = {**reading.unread, **dict.fromkeys(self._plan.unplaced(tail.positions), _UNPLACED)}
         await self._catch_up(tail, unread, min(max(deadline - self._clock(), _LEAST), _PATIENCE))
         return self._judge(tail, unread, looked)
 
@@ -119,6 +120,7 @@ class EventsProbe:
         """Give the tail; one that a defect ended is followed by a new one at the same places, and the defect told."""
         tail, failure = self._tail, self._tail.failure if self._tail is not None else None
         if tail is None or failure is not None:
+            self._digest = Digest(self._parse)  # a batch that broke off is read again, and holds no duplicates
             made = Tail(self._clients, f"{self.cluster}-{self.target}", self._make, self._take)
             made.follow(tail.positions if tail is not None else {})
             self._tail = made
