@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from keywatch import __version__, catalogue
 from keywatch.block import Labels
 from keywatch.metric import Metric
+from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.page_path import events, keycloaks
 from keywatch.watch import Watch
 
-_MOST_ROWS = 200
-_RANKS = {name: rank for rank, name in enumerate(("cluster", "broker", "topics", "canary", "groups", "offsets"))}
+_CAUSES_FIRST = (
+    "cluster", "broker", "keycloak", "topics", "canary", "reconciliation", "events", "groups", "offsets",
+)  # fmt: skip
+_RANKS = {name: rank for rank, name in enumerate(_CAUSES_FIRST)}
 STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
 @media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
@@ -43,16 +46,17 @@ def page(watch: Watch, now: float) -> str:
         expected = store.values(catalogue.BROKERS_EXPECTED).get((name,), 0.0)
         identity = watch.topologies[name].cluster_id if name in watch.topologies else ""
         parts.append(
-            f"<h2>Cluster {_text(name)} {_verdict(up)}</h2>"
-            f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {_text(identity)}</p>'
+            f"<h2>Cluster {text(name)} {verdict(up)}</h2>"
+            f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {text(identity)}</p>'
         )
-        parts += [_brokers(watch, name), _topics(watch, name), _groups(watch, name)]
+        parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name)]
+        parts += [_topics(watch, name), _groups(watch, name)]
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>keywatch</title>'
         f"<style>{STYLE}</style></head><body><header><h1>keywatch</h1>"
-        f'<span class="dim">{clock}, {_text(__version__)}</span></header>{"".join(parts)}'
+        f'<span class="dim">{clock}, {text(__version__)}</span></header>{"".join(parts)}'
         '<h2>More</h2><p class="dim">/metrics · /metrics?collect[]=health · /-/healthy · /-/ready · /-/config</p>'
         "</body></html>\n"
     )
@@ -68,14 +72,14 @@ def _incidents(watch: Watch, now: float) -> str:
     rows = [
         (
             f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
-            f'<td class="n">{_ago(now - incident.since)}</td>'
-            f"<td>{_text(incident.where)}</td><td>{_text(incident.note)}</td>"
+            f'<td class="n">{ago(now - incident.since)}</td>'
+            f"<td>{text(incident.where)}</td><td>{text(incident.note)}</td>"
         )
         for incident in found
     ]
     noun = "thing is" if len(found) == 1 else "things are"
     heads = '<th>since</th><th class="n">for</th><th>where</th><th>what</th>'
-    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{_table(heads, rows)}'
+    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{table(heads, rows)}'
 
 
 def _brokers(watch: Watch, cluster: str) -> str:
@@ -90,16 +94,16 @@ def _brokers(watch: Watch, cluster: str) -> str:
         key = (cluster, label)
         where = str(broker.endpoint) if broker.endpoint else "address unknown"
         rows.append(
-            f"<td>{_text(label)}</td><td>{_text(where)}</td><td>{_verdict(states.get(key))}</td>"
-            f'<td class="n">{_milliseconds(answers.get(key))}</td>'
-            f"<td>{_verdict(canaries.get(key), 'crosses', 'fails')}</td>"
-            f'<td class="n">{_milliseconds(trips.get(key))}</td>'
+            f"<td>{text(label)}</td><td>{text(where)}</td><td>{verdict(states.get(key))}</td>"
+            f'<td class="n">{milliseconds(answers.get(key))}</td>'
+            f"<td>{verdict(canaries.get(key), 'crosses', 'fails')}</td>"
+            f'<td class="n">{milliseconds(trips.get(key))}</td>'
         )
     heads = (
         '<th>broker</th><th>address</th><th>state</th><th class="n">answer</th>'
         '<th>canary</th><th class="n">round trip</th>'
     )
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _topics(watch: Watch, cluster: str) -> str:
@@ -112,14 +116,14 @@ def _topics(watch: Watch, cluster: str) -> str:
     columns = [watch.store.values(metric) for metric in metrics]
     partitions = _of(watch, catalogue.TOPIC_PARTITIONS, cluster)
     rows = []
-    for labels, count in _worst_first(partitions, columns):
-        cells = "".join(_count(column.get(labels)) for column in columns)
-        rows.append(f'<td>{_text(labels[1])}</td><td class="n">{count:.0f}</td>{cells}')
+    for labels, size in _worst_first(partitions, columns):
+        cells = "".join(count(column.get(labels)) for column in columns)
+        rows.append(f'<td>{text(labels[1])}</td><td class="n">{size:.0f}</td>{cells}')
     heads = "".join(
         f'<th class="n">{head}</th>'
         for head in ("partitions", "offline", "electing", "below min ISR", "under-replicated")
     )
-    return _table(f"<th>topic</th>{heads}", rows)
+    return table(f"<th>topic</th>{heads}", rows)
 
 
 def _groups(watch: Watch, cluster: str) -> str:
@@ -130,15 +134,15 @@ def _groups(watch: Watch, cluster: str) -> str:
     rows = []
     for labels, lag in _worst_first(records, [unknown, records]):
         rows.append(
-            f"<td>{_text(labels[1])}</td><td>{_text(labels[2])}</td>"
-            f'<td class="n">{_number(members.get(labels[:2]))}</td><td class="n">{lag:.0f}</td>'
-            f'<td class="n">{_ago(seconds.get(labels))}</td>{_count(unknown.get(labels))}'
+            f"<td>{text(labels[1])}</td><td>{text(labels[2])}</td>"
+            f'<td class="n">{number(members.get(labels[:2]))}</td><td class="n">{lag:.0f}</td>'
+            f'<td class="n">{ago(seconds.get(labels))}</td>{count(unknown.get(labels))}'
         )
     heads = (
         '<th>group</th><th>topic</th><th class="n">members</th><th class="n">lag, records</th>'
         '<th class="n">lag, time</th><th class="n">partitions unknown</th>'
     )
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _of(watch: Watch, metric: Metric, cluster: str) -> dict[Labels, float]:
@@ -149,42 +153,3 @@ def _worst_first(
     rows: Mapping[Labels, float], columns: Sequence[Mapping[Labels, float]]
 ) -> Iterable[tuple[Labels, float]]:
     return sorted(rows.items(), key=lambda row: ([-column.get(row[0], 0.0) for column in columns], row[0]))
-
-
-def _table(heads: str, rows: Sequence[str]) -> str:
-    if not rows:
-        return ""
-    shown = "".join(f"<tr>{row}</tr>" for row in rows[:_MOST_ROWS])
-    more = f'<p class="dim">{len(rows) - _MOST_ROWS} more</p>' if len(rows) > _MOST_ROWS else ""
-    return f'<div class="wrap"><table><tr>{heads}</tr>{shown}</table></div>{more}'
-
-
-def _verdict(value: float | None, good: str = "up", bad: str = "down") -> str:
-    if value is None:
-        return '<span class="dim">not known</span>'
-    return f'<span class="good">{good}</span>' if value else f'<span class="bad">{bad}</span>'
-
-
-def _count(value: float | None) -> str:
-    css = "n bad" if value else "n dim"
-    return f'<td class="{css}">{_number(value)}</td>'
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value * 1000:.1f} ms"
-
-
-def _ago(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _text(value: str) -> str:
-    return html.escape(value)

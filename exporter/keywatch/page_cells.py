@@ -1,0 +1,54 @@
+"""The cells and tables that the page for people is made of."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+_MOST_ROWS = 200
+
+
+def table(heads: str, rows: Sequence[str]) -> str:
+    """Write a table of at most 200 rows; nothing without rows."""
+    if not rows:
+        return ""
+    shown = "".join(f"<tr>{row}</tr>" for row in rows[:_MOST_ROWS])
+    more = f'<p class="dim">{len(rows) - _MOST_ROWS} more</p>' if len(rows) > _MOST_ROWS else ""
+    return f'<div class="wrap"><table><tr>{heads}</tr>{shown}</table></div>{more}'
+
+
+def verdict(value: float | None, good: str = "up", bad: str = "down") -> str:
+    """Write a state in words and colour."""
+    if value is None:
+        return '<span class="dim">not known</span>'
+    return f'<span class="good">{good}</span>' if value else f'<span class="bad">{bad}</span>'
+
+
+def count(value: float | None) -> str:
+    """Write a cell with a count that is bad news unless it is 0."""
+    css = "n bad" if value else "n dim"
+    return f'<td class="{css}">{number(value)}</td>'
+
+
+def number(value: float | None) -> str:
+    """Write a number without fraction."""
+    return "" if value is None else f"{value:.0f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write seconds as milliseconds."""
+    return "" if value is None else f"{value * 1000:.1f} ms"
+
+
+def ago(seconds: float | None) -> str:
+    """Write a length of time in the unit that fits."""
+    if seconds is None:
+        return ""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def text(value: str) -> str:
+    """Write text that may hold anything."""
+    return html.escape(value)
