@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from keywatch import catalogue_dlq
 from keywatch.metric import Kind, Metric
 
 _C: Final = ("cluster",)
@@ -441,8 +442,11 @@ WEB_REFUSED_TOTAL = Metric(
     ("reason",),
 )
 
-METRICS: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
-"""All metrics in the order above."""
+METRICS: Final[tuple[Metric, ...]] = (
+    *(value for value in list(globals().values()) if isinstance(value, Metric)),
+    *catalogue_dlq.METRICS,
+)
+"""All metrics in the order above, then those of the areas that declare their own."""
 
 COLLECTORS: Final[tuple[str, ...]] = tuple(dict.fromkeys(metric.probe for metric in METRICS))
 """The values of `collect[]` beside `health`."""
