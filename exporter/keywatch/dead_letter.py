@@ -21,7 +21,7 @@ _HEADERS = (
 )
 # The listener's envelope: the class where it noted one, else words.
 _FIELDS = ("metadata.errorClass", "failureReason")
-# An envelope is read from records no larger than this: parsing takes 10 ms a megabyte.
+# An envelope is read from records no larger than this: parsing one may take 10 ms.
 _MOST_PARSED = 1 << 20
 _MOST_SAID = 1000
 _CLASS = re.compile(r"[\w.$]*\w(?:Exception|Error)\b")
@@ -53,8 +53,8 @@ _CLASSES: Mapping[DeadLetterReason, str] = {
     DeadLetterReason.AUTHENTICATION: r"Authentication|SSLHandshake|BadCredentials",
     DeadLetterReason.AUTHORIZATION: r"Authorization|AccessDenied|Forbidden",
     DeadLetterReason.UNKNOWN_TOPIC: r"UnknownTopic|InvalidTopic",
-    DeadLetterReason.SERIALIZATION: r"[Ss]eriali[sz]|MessageConversion|Json|Schema|Avro|Protobuf|StreamRead|InputMismatch"
-    r"|MismatchedInput|InvalidFormat|UnrecognizedProperty|InvalidDefinition|InvalidProtocolBuffer|MalformedInput"
+    DeadLetterReason.SERIALIZATION: r"[Ss]eriali[sz]|MessageConversion|Json|Schema|Avro|Protobuf|StreamRead"
+    r"|InputMismatch|MismatchedInput|InvalidFormat|UnrecognizedProperty|InvalidDefinition|InvalidProtocolBuffer|MalformedInput"
     r"|^DataException|CharacterCoding|UnknownMagicByte|CorruptRecord",
     DeadLetterReason.TIMEOUT: r"Time(?:d)?Out|Timeout|DeadlineExceeded",
     DeadLetterReason.DATABASE: r"SQL|DataAccess|DataIntegrity|DuplicateKey|Hibernate|Persistence|OptimisticLock|JDBC"

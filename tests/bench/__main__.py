@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cost, detection, large, many, slow
+from tests.bench import cost, detection, dlq, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+_WITHOUT_KAFKA = ("dlq",)
 
 
 def main() -> int:
@@ -22,10 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 repetitions, short, nothing is written")
     parser.add_argument(
-        "--only", choices=["detection", "slow", "probe", "idle", "large", "many"], help="one part; nothing is written"
+        "--only",
+        choices=["detection", "slow", "probe", "idle", "large", "many", "dlq"],
+        help="one part; nothing is written",
     )
     options = parser.parse_args()
-    if reason := requirements_missing():
+    if options.only not in _WITHOUT_KAFKA and (reason := requirements_missing()):
         print(f"make bench needs a real Kafka: {reason}", file=sys.stderr)
         return 2
     started = dt.datetime.now(dt.UTC)
@@ -35,6 +38,7 @@ def main() -> int:
         "probe": lambda: cost.measure_probe(_say),
         "idle": lambda: cost.measure_idle(15 if options.quick else 60, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
+        "dlq": lambda: dlq.measure(10 if options.quick else 60, not options.quick, _say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
     figures: list[Figure] = []
