@@ -6,10 +6,14 @@ import asyncio
 import re
 
 from keywatch.config import Cluster, Config
+from keywatch.config_dlq import DlqSection
+from keywatch.dead_letter import Sources
+from keywatch.dead_letter_folder import DeadLetterFolder
 from keywatch.group_sheet import Limit
 from keywatch.incidents import Incidents
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
+from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
@@ -21,6 +25,8 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
+from keywatch.probes.dlq_folder import DlqFolderProbe
+from keywatch.probes.dlq_topics import DlqTopicsProbe
 from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.topics import TopicsProbe
@@ -112,7 +118,7 @@ def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | Non
             Peers(topology, security),
             Schedule(cluster.cluster.period, cluster.cluster.timeout),
             ask=cluster.cluster.ask,
-            watch=cluster.topics.watch,
+            watch=(*cluster.topics.watch, *(topic for section in cluster.dlq for topic in section.named_topics)),
         ),
         TopicsProbe(
             name, topology, topics_schedule, topics=topics, watch=cluster.topics.watch, detail=cluster.topics.detail
@@ -129,7 +135,27 @@ def probes(cluster: Cluster, topology: Topology, security: ClusterSecurity | Non
         topic = CanaryTopic(cluster.canary.topic, topology, peers, retention=cluster.canary.retention)
         schedule = Schedule(cluster.canary.period, cluster.canary.timeout)
         made.append(CanaryProbe(name, topology, peers, topic, clients, schedule))
+    made += [_dlq_probe(cluster, section, topology, Peers(topology, security), clients) for section in cluster.dlq]
     return made
+
+
+def _dlq_probe(cluster: Cluster, section: DlqSection, topology: Topology, peers: Peers, clients: Clients) -> Probe:
+    """Make the probe of one dead-letter queue."""
+    schedule = Schedule(section.period, section.timeout)
+    sources = Sources(section.reason_header, section.reason_field)
+    if section.folder is not None:
+        folder = DeadLetterFolder(section.folder, section.file_pattern, sources)
+        return DlqFolderProbe(cluster.name, section.name, str(section.folder), folder, schedule)
+    return DlqTopicsProbe(
+        cluster.name,
+        section.name,
+        topology,
+        peers,
+        DeadLetters(clients, section.name, sources.of_record),
+        schedule,
+        topics=Patterns(section.topics or ()),
+        named=section.named_topics,
+    )
 
 
 def _groups_probe(
