@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keywatch.dead_letter import DeadLetterReason
 from keywatch.kafka.dead_letters import Batch, Stretch
@@ -25,15 +25,19 @@ _MOST_ASIDE = 10_000
 
 @dataclass(slots=True)
 class Entry:
-    """One partition. Offsets up to `position` are counted; times in Unix time, `behind_since` on a monotonic clock."""
+    """One partition. Offsets up to `position` are counted; times in Unix time."""
 
     fresh: bool
     """Whether it came into being while somebody was watching, so that all in it is new."""
     start: int | None = None
     end: int | None = None
     position: int | None = None
-    behind_since: float | None = None
+    seen: deque[tuple[float, int]] = field(default_factory=deque)
+    """When, on a monotonic clock, end offsets were first seen that are not all counted yet."""
     looked_back: bool = False
+    """Whether the time of the newest record was looked for, of records that are not counted."""
+    look_from: int = 0
+    """Where to go on with that: one reading may not be enough for records of many megabytes."""
     oldest: float | None = None
     oldest_at: tuple[int | None, float] = (None, 0.0)
     """The start offset for which `oldest` was found, and until when that may be believed."""
@@ -89,10 +93,11 @@ class Ledger:
                 entry.position = end
             if entry.position is not None and end < entry.position:
                 shorter.add(partition)
-            self._clock(entry, now)
+            if end > (entry.seen[-1][1] if entry.seen else entry.position or 0):
+                entry.seen.append((now, end))
         return shorter
 
-    def take_starts(self, starts: Mapping[TopicPartition, int], now: float) -> None:
+    def take_starts(self, starts: Mapping[TopicPartition, int]) -> None:
         """Take in start offsets as just read."""
         for partition, start in starts.items():
             entry = self.entries[partition]
@@ -102,7 +107,6 @@ class Ledger:
             elif start > entry.position:  # deleted before they could be read: they came all the same
                 self.added[DeadLetterReason.UNREAD] += start - entry.position
                 entry.position = start
-            self._clock(entry, now)
 
     def cut(self, partitions: Iterable[TopicPartition]) -> None:
         """Take in that partitions lost their last records, as after an unclean election; what comes next is new."""
@@ -110,7 +114,8 @@ class Ledger:
             entry = self.entries[partition]
             if entry.end is not None and entry.position is not None:
                 entry.position = min(entry.position, entry.end)
-                entry.looked_back = False
+                entry.looked_back, entry.look_from = False, 0
+                entry.seen.clear()
 
     def wanted(self, readable: Collection[TopicPartition], now: float) -> dict[TopicPartition, Stretch]:
         """Name what is to be read of the partitions that can be."""
@@ -124,9 +129,10 @@ class Ledger:
                 continue
             if now - self.forbidden.get(partition.topic, float("-inf")) < _FORBIDDEN_AGAIN:
                 continue
-            begin = position if entry.looked_back else max(start, min(position, end - _LOOK_BACK))
-            if begin < end:
-                wanted[partition] = Stretch(begin, end)
+            if position < end:
+                wanted[partition] = Stretch(position, end)
+            elif not entry.looked_back:
+                wanted[partition] = Stretch(max(start, entry.look_from, end - _LOOK_BACK), end)
         return wanted
 
     def take(self, wanted: Mapping[TopicPartition, Stretch], batch: Batch, now: float) -> None:
@@ -145,19 +151,21 @@ class Ledger:
             if entry.position is not None and reached > entry.position:
                 # Not beyond what was asked for: the rest is counted when its turn comes.
                 entry.position = min(reached, max(wanted[partition].end, entry.position))
+            entry.look_from = reached
             entry.looked_back = entry.looked_back or reached >= wanted[partition].end
-            self._clock(entry, now)
 
     def give_up(self, now: float) -> None:
         """Count as unread what could not be read for long, and at once what may not be."""
         for partition, entry in self.entries.items():
-            if entry.behind_since is None or entry.end is None or entry.position is None:
-                continue
-            if partition.topic in self.forbidden or now - entry.behind_since >= PATIENCE:
-                self.added[DeadLetterReason.UNREAD] += entry.end - entry.position
-                entry.position = entry.end
-                entry.looked_back = False
-                entry.behind_since = None
+            patience = 0.0 if partition.topic in self.forbidden else PATIENCE
+            while entry.seen and entry.position is not None:
+                seen, end = entry.seen[0]
+                if entry.position < end and now - seen < patience:
+                    break
+                entry.seen.popleft()
+                if entry.position < end:
+                    self.added[DeadLetterReason.UNREAD] += end - entry.position
+                    entry.position, entry.looked_back = end, False
 
     def untimed(self, readable: Collection[TopicPartition], now: float) -> list[TopicPartition]:
         """Name the partitions of which the oldest record's time is not known."""
@@ -187,9 +195,3 @@ class Ledger:
         oldest = [entry.oldest for entry in held if entry.oldest is not None]
         newest = [entry.newest for entry in held if entry.newest is not None]
         return min(oldest, default=None), max(newest, default=None)
-
-    @staticmethod
-    def _clock(entry: Entry, now: float) -> None:
-        """Note since when a partition has records that were not counted."""
-        behind = entry.end is not None and entry.position is not None and entry.position < entry.end
-        entry.behind_since = (entry.behind_since or now) if behind else None

@@ -33,7 +33,7 @@ class Log:
     def measure(self) -> set[TopicPartition]:
         """Read the offsets."""
         shorter = self.ledger.take_ends({PARTITION: self.end}, self.now)
-        self.ledger.take_starts({PARTITION: self.start}, self.now)
+        self.ledger.take_starts({PARTITION: self.start})
         return shorter
 
     def read(self, most: int = 1000) -> dict[TopicPartition, Stretch]:
@@ -65,6 +65,20 @@ def test_what_was_there_is_not_counted_and_its_newest_record_is_known() -> None:
     log.cycle()
     assert (log.counted, log.ledger.depth, log.ledger.span[1]) == (2, 42, 1051.0)
     assert log.ledger.wanted([PARTITION], log.now) == {}, "nothing is read twice"
+
+
+def test_records_so_large_that_one_reading_holds_one_are_not_read_again_and_again() -> None:
+    log = Log(0, 10)
+    stretches = []
+    for _ in range(4):
+        log.now += 0.5
+        log.measure()
+        stretches += log.read(most=1).values()
+    assert stretches == [Stretch(7, 10), Stretch(8, 10), Stretch(9, 10)]
+    log.end = 12
+    log.cycle(most=1)
+    log.cycle(most=1)
+    assert (log.counted, log.ledger.span[1]) == (2, 1011.0)
 
 
 def test_what_came_into_being_later_is_counted_from_its_beginning() -> None:
@@ -139,6 +153,16 @@ def test_a_flood_is_counted_in_time_with_the_reasons_that_could_be_read() -> Non
     assert log.ledger.added[Reason.TIMEOUT] == 10_000
 
 
+def test_each_record_has_its_time_to_be_read_though_others_keep_coming() -> None:
+    log = Log(0, 0)
+    log.cycle()
+    for _ in range(20):
+        log.end += 10
+        log.cycle(most=8)
+    assert log.counted < 200, "what came last may still be read"
+    assert log.ledger.added[Reason.TIMEOUT] == 160
+
+
 def test_a_log_that_lost_its_end_does_not_make_the_counter_jump() -> None:
     log = Log(0, 100)
     log.cycle()
@@ -177,7 +201,7 @@ def test_partitions_that_are_added_to_a_topic_are_new() -> None:
     added = TopicPartition("dead", 1)
     assert log.ledger.follow({PARTITION: True, added: True}) == set()
     log.ledger.take_ends({added: 2}, log.now)
-    log.ledger.take_starts({added: 0}, log.now)
+    log.ledger.take_starts({added: 0})
     assert log.ledger.wanted([PARTITION, added], log.now) == {added: Stretch(0, 2)}
 
 

@@ -94,6 +94,7 @@ class Clients:
             "fetch.max.bytes": 4 * 1024 * 1024,
             "queued.min.messages": 1000,
             "queued.max.messages.kbytes": 4096,
+            "fetch.queue.backoff.ms": 20,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
             "fetch.error.backoff.ms": 100,

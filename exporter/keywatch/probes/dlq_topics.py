@@ -150,7 +150,7 @@ class DlqTopicsProbe:
             wanted = {topic: [i for i in indexes if (topic, i) not in unread] for topic, indexes in wanted.items()}
         reading = await self._starts.read(wanted, timeout * _STARTS)
         unread.update(reading.unread)
-        self._ledger.take_starts(_known(self._starts, self._partitions(), unread), self._clock())
+        self._ledger.take_starts(_known(self._starts, self._partitions(), unread))
         for partition in unread:
             if partition.topic in self._topology.forbidden:
                 unread[partition] = (Reason.AUTHORIZATION, f"Describe on Topic:{partition.topic} is missing")
