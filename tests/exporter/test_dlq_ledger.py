@@ -69,7 +69,7 @@ def test_what_was_there_is_not_counted_and_its_newest_record_is_known() -> None:
 
 def test_records_so_large_that_one_reading_holds_one_are_not_read_again_and_again() -> None:
     log = Log(0, 10)
-    stretches = []
+    stretches: list[Stretch] = []
     for _ in range(4):
         log.now += 0.5
         log.measure()
