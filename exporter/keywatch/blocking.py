@@ -44,8 +44,10 @@ class Worker:
         # Shielded: giving up waiting must not mark the call as done while it still holds the thread.
         return await asyncio.shield(asyncio.wrap_future(future))
 
-    def end(self) -> None:
-        """Let the thread end after the call it is in; does not wait."""
+    def end(self, last: Callable[[], None] | None = None) -> None:
+        """Let the thread end after the call it is in, and after `last`, which lets go of things; does not wait."""
+        if last is not None:
+            self._calls.put((Future(), last))
         self._calls.put(None)
 
     def _work(self) -> None:

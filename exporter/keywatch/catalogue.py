@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch import catalogue_events, catalogue_keycloak, catalogue_lag, catalogue_reconciliation
+from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_lag, catalogue_reconciliation
 from keywatch.metric import Kind, Metric
 
 _C: Final = ("cluster",)
@@ -456,6 +456,7 @@ METRICS: Final[tuple[Metric, ...]] = tuple(
         vars(catalogue_events),
         vars(catalogue_reconciliation),
         vars(catalogue_keycloak),
+        vars(catalogue_dlq),
     )
     for value in list(module.values())
     if isinstance(value, Metric)

@@ -16,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 
+from keywatch.config_dlq import DlqSection, distinct
 from keywatch.config_events import Events
 from keywatch.config_keycloak import KeycloakSections
 from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
+from keywatch.patterns import checked
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>\d{1,7})")
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]*)):(?P<port>\d{1,7})")
@@ -92,14 +94,6 @@ def _port(port: int, *, least: int) -> int:
     return port
 
 
-def _checked_pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
-    return text
-
-
 def _checked_setting_name(name: str) -> str:
     if name in OWNED_SETTINGS:
         raise ValueError(f"is not to be set here: {OWNED_SETTINGS[name]}")
@@ -123,7 +117,7 @@ def _checked_listen(text: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_checked_address)]
-Pattern = Annotated[str, AfterValidator(_checked_pattern)]
+Pattern = Annotated[str, AfterValidator(checked)]
 Setting = Annotated[str, AfterValidator(_checked_setting_name)]
 SettingValue = Annotated[Any, AfterValidator(_checked_setting)]
 Period = Annotated[float, Field(ge=0.1, le=3600)]
@@ -225,6 +219,9 @@ class Cluster(Section):
     canary: CanarySection = CanarySection()
     keycloaks: KeycloakSections = Field((), description="The nodes of Keycloak whose events cross the cluster.")
     events: Events = Field((), description="The listeners whose events are read.")
+    dlq: Annotated[tuple[DlqSection, ...], AfterValidator(distinct)] = Field(
+        (), description="Dead-letter queues to watch."
+    )
 
     @field_validator("tls", mode="before")
     @classmethod

@@ -22,20 +22,28 @@ from keywatch.yaml_file import mistakes, read, tree, validated
 
 def load(path: Path) -> Config:
     """Read and check a file; raises `ConfigError` for anything that is wrong with it."""
-    return parse(read(path), str(path))
+    return parse(read(path), str(path), path.parent)
 
 
-def parse(text: str, source: str) -> Config:
-    """Check a configuration given as YAML; `source` is how messages call it. Raises `ConfigError`."""
+def parse(text: str, source: str, folder: Path | None = None) -> Config:
+    """Check a configuration given as YAML; `source` is how messages call it, `folder` where folders in it begin.
+
+    Raises `ConfigError`.
+    """
     data, lines = tree(text, source)
     if not isinstance(data, Mapping):
         raise ConfigError(f"{source}: is empty or not a mapping; the least is clusters: with one bootstrap: address")
-    return check(data, source, lines)
+    return check(data, source, lines, folder)
 
 
-def check(data: Mapping[str, Any], source: str, lines: Mapping[Place, int] | None = None) -> Config:
+def check(
+    data: Mapping[str, Any],
+    source: str,
+    lines: Mapping[Place, int] | None = None,
+    folder: Path | None = None,
+) -> Config:
     """Check configuration data; `lines` tells where in the source a key stands. Raises `ConfigError`."""
-    config = validated(Config, data, source, lines or {})
+    config = validated(Config, data, source, lines or {}, {"folder": folder or Path()})
     problems = [*_unreadable(config), *_refused(config)]
     if problems:
         raise mistakes(problems, source, lines or {})

@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 
+def checked(text: str) -> str:
+    """Give a pattern back that is a regular expression; raises `ValueError`."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    return text
+
+
 class Patterns:
     """Regular expressions that must match a whole name: at least one of `include`, none of `exclude`.
 

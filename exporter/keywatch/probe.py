@@ -37,6 +37,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     UNSUPPORTED = "unsupported"
     PROTOCOL = "protocol"
+    STORAGE = "storage"
     STUCK = "stuck"
     INTERNAL = "internal"
 

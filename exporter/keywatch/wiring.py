@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
+from keywatch.config_dlq import DlqSection
 from keywatch.config_events import EventsSection
 from keywatch.config_keycloak import KeycloakSection
 from keywatch.config_reconciliation import ReconciliationSection
+from keywatch.dead_letter import Sources
+from keywatch.dead_letter_folder import DeadLetterFolder
 from keywatch.events_seen import EventsSeen
 from keywatch.group_sheet import Limit
 from keywatch.http_peer import HttpPeer
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
+from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
@@ -28,6 +32,8 @@ from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.configs import ConfigsProbe
+from keywatch.probes.dlq_folder import DlqFolderProbe
+from keywatch.probes.dlq_topics import DlqTopicsProbe
 from keywatch.probes.events import EventsProbe
 from keywatch.probes.groups import GroupsProbe
 from keywatch.probes.keycloak import KeycloakProbe
@@ -85,7 +91,8 @@ def plans(cluster: Cluster) -> dict[Key, Plan]:
         key = Key(cluster.name, name, target)
         made[key] = Plan(key, make, parts)
 
-    plan(ClusterProbe.name, _cluster, cluster.cluster, cluster.topics.watch)
+    watch = (*cluster.topics.watch, *(topic for queue in cluster.dlq for topic in queue.named_topics))
+    plan(ClusterProbe.name, _cluster, cluster.cluster, watch)
     plan(TopicsProbe.name, _topics, cluster.topics, topics)
     plan(ConfigsProbe.name, _configs, topics)
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
@@ -93,6 +100,8 @@ def plans(cluster: Cluster) -> dict[Key, Plan]:
         plan(GroupsProbe.name, _groups, cluster.groups, topics)
     if cluster.canary.enabled:
         plan(CanaryProbe.name, _canary, cluster.canary)
+    for queue in cluster.dlq:
+        plan(DlqTopicsProbe.name, _dlq, queue, target=queue.name)
     for node in cluster.keycloaks:
         plan(KeycloakProbe.name, _keycloak, node, target=node.name)
     for section in cluster.events:
@@ -161,6 +170,24 @@ def _events(base: Base, section: EventsSection) -> Probe:
     )
     base.seen[section.label] = probe.seen
     return probe
+
+
+def _dlq(base: Base, section: DlqSection) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    sources = Sources(section.reason_header, section.reason_field)
+    if section.folder is not None:
+        folder = DeadLetterFolder(section.folder, section.file_pattern, sources)
+        return DlqFolderProbe(base.cluster, section.name, str(section.folder), folder, schedule)
+    return DlqTopicsProbe(
+        base.cluster,
+        section.name,
+        base.topology,
+        base.peers(),
+        DeadLetters(base.clients, section.name, sources.of_record),
+        schedule,
+        topics=Patterns(section.topics or ()),
+        named=section.named_topics,
+    )
 
 
 def _keycloak(base: Base, section: KeycloakSection) -> Probe:

@@ -20,7 +20,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 BOUNDED_BY = {
     "cluster": "the configuration",
     "probe": "the code",
-    "reason": "the enums Reason, Refusal and MalformedReason",
+    "reason": "the enums Reason, Refusal, MalformedReason, DeadLetterReason and Flaw",
+    "dlq": "the configuration",
     "state": "the states of the protocol",
     "protocol": "the kinds of groups of the protocol",
     "broker": "the brokers that should exist",

@@ -17,7 +17,7 @@ from tests.kafka.fixtures import kafka_required
 pytestmark = pytest.mark.kafka
 
 USER, PASSWORD = "watcher", "correct-horse"
-CANARY = "keywatch-canary"
+CANARY, DLQ = "keywatch-canary", "events-dlq"
 DESCRIBE_TOPICS, READ_TOPICS = Right("Describe", "Topic", "*"), Right("Read", "Topic", "*")
 CONFIGS, GROUPS = Right("DescribeConfigs", "Topic", "*"), Right("Describe", "Group", "*")
 WRITE = Right("Write", "Topic", CANARY)
@@ -32,6 +32,8 @@ def cluster() -> Iterator[KafkaCluster]:
         admin.create_topic(made.bootstrap, scene.EVENTS, partitions=2, replicas=1)
         admin.produce(made.bootstrap, scene.EVENTS, 10, timestamps=[int(time.time() * 1000) - 60_000] * 10)
         admin.commit(made.bootstrap, "siem", {(scene.EVENTS, 0): 1})
+        admin.create_topic(made.bootstrap, DLQ)
+        admin.produce(made.bootstrap, DLQ, 1)
         yield made
 
 
@@ -45,7 +47,9 @@ def rights(cluster: KafkaCluster) -> Iterator[list[Right]]:
 
 def config(cluster: KafkaCluster) -> dict[str, Any]:
     sasl = {"mechanism": "PLAIN", "username": USER, "password": PASSWORD}
-    return scene.config(cluster.bootstrap_for("OUT"), sasl=sasl, groups={"watch": ["siem"]})
+    return scene.config(
+        cluster.bootstrap_for("OUT"), sasl=sasl, groups={"watch": ["siem"]}, dlq=[{"name": "dead", "topics": [DLQ]}]
+    )
 
 
 def well(scrape: Scrape) -> bool:
@@ -56,8 +60,10 @@ def well(scrape: Scrape) -> bool:
         and scrape.value("keywatch_group_up", group="siem") == 1
         and (scrape.value("keywatch_group_lag_seconds", group="siem") or 0) >= 60
         and scrape.total("keywatch_group_lag_seconds_estimated") == 0
+        and scrape.value("keywatch_dlq_up") == 1
+        and len(scrape.all("keywatch_dlq_newest_timestamp_seconds")) == 1
         and scrape.total("keywatch_topic_min_insync_replicas", topic=scene.EVENTS) == 1
-        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 7
+        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 8
     )
 
 
@@ -81,10 +87,21 @@ def test_the_least_rights_suffice_for_everything(cluster: KafkaCluster) -> None:
         ([], CONFIGS, "configs", "DescribeConfigs on Topic:"),
         ([DESCRIBE_TOPICS], READ_TOPICS, "groups", f"Read on Topic:{scene.EVENTS} is missing"),
         ([DESCRIBE_TOPICS], READ_TOPICS, "canary", f"Read on Topic:{CANARY} is missing"),
+        ([DESCRIBE_TOPICS], READ_TOPICS, "dlq", f"Read on Topic:{DLQ} is missing"),
+        ([], READ_TOPICS, "dlq", f"Describe on Topic:{DLQ} is missing"),
         ([], GROUPS, "groups", "Describe on Group:siem is missing"),
         ([], WRITE, "canary", f"Write on Topic:{CANARY} is missing"),
     ],
-    ids=["Describe", "DescribeConfigs", "Read", "Read of the canary", "Describe of groups", "Write"],
+    ids=[
+        "Describe",
+        "DescribeConfigs",
+        "Read",
+        "Read of the canary",
+        "Read of the DLQ",
+        "Describe of the DLQ",
+        "Describe of groups",
+        "Write",
+    ],
 )
 def test_a_right_that_is_missing_is_named_by_the_probe_that_needs_it(
     cluster: KafkaCluster, given: list[Right], taken: Right, probe: str, words: str
@@ -98,6 +115,7 @@ def test_a_right_that_is_missing_is_named_by_the_probe_that_needs_it(
             acls.revoke(cluster.bootstrap, USER, [taken])
             # Commits elsewhere than before, so that a record has to be read again.
             admin.commit(cluster.bootstrap, "siem", {(scene.EVENTS, 0): 3})
+            admin.produce(cluster.bootstrap, DLQ, 1)
             recorder.first(lambda s: probe in unauthorized(s), revoked, 25, "the missing right is seen")
             exporter.until(lambda _: words in exporter.log.read_text(encoding="utf-8"), 5, words)
         assert exporter.scrape().value("keywatch_broker_up", broker="1") == 1

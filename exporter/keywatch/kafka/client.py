@@ -114,6 +114,21 @@ class Clients:
         }
         return self._consumer(own)
 
+    def stretch(self) -> Consumer:
+        """Make a consumer that reads short stretches of records: bounded fetches, and told where a partition ends."""
+        own = {
+            "fetch.wait.max.ms": 50,
+            "fetch.message.max.bytes": 1024 * 1024,
+            "fetch.max.bytes": 4 * 1024 * 1024,
+            "queued.min.messages": 1000,
+            "queued.max.messages.kbytes": 4096,
+            "fetch.queue.backoff.ms": 20,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.error.backoff.ms": 100,
+        }
+        return self._consumer(own)
+
     def _consumer(self, own: dict[str, Any]) -> Consumer:
         settings = {
             # librdkafka insists on a group; without subscribe and commit the brokers never hear of it.

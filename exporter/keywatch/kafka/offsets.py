@@ -101,9 +101,9 @@ class Watermarks:
     def _plan(self, wanted: Wanted) -> Pieces[None]:
         """Write the requests; those of what was known before serve until all are written."""
         version, topics = self._topology.version, self._topology.topics or {}
-        by_leader, leaderless = yield from _by_leader(self._topology, wanted)
+        asked, leaderless = yield from by_leader(self._topology, wanted)
         leaders: dict[int, _Leader] = {}
-        for leader, partitions in by_leader.items():
+        for leader, partitions in asked.items():
             leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp, settled=self._settled))
             yield
         for topic in self.known.keys() - topics.keys():
@@ -174,10 +174,10 @@ def without(wanted: Wanted, unread: Collection[TopicPartition]) -> Wanted:
 _Planned = tuple[dict[int, list[TopicPartition]], dict[TopicPartition, tuple[Reason, str]]]
 
 
-def _by_leader(topology: Topology, wanted: Wanted) -> Pieces[_Planned]:
+def by_leader(topology: Topology, wanted: Wanted) -> Pieces[_Planned]:
     """Sort partitions by leader, those that cannot be asked for apart with why."""
     topics: Mapping[str, Mapping[int, PartitionState]] = topology.topics or {}
-    by_leader: dict[int, list[TopicPartition]] = {}
+    found: dict[int, list[TopicPartition]] = {}
     unread: dict[TopicPartition, tuple[Reason, str]] = {}
     for topic, indexes in wanted.items():
         states = topics.get(topic, {})
@@ -191,7 +191,7 @@ def _by_leader(topology: Topology, wanted: Wanted) -> Pieces[_Planned]:
                 reason, words = topology.why_down(state.leader)
                 unread[partition] = (reason, f"its leader, {words}")
             else:
-                by_leader.setdefault(state.leader, []).append(partition)
+                found.setdefault(state.leader, []).append(partition)
             if count % _PARTITIONS_PER_PIECE == 0:
                 yield
-    return by_leader, unread
+    return found, unread

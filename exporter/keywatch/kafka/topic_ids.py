@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
-from keywatch.kafka.peers import Peers
+from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topic_wire import read_topic_ids, topic_ids
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason
 
 # A topic that is made anew within a second may look in metadata as if it had never been away.
 _EVERY = 5.0
+_ASKED_AT_ONCE = 2
 
 
 class TopicIds:
@@ -64,3 +65,18 @@ class TopicIds:
         if known is not None:
             self._retired.add(known)
         return known is not None
+
+
+async def ask_topic_ids(
+    topology: Topology, peers: Peers, topics: Collection[str], timeout: float
+) -> Mapping[str, bytes | None]:
+    """Ask two living brokers for the ids of topics within `timeout` seconds, and take the answer that came first.
+
+    What is left out is not there, or nobody answered; None stands for what brokers are too old to know (before 2.8).
+    """
+    labels = [broker.label for broker in topology.living()][:_ASKED_AT_ONCE]
+    request = topic_ids(sorted(topics))
+    answers, errors = await first([peers.ask(label, request, timeout, read_topic_ids) for label in labels], 0.0)
+    if answers:
+        return {topic: found for topic, (error, found) in answers[0].items() if not error and found}
+    return dict.fromkeys(topics) if any(error.reason is Reason.UNSUPPORTED for error in errors) else {}

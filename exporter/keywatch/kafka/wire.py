@@ -26,7 +26,7 @@ _ROWS_PER_PIECE = 1000
 _ID_BYTES = 16
 _PARTITION = struct.Struct(">hiii")  # error code, index, leader, leader epoch
 _ASKED = struct.Struct(">iiq")  # index, leader epoch, timestamp
-_OFFSET = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
+OFFSET_ROW = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
 
 
 class TopicPartition(NamedTuple):
@@ -209,7 +209,7 @@ def reading_list_offsets(
         if count is None:
             whole = True
             count = reader.count()
-            for row, (index, error, _, offset, _) in enumerate(reader.rows(_OFFSET, count)):
+            for row, (index, error, _, offset, _) in enumerate(reader.rows(OFFSET_ROW, count)):
                 take(topic, index, error, offset)
                 whole = whole and not error and offset >= 0
                 if row % _ROWS_PER_PIECE == 0:
