@@ -31,6 +31,8 @@ def test_it_tells_the_story_to_its_end(told: subprocess.CompletedProcess[str]) -
         "wakes up",
         "loses 5 events without a word",
         "5 events are missing",
+        "puts it into a file",
+        "a dead letter",
     ]
     found = [told.stdout.find(words) for words in story]
     assert -1 not in found

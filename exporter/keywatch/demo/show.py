@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import tempfile
 import time
 from collections import deque
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -49,38 +51,37 @@ def run(kafka: str | None, seconds: float | None, bed: Bed | None = None) -> int
 async def _perform(bed: Bed) -> int:
     bed.create_topics()
     traffic = Traffic(bed.bootstrap)
-    keycloak = StandIn(traffic)
-    await keycloak.start()
-    config = check(
-        {
-            "clusters": [
-                {
-                    "name": CLUSTER,
-                    "bootstrap": bed.bootstrap.split(","),
-                    "client": {"fetch.wait.max.ms": 10},
-                    "topics": {"watch": ["keycloak-events"]},
-                    "groups": {"watch": [GROUP], "limits": [{"records": 100}]},
-                    "canary": {"topic": CANARY},
-                    "keycloaks": [{"name": "keycloak", "url": keycloak.url}],
-                    "events": [{"listener": "snuk87", "topics": {"user": [EVENTS]}, "reconcile": {"window": _WINDOW}}],
-                }
-            ],
-            "web": {"listen_address": "127.0.0.1:0"},
-        },
-        "demo",
-    )
-    traffic.start()
     screen = Screen(f"keywatch on {bed.description}")
     findings: list[Finding] = []
-    try:
-        async with _exporter(config) as (watch, address), screen.showing(watch, address):
-            findings = await tell(bed, traffic, watch, screen.say)
-            screen.say(f"while it ran, the metrics were at {address}/metrics and the page at {address}/")
-    finally:
-        traffic.stop()
-        await keycloak.stop()
+    async with contextlib.AsyncExitStack() as stack:
+        dead_letters = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywatch-demo-")))
+        keycloak = StandIn(traffic)
+        await keycloak.start()
+        stack.push_async_callback(keycloak.stop)
+        traffic.start()
+        stack.callback(traffic.stop)
+        config = _config(bed.bootstrap, keycloak.url, dead_letters)
+        watch, address = await stack.enter_async_context(_exporter(config))
+        await stack.enter_async_context(screen.showing(watch, address))
+        findings = await tell(bed, traffic, watch, screen.say, dead_letters)
+        screen.say(f"while it ran, the metrics were at {address}/metrics and the page at {address}/")
     screen.summary(findings)
     return 0 if findings and all(finding.seconds is not None for finding in findings) else 1
+
+
+def _config(bootstrap: str, keycloak: str, dead_letters: Path) -> Config:
+    cluster = {
+        "name": CLUSTER,
+        "bootstrap": bootstrap.split(","),
+        "client": {"fetch.wait.max.ms": 10},
+        "topics": {"watch": [EVENTS]},
+        "groups": {"watch": [GROUP], "limits": [{"records": 100}]},
+        "canary": {"topic": CANARY},
+        "keycloaks": [{"name": "keycloak", "url": keycloak}],
+        "events": [{"listener": "snuk87", "topics": {"user": [EVENTS]}, "reconcile": {"window": _WINDOW}}],
+        "dlq": [{"name": "listener", "folder": str(dead_letters)}],
+    }
+    return check({"clusters": [cluster], "web": {"listen_address": "127.0.0.1:0"}}, "demo")
 
 
 async def _visit(kafka: str, seconds: float) -> int:

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from keywatch import catalogue, catalogue_reconciliation
+from keywatch import catalogue, catalogue_dlq, catalogue_reconciliation
 from keywatch.demo.bed import Bed
 from keywatch.demo.traffic import Traffic
 from keywatch.watch import Watch
@@ -30,8 +31,11 @@ class Finding:
 Say = Callable[[str], None]
 
 
-async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say) -> list[Finding]:
-    """Break things one after the other; `say` gets each line for people. Takes about 45 seconds."""
+async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say, dead_letters: Path) -> list[Finding]:
+    """Break things one after the other; `say` gets each line for people. Takes about 45 seconds.
+
+    `dead_letters` is the folder that is watched for them.
+    """
     findings: list[Finding] = []
     await _until(lambda: _up(watch, bed.brokers[0]) == 1.0)
     say(f"all {len(bed.brokers)} brokers answer; login events flow at 40 a second")
@@ -62,6 +66,7 @@ async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say) -> list[Findi
     traffic.tired.clear()
     await asyncio.sleep(5)
     findings.append(await _loss(traffic, watch, say))
+    findings.append(await _dead_letter(traffic, watch, say, dead_letters))
     return findings
 
 
@@ -75,6 +80,22 @@ async def _loss(traffic: Traffic, watch: Watch, say: Say) -> Finding:
     said = f"{_missing(watch):.0f} events are missing"
     say(f"  was not seen: {said}" if seconds is None else f"  seen after {seconds:.1f} s: {said}")
     return Finding(words, said, seconds)
+
+
+async def _dead_letter(traffic: Traffic, watch: Watch, say: Say, folder: Path) -> Finding:
+    words = "the listener cannot send an event and puts it into a file"
+    say(words)
+    started = time.monotonic()
+    await asyncio.to_thread(traffic.bury, folder)
+    seen = await _until(lambda: _added(watch) >= 1)
+    seconds = time.monotonic() - started if seen else None
+    said = "a dead letter"
+    say(f"  was not seen: {said}" if seconds is None else f"  seen after {seconds:.1f} s: {said}")
+    return Finding(words, said, seconds)
+
+
+def _added(watch: Watch) -> float:
+    return sum(watch.store.values(catalogue_dlq.DLQ_ADDED_TOTAL).values())
 
 
 def _missing(watch: Watch) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import itertools
 import json
 import random
@@ -10,6 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -64,6 +66,23 @@ class Traffic:
         """Give what Keycloak has counted: realm, event and error, and how many."""
         with self._counting:
             return list(self._counted.items())
+
+    def bury(self, folder: Path) -> None:
+        """Have the listener put an event that it could not send into a file, as scriptonbasestar's does."""
+        made, now = event(0), time.time()
+        letter = {
+            "id": f"dlq-{int(now * 1000)}",
+            "timestamp": dt.datetime.fromtimestamp(now, dt.UTC).isoformat(),
+            "eventType": made["type"],
+            "eventData": json.dumps(made),
+            "realm": REALM,
+            "destination": EVENTS,
+            "failureReason": "Topic keycloak-events not present in metadata after 5000 ms.",
+            "attemptCount": 3,
+            "metadata": {"errorClass": "TimeoutException"},
+        }
+        path = folder / f"dlq-{int(now * 1000)}-{time.monotonic_ns()}.json"
+        path.write_text(json.dumps(letter, indent=2), encoding="utf-8")
 
     def stop(self) -> None:
         """End both; waits two seconds at most."""
