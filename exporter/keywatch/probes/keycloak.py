@@ -31,6 +31,8 @@ _NOT_IN_A_CHECK = re.compile(r"[^a-z0-9]+")
 _LONGEST_CHECK = 60
 # Each answer that something is not ready writes a line into Keycloak's log.
 _NOT_READY_EVERY = 1.0
+# While its database stands still, each such question holds one of Keycloak's threads until it answers.
+_SILENT_EVERY = 10.0
 # What a run gets more than its deadline, so that it can say which stage it was.
 _SLACK = 0.1
 
@@ -69,6 +71,7 @@ class KeycloakProbe:
         self._ready: Health | None = None
         self._ready_asked = float("-inf")
         self._ready_misses = 0
+        self._ready_again_after = _NOT_READY_EVERY
         self._started: bool | None = None
         self._reason: Reason | None = None
         self._detail = ""
@@ -104,7 +107,7 @@ class KeycloakProbe:
         if last:
             self._renewed = now
         others = []
-        if self._ready is None or self._ready.up or now - self._ready_asked >= _NOT_READY_EVERY:
+        if self._ready is None or self._ready.up or now - self._ready_asked >= self._ready_again_after:
             self._ready_asked = now
             others.append(self._ask_ready(timeout, last=last))
         if not self._started:
@@ -127,11 +130,12 @@ class KeycloakProbe:
         try:
             self._ready = await self._health("ready", timeout, last=last)
         except ProbeError as error:
+            self._ready_again_after = _SILENT_EVERY if error.reason is Reason.TIMEOUT_RESPONSE else _NOT_READY_EVERY
             self._ready_misses += 1
             if self._ready_misses >= self._misses_allowed:
                 self._ready = Health(False, {}, error.detail)
         else:
-            self._ready_misses = 0
+            self._ready_misses, self._ready_again_after = 0, _NOT_READY_EVERY
 
     async def _ask_started(self, timeout: float, *, last: bool) -> None:
         try:
