@@ -30,6 +30,10 @@ _DESCRIBED_PER_CYCLE = 50
 _VANISHED_AFTER = 5.0
 _MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
+# Share groups (KIP-932) commit no offsets, so they have a state and no lag.
+_WITHOUT_COMMITS = frozenset({"share"})
+# Neither DescribeGroups nor ConsumerGroupDescribe knows them: how many members they have is not told.
+_DESCRIBED_OTHERWISE = frozenset({"share", "streams"})
 
 
 @dataclass(slots=True)
@@ -146,10 +150,10 @@ class Groups:
         try:
             listed = await self._list(label, timeout)
             fresh = [self._adopt(label, group) for group in listed]
-            asked = [group for group in fresh if group.moved or not may_wait(group)]
+            asked = [g for g in fresh if g.kind not in _WITHOUT_COMMITS and (g.moved or not may_wait(g))]
             now = self._clock()
             for group in fresh:
-                if not group.moved and may_wait(group):
+                if group.kind in _WITHOUT_COMMITS or (not group.moved and may_wait(group)):
                     group.trouble, group.seen = None, now
             await self._offsets(label, asked, deadline - loop.time())
         except BrokerError as error:
@@ -171,7 +175,7 @@ class Groups:
         )
         if error:
             self.unread_brokers[label] = (reason_of(error), f"ListGroups: {name_of(error)}")
-        return [g for g in groups if g.kind != "share" and g.state != "Dead" and self._wanted(g.name)]
+        return [g for g in groups if g.state != "Dead" and self._wanted(g.name)]
 
     async def _find(self, label: str, timeout: float) -> list[ListedGroup]:
         """Without ListGroups (Kafka before 2.6, librdkafka's mock) only groups named in the configuration are known."""
@@ -259,7 +263,7 @@ class Groups:
         now = self._clock()
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
-        classic = [group.name for group in due if group.kind != "consumer"]
+        classic = [group.name for group in due if group.kind not in {"consumer", *_DESCRIBED_OTHERWISE}]
         modern = [group.name for group in due if group.kind == "consumer"]
         found: dict[str, tuple[int, str, int]] = {}
         if classic and await self._peers.highest(label, wire.DESCRIBE_GROUPS, timeout) >= 4:
