@@ -135,12 +135,13 @@ def commit(
     of its own; so each is looked at, and the commit repeated. Raises `TimeoutError`, which names the last error, after
     `deadline` seconds.
     """
-    admin = AdminClient(client_settings(bootstrap, client))
     wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
     last = "no answer"
 
     def committed() -> bool:
         nonlocal last
+        # A new client for each try: librdkafka keeps to the coordinator it found first, also when that one refuses.
+        admin = AdminClient(client_settings(bootstrap, client))
         request = [ConsumerGroupTopicPartitions(group, wanted)]
         try:
             answer = admin.alter_consumer_group_offsets(request, request_timeout=5)[group].result()

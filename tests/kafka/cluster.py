@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kafka import distribution, settings
+from tests.kafka import class_archive, distribution, settings
 from tests.kafka.certificates import CertificateAuthority
 from tests.kafka.guard import Guard
 from tests.kafka.node import KafkaNode, KafkaStartError
@@ -35,7 +35,8 @@ class KafkaCluster:
     `listeners` are further ones for clients beside the plain one, as `SSL` or `NAME:PROTOCOL`. `users` (name to
     password) may use SASL/PLAIN; SCRAM's users are made by `admin.set_scram_password`. `client_auth` is what TLS
     listeners ask of clients: `none`, `requested` or `required`. `extra` are settings of all nodes, stronger than the
-    harness's own. A cluster that was made holds ports, so it must be stopped also when it never started.
+    harness's own; `jvm` are options of their JVMs in place of those that make a start quick. A cluster that was made
+    holds ports, so it must be stopped also when it never started.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class KafkaCluster:
         client_auth: str = "none",
         offsets_partitions: int = 6,
         extra: Mapping[str, str] | None = None,
+        jvm: Sequence[str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.gettempdir()) / f"keywatch-kafka-{secrets.token_hex(6)}"
         self.id = _random_id()
@@ -57,6 +59,7 @@ class KafkaCluster:
         self._client_auth = client_auth
         self._offsets_partitions = int((extra or {}).get("offsets.topic.num.partitions", offsets_partitions))
         self._extra = dict(extra or {})
+        self._jvm = jvm
         self._guard: Guard | None = None
         self._ports = PortReservation()
         names = [settings.INTERNAL, settings.CONTROLLER, *(listener.name for listener in self._listeners)]
@@ -154,6 +157,7 @@ class KafkaCluster:
         if java is None:
             raise distribution.DistributionError("there is no java on the PATH")
         class_path = ":".join(str(jar) for jar in distribution.jars())
+        jvm = class_archive.options(java, _record_classes) if self._jvm is None else self._jvm
         self._guard = Guard(self.folder)
         self.folder.mkdir(mode=0o700)
         if any(listener.has_tls for listener in self._listeners):
@@ -162,7 +166,7 @@ class KafkaCluster:
             node.folder.mkdir()
             # Kafka unpacks its native libraries there, and a killed JVM does not take them away.
             temporary = f"-Djava.io.tmpdir={node.folder}"
-            node.command = [java, *_JVM, *_LOGGING, temporary, "-cp", class_path]
+            node.command = [java, *_JVM, *jvm, *_LOGGING, temporary, "-cp", class_path]
             if self.authority is not None:
                 self.authority.server(f"node-{node.id}", [node.host])
         self._format()
@@ -183,6 +187,11 @@ class KafkaCluster:
             text = re.sub(r"(?m)^node\.id=.*$", f"node.id={node.id}", meta.read_text(encoding="latin-1"))
             text = re.sub(r"(?m)^directory\.id=.*$", f"directory.id={_random_id()}", text)
             meta.write_text(text, encoding="latin-1")
+
+
+def _record_classes(jvm: list[str]) -> None:
+    with KafkaCluster(1, jvm=jvm) as cluster:
+        cluster.node(1).stop()
 
 
 def _random_id() -> str:

@@ -125,9 +125,9 @@ class ExporterProcess:
         """Scrape until `condition` holds and give that scrape."""
         found: list[Scrape] = []
 
-        def look() -> bool:
+        def look() -> object:
             found[:] = [self.scrape()]
-            return bool(condition(found[0]))
+            return condition(found[0])
 
         try:
             wait_until(look, deadline, what)

@@ -77,18 +77,22 @@ def _knows(client: AdminClient, ids: set[int]) -> bool:
 
 def _forget_groups(bootstrap: str, groups: Sequence[str], deadline: float) -> None:
     """Delete the groups; coordinators still move while brokers come back, so those that are refused are tried again."""
-    client = AdminClient(admin.client_settings(bootstrap))
-    left = set(groups)
+    left = dict.fromkeys(groups, "not asked")
 
     def gone() -> bool:
+        # A new client for each try: librdkafka keeps to the coordinator it found first, also when that one refuses.
+        client = AdminClient(admin.client_settings(bootstrap))
         for group, answer in client.delete_consumer_groups(sorted(left), request_timeout=10).items():
             try:
                 answer.result()
             except KafkaException as error:
-                if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:  # an answer before was lost on its way
-                    left.discard(group)
-            else:
-                left.discard(group)
+                left[group] = str(error.args[0])
+                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:  # then an answer was lost on its way
+                    continue
+            del left[group]
         return not left
 
-    wait_until(gone, deadline, "the harness's groups are deleted")
+    try:
+        wait_until(gone, deadline, "the harness's groups are deleted")
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: {left}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from tests.kafka import admin
@@ -75,23 +76,41 @@ def spread(scrape: Scrape) -> bool:
     return len(set(leaders)) == 3 and len(coordinators) == 3
 
 
-def well(scrape: Scrape, groups: list[str]) -> bool:
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a scrape shows what it should; false with a list of what it does not show."""
+
+    wrong: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.wrong
+
+
+def well(scrape: Scrape, groups: list[str]) -> Verdict:
     """Tell whether everything of the scene is seen and nothing is wrong."""
-    return (
-        scrape.total("keywatch_broker_up") == 3
-        and scrape.value("keywatch_cluster_up") == 1
-        and len(scrape.all("keywatch_canary_up")) == 3
-        and scrape.total("keywatch_canary_up") == 3
-        and len(scrape.all("keywatch_topic_min_insync_replicas", topic=STRICT)) == 1
-        and scrape.total("keywatch_topic_partitions_offline") == 0
-        and scrape.total("keywatch_topic_partitions_electing") == 0
-        and scrape.total("keywatch_topic_partitions_under_replicated") == 0
-        and scrape.total("keywatch_topic_partitions_unread") == 0
-        and scrape.total("keywatch_group_partitions_unknown") == 0
-        and scrape.total("keywatch_group_up") == len(groups)
-        and spread(scrape)
-        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success"))
-    )
+    totals = {
+        "keywatch_broker_up": 3,
+        "keywatch_cluster_up": 1,
+        "keywatch_canary_up": 3,
+        "keywatch_topic_partitions_offline": 0,
+        "keywatch_topic_partitions_electing": 0,
+        "keywatch_topic_partitions_under_replicated": 0,
+        "keywatch_topic_partitions_unread": 0,
+        "keywatch_group_partitions_unknown": 0,
+        "keywatch_group_up": len(groups),
+    }
+    probes = scrape.all("keywatch_probe_success")
+    wrong = [f"{name} {scrape.total(name)}" for name, value in totals.items() if scrape.total(name) != value]
+    wrong += [f"{dict(labels)['probe']} fails" for labels, success in probes.items() if not success]
+    if not probes:
+        wrong.append("no probe is known")
+    if len(scrape.all("keywatch_canary_up")) != 3:
+        wrong.append("not three canaries")
+    if len(scrape.all("keywatch_topic_min_insync_replicas", topic=STRICT)) != 1:
+        wrong.append(f"min.insync.replicas of {STRICT} is not known")
+    if not spread(scrape):
+        wrong.append("leaders or coordinators are not spread")
+    return Verdict(tuple(wrong))
 
 
 def understated(scrape: Scrape, groups: list[str]) -> list[str]:
