@@ -9,7 +9,7 @@ from keywatch import __version__, catalogue
 from keywatch.block import Labels
 from keywatch.metric import Metric
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
-from keywatch.page_path import events, keycloaks
+from keywatch.page_path import dead_letters, events, keycloaks
 from keywatch.watch import Watch
 
 _CAUSES_FIRST = (
@@ -49,7 +49,7 @@ def page(watch: Watch, now: float) -> str:
             f"<h2>Cluster {text(name)} {verdict(up)}</h2>"
             f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {text(identity)}</p>'
         )
-        parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name)]
+        parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name), dead_letters(watch, name, now)]
         parts += [_topics(watch, name), _groups(watch, name)]
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     return (

@@ -1,10 +1,10 @@
-"""The part of the page for people that shows the path of events: Keycloak's nodes, and what arrived of their events."""
+"""The part of the page for people that shows the path of events: Keycloak's nodes, what arrived, and what died."""
 
 from __future__ import annotations
 
-from keywatch import catalogue_events, catalogue_keycloak, catalogue_reconciliation
+from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_reconciliation
 from keywatch.metric import Metric
-from keywatch.page_cells import count, milliseconds, number, table, text, verdict
+from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
 from keywatch.watch import Watch
 
 
@@ -41,8 +41,26 @@ def events(watch: Watch, cluster: str) -> str:
     return table(f"<th>events of</th><th>state</th>{heads}", rows)
 
 
+def dead_letters(watch: Watch, cluster: str, now: float) -> str:
+    """Write a row for each dead-letter queue: what lies there, and since when; `now` in Unix time."""
+    up = watch.store.values(catalogue_dlq.DLQ_UP)
+    depth = watch.store.values(catalogue_dlq.DLQ_RECORDS)
+    added = _sums(watch, catalogue_dlq.DLQ_ADDED_TOTAL)
+    unreadable = watch.store.values(catalogue_dlq.DLQ_UNREADABLE)
+    oldest = watch.store.values(catalogue_dlq.DLQ_OLDEST_TIMESTAMP_SECONDS)
+    rows = [
+        f"<td>{text(key[1])}</td><td>{verdict(state, 'read', 'not read')}</td>{count(depth.get(key))}"
+        f'{count(added.get(key))}<td class="n">{ago(now - oldest[key] if key in oldest else None)}</td>'
+        f"{count(unreadable.get(key))}"
+        for key, state in sorted(up.items())
+        if key[0] == cluster
+    ]
+    heads = "".join(f'<th class="n">{head}</th>' for head in ("lie there", "came", "oldest", "unreadable"))
+    return table(f"<th>dead letters in</th><th>state</th>{heads}", rows)
+
+
 def _sums(watch: Watch, metric: Metric) -> dict[tuple[str, ...], float]:
-    """Sum a metric over all labels but cluster and listener."""
+    """Sum a metric over all labels but its first two: the cluster, and the listener or queue."""
     sums: dict[tuple[str, ...], float] = {}
     for labels, value in watch.store.values(metric).items():
         sums[labels[:2]] = sums.get(labels[:2], 0.0) + value

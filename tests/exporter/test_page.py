@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,18 @@ async def test_a_person_sees_what_is_wrong_without_touching_anything(
     assert "UTC" in text
     assert all(url.startswith((base, "about:")) for url in browser.requested), browser.requested
     assert not browser.complaints
+
+
+async def test_dead_letters_are_shown_with_their_age(
+    browser: Browser, cluster: EmbeddedCluster, tmp_path: Path
+) -> None:
+    (tmp_path / f"dlq-{int(time.time() - 3 * 3600) * 1000}-1.json").write_text("{}", encoding="utf-8")
+    watched = {"name": "production", "bootstrap": cluster.bootstrap.split(","), "canary": {"enabled": False}}
+    queue = {"name": "listener-files", "folder": str(tmp_path)}
+    with ExporterProcess({"clusters": [{**watched, "dlq": [queue]}]}) as exporter:
+        await browser.open(f"http://127.0.0.1:{exporter.port}/")
+        text = await browser.text_with(lambda text: "3.0 h" in text, "the age of the dead letter is shown")
+    assert "listener-files\tread\t1\t0\t3.0 h\t0" in text
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
