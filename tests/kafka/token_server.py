@@ -12,10 +12,10 @@ from typing import Self
 
 
 class TokenServer:
-    """Answers the client credentials grant (RFC 6749, 4.4); a context manager. `given` counts the tokens."""
+    """Answers the client credentials grant (RFC 6749, 4.4); a context manager. `issued` are its tokens."""
 
     def __init__(self, client: str, secret: str, *, life: float = 300.0) -> None:
-        self.given = 0
+        self.issued: list[str] = []
         self.refused = 0
         self.secret = secret
         self._client = client
@@ -51,10 +51,10 @@ class TokenServer:
         if authorization != f"Basic {expected}":
             self.refused += 1
             return 401, b'{"error":"invalid_client"}'
-        self.given += 1
         now = time.time()
         claims = {"sub": self._client, "iat": now, "exp": now + self._life, "scope": "kafka"}
         token = f"{_part({'alg': 'none'})}.{_part(claims)}."
+        self.issued.append(token)
         return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": self._life}).encode()
 
     def __enter__(self) -> Self:
