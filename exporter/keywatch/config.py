@@ -184,8 +184,10 @@ class GroupsSection(Section):
     limits: tuple[LimitSection, ...] = Field((), description="Limits, exported as series that rules compare with.")
     period: Period = Field(1.0, description="Seconds between two cycles.")
     timeout: Timeout = Field(2.5, description="Seconds for one cycle.")
-    fetches: int = Field(100, ge=0, le=10_000, description="Old records read per cycle for the lag in seconds.")
-    fetch_rate: float = Field(5e6, ge=1e4, le=1e9, description="Bytes of old records read per second, about.")
+    fetches: int = Field(100, ge=0, le=10_000, description="Old records sought per cycle for the lag in seconds.")
+    fetch_rate: float = Field(
+        5e6, ge=1e4, le=1e9, description="Bytes of old records that brokers send per second, about."
+    )
     idle_cycles: int = Field(
         10, ge=1, le=600, description="Cycles after which an idle group is asked at the latest; 1: in every cycle."
     )
