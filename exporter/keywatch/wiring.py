@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from keywatch.allowance import Allowance
-from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
+from keywatch.config import (
+    DEFAULT_CANARY_TOPIC,
+    BrokerSection,
+    CanarySection,
+    Cluster,
+    ClusterSection,
+    GroupsSection,
+    TopicsSection,
+)
 from keywatch.config_dlq import DlqSection
 from keywatch.config_events import EventsSection
 from keywatch.config_keycloak import KeycloakSection
@@ -87,7 +95,9 @@ class Plan:
 
 def plans(cluster: Cluster) -> dict[Key, Plan]:
     """Plan the probes of a cluster, but for those of its brokers, which come and go."""
-    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, re.escape(cluster.canary.topic)))
+    # Those of other instances too, whatever they add to the name.
+    canaries = (re.escape(cluster.canary.topic), f"{re.escape(DEFAULT_CANARY_TOPIC)}.*")
+    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *canaries))
     made: dict[Key, Plan] = {}
 
     def plan(name: str, make: Callable[..., Probe], *parts: object, target: str = "") -> None:
