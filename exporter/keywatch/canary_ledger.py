@@ -11,13 +11,19 @@ _KEPT = 4096
 
 @dataclass(slots=True)
 class Entry:
-    """One record: when it was sent and read back (monotonic seconds), through which broker, and what became of it."""
+    """One record: when it was sent and read back (monotonic seconds), through which broker, and what became of it.
+
+    `floor` is how far the partition had been read when it was sent; `offset` is where it was acknowledged, `place`
+    where it was read.
+    """
 
     partition: int
     sequence: int
     broker: str
     sent: float
+    floor: int = 0
     offset: int | None = None
+    place: int | None = None
     failure: tuple[Reason, str] | None = None
     received: float | None = None
     lost: bool = False
@@ -40,21 +46,34 @@ class Ledger:
         self.duplicated = 0
         self.reordered = 0
         self._entries: dict[int, Entry] = {}
-        self._newest_read = -1
+        self._newest = (-1, -1)
         self.position = position
 
     def sent(self, sequence: int, broker: str, now: float) -> Entry:
         """Take down that a record was handed to the client."""
-        entry = Entry(self.partition, sequence, broker, now)
+        entry = Entry(self.partition, sequence, broker, now, floor=self.position)
         self._entries[sequence] = entry
         while len(self._entries) > _KEPT:
             del self._entries[next(iter(self._entries))]
         return entry
 
-    def acknowledged(self, sequence: int, offset: int) -> None:
-        """Take down that all in-sync replicas have it."""
-        if sequence in self._entries:
-            self._entries[sequence].offset = offset
+    def acknowledged(self, sequence: int, offset: int) -> bool:
+        """Take down that all in-sync replicas have it; tells whether the partition is another one by now.
+
+        A record cannot come before what was read before it was sent, unless the topic was made anew. What is not read
+        of the old one is not there to be found, and reading has to begin again at `position`.
+        """
+        entry = self._entries.get(sequence)
+        if entry is None:
+            return False
+        entry.offset = offset
+        if offset >= entry.floor:
+            return False
+        self.position = min(self.position, offset)
+        for older in self._entries.values():
+            older.floor = min(older.floor, offset)
+        self._entries = {s: e for s, e in self._entries.items() if s >= sequence}
+        return True
 
     def failed(self, sequence: int, reason: Reason, detail: str) -> None:
         """Take down that it was refused or not acknowledged in time."""
@@ -71,12 +90,15 @@ class Ledger:
         if entry is None:
             return None
         if entry.received is not None:
-            self.duplicated += 1
+            # The same place read again is the reader's doing.
+            self.duplicated += offset != entry.place
             return None
-        entry.received = now
-        if entry.sequence < self._newest_read:
+        entry.received, entry.place = now, offset
+        newest, place = self._newest
+        if entry.sequence > newest:
+            self._newest = (entry.sequence, offset)
+        elif offset > place:
             self.reordered += 1
-        self._newest_read = max(self._newest_read, entry.sequence)
         return entry
 
     def losses(self) -> list[Entry]:

@@ -321,14 +321,14 @@ GROUP_LAG_SECONDS_ESTIMATED = Metric(
 GROUP_RECORD_READS_TOTAL = Metric(
     "keywatch_group_record_reads_total",
     Kind.COUNTER,
-    "Old records that were asked for, to learn the lag in seconds.",
+    "Batches of old records that were asked for, to learn the lag in seconds.",
     _C,
     "groups",
 )
 GROUP_RECORD_READ_BYTES_TOTAL = Metric(
     "keywatch_group_record_read_bytes_total",
     Kind.COUNTER,
-    "Bytes of the records that came when old records were read, uncompressed, neighbours of the wanted ones included.",
+    "Bytes that came when old records were read, about, neighbours of the wanted ones included.",
     _C,
     "groups",
 )

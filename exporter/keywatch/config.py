@@ -28,6 +28,8 @@ _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]*)):(?P<po
 # What librdkafka calls a secret: passwords, keys, tokens, credentials inside longer texts.
 _SECRET_SETTINGS = ("pass", "secret", "key.pem", "certificate.pem", "oauthbearer.config", "sasl.username", "jaas")
 _REDACTED = "**********"
+DEFAULT_CANARY_TOPIC = "keywatch-canary"
+"""What topics' names begin with that no instance takes for a user's."""
 # Settings of librdkafka that keywatch sets itself, and where the wish behind them belongs instead.
 OWNED_SETTINGS: Mapping[str, str] = {
     "bootstrap.servers": "use bootstrap",
@@ -184,8 +186,10 @@ class GroupsSection(Section):
     limits: tuple[LimitSection, ...] = Field((), description="Limits, exported as series that rules compare with.")
     period: Period = Field(1.0, description="Seconds between two cycles.")
     timeout: Timeout = Field(2.5, description="Seconds for one cycle.")
-    fetches: int = Field(100, ge=0, le=10_000, description="Old records read per cycle for the lag in seconds.")
-    fetch_rate: float = Field(5e6, ge=1e4, le=1e9, description="Bytes of old records read per second, about.")
+    fetches: int = Field(100, ge=0, le=10_000, description="Old records sought per cycle for the lag in seconds.")
+    fetch_rate: float = Field(
+        5e6, ge=1e4, le=1e9, description="Bytes of old records that brokers send per second, about."
+    )
     idle_cycles: int = Field(
         10, ge=1, le=600, description="Cycles after which an idle group is asked at the latest; 1: in every cycle."
     )
@@ -196,7 +200,11 @@ class CanarySection(Section):
     """Probe `canary`: can a record cross each broker?"""
 
     enabled: bool = Field(True, description="Whether records are produced at all.")
-    topic: TopicName = Field("keywatch-canary", description="Topic of the records; created when it is missing.")
+    topic: TopicName = Field(
+        DEFAULT_CANARY_TOPIC,
+        description="Topic of the records; created when it is missing. Begin it with keywatch-canary, so that no "
+        "other instance takes it for a user's.",
+    )
     period: Period = Field(1.0, description="Seconds between two records through a broker.")
     timeout: Timeout = Field(2.0, description="Seconds in which a record must come back.")
     retention: float = Field(600.0, ge=60, description="Seconds for which Kafka keeps the records.")

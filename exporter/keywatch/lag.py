@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from keywatch.kafka.record_reader import Found, Position
+from keywatch.kafka.record_search import Found, Position
 from keywatch.kafka.wire import TopicPartition
 
 _HISTORY_LENGTH = 600

@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from keywatch.config import BrokerSection, CanarySection, Cluster, ClusterSection, GroupsSection, TopicsSection
+from keywatch.allowance import Allowance
+from keywatch.config import (
+    DEFAULT_CANARY_TOPIC,
+    BrokerSection,
+    CanarySection,
+    Cluster,
+    ClusterSection,
+    GroupsSection,
+    TopicsSection,
+)
 from keywatch.config_dlq import DlqSection
 from keywatch.config_events import EventsSection
 from keywatch.config_keycloak import KeycloakSection
@@ -21,6 +30,8 @@ from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
 from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.record_reader import RecordReader
+from keywatch.kafka.record_search import RecordSearch
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.security import ClusterSecurity
 from keywatch.kafka.topology import Topology
@@ -84,7 +95,9 @@ class Plan:
 
 def plans(cluster: Cluster) -> dict[Key, Plan]:
     """Plan the probes of a cluster, but for those of its brokers, which come and go."""
-    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, re.escape(cluster.canary.topic)))
+    # Those of other instances too, whatever they add to the name.
+    canaries = (re.escape(cluster.canary.topic), f"{re.escape(DEFAULT_CANARY_TOPIC)}.*")
+    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *canaries))
     made: dict[Key, Plan] = {}
 
     def plan(name: str, make: Callable[..., Probe], *parts: object, target: str = "") -> None:
@@ -226,20 +239,20 @@ def _reconciliation(base: Base, events: EventsSection, nodes: Sequence[KeycloakS
 
 def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
     wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
-    peers = base.peers()
+    peers, beside = base.peers(), base.peers()
+    search = RecordSearch(base.topology, beside, Allowance(section.fetch_rate))
     limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
     return GroupsProbe(
         base.cluster,
         base.topology,
         peers,
         Groups(base.topology, peers, wanted.__contains__, section.watch),
-        RecordTimes(base.clients, base.cluster),
+        RecordTimes(search, RecordReader(base.clients), base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,
-        beside=base.peers(),
+        beside=beside,
         limits=limits,
         fetches=section.fetches,
-        fetch_rate=section.fetch_rate,
         idle_cycles=section.idle_cycles,
         detail=section.detail,
     )

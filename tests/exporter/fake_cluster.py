@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from keywatch.kafka import wire
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import BrokerError, Request
-from keywatch.kafka.record_reader import Found, Position
+from keywatch.kafka.record_search import Found, Position
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import Reason
 from keywatch.slices import Pieces, in_slices
@@ -168,7 +168,7 @@ class FakeTimes:
         """Give nothing."""
         return None if position.offset >= 0 else 0.0
 
-    async def find(self, positions: Sequence[Position], ends: Mapping[TopicPartition, int], timeout: float) -> None:
+    async def find(self, positions: Sequence[Position], timeout: float) -> None:
         """Find nothing."""
 
     def grown(self, partition: TopicPartition) -> None:

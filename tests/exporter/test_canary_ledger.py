@@ -86,10 +86,39 @@ def test_a_record_read_twice_is_a_duplicate() -> None:
 
 
 def test_a_record_read_after_a_later_one_is_reordered() -> None:
-    book = ledger(10, 11, 12)
-    for sequence in (2, 1, 3):
-        book.read(sequence, 9 + sequence, 1.0)
+    book = ledger(11, 10, 12)
+    for offset, sequence in enumerate((2, 1, 3), start=10):
+        book.read(sequence, offset, 1.0)
     assert book.take_counts() == (0, 1)
+
+
+def test_when_reading_begins_again_at_an_earlier_place_nothing_is_duplicated_or_reordered() -> None:
+    book = ledger(10, 11, 12)
+    for sequence in (3, 1, 2, 3):
+        book.read(sequence, 9 + sequence, 1.0)
+    assert book.take_counts() == (0, 0)
+
+
+def test_when_the_topic_was_made_anew_reading_begins_anew_and_nothing_of_before_is_lost() -> None:
+    book = ledger(500, 501)
+    book.read(1, 500, 1.0)
+    for sequence in (3, 4):
+        book.sent(sequence, "1", 2.0)
+    assert book.acknowledged(3, 7), "before what was read: another topic"
+    assert book.position == 7
+    assert not book.acknowledged(4, 8), "that is known by now"
+    assert lost(book) == []
+    assert book.read(3, 7, 3.0) is not None
+    assert book.read(None, 600, 4.0) is None
+    assert lost(book) == [4], "record 2 was the old topic's"
+
+
+def test_an_acknowledgement_behind_what_was_read_meanwhile_is_the_same_topics() -> None:
+    book = Ledger(0, position=5)
+    book.sent(1, "1", 0.0)
+    book.read(None, 9, 1.0)
+    assert not book.acknowledged(1, 7)
+    assert lost(book) == [1]
 
 
 def test_another_instances_records_only_move_the_position() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka import group_wire, wire
+from keywatch.kafka import fetch_wire, group_wire, wire
 from keywatch.kafka.codec import Reader, WireError, Writer, uvarint
 from keywatch.kafka.connection import Request
 from keywatch.kafka.wire import TopicPartition
@@ -21,6 +21,7 @@ READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
     "metadata 8": (False, wire.read_metadata),
     "metadata 10": (True, wire.read_metadata),
     "describe_cluster": (True, wire.read_describe_cluster),
+    "fetch": (False, fetch_wire.read_fetch),
     "list_offsets": (False, wire.read_list_offsets),
     "describe_configs": (False, wire.read_describe_configs),
     "create_topic": (False, wire.read_create_topic),
@@ -36,9 +37,12 @@ READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
 every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), ids=READERS)
 
 
-def test_every_reader_of_the_two_modules_is_in_the_table() -> None:
+def test_every_reader_of_the_modules_is_in_the_table() -> None:
     functions = {
-        name.removeprefix("read_") for module in (wire, group_wire) for name in vars(module) if "read_" in name
+        name.removeprefix("read_")
+        for module in (wire, group_wire, fetch_wire)
+        for name in vars(module)
+        if "read_" in name
     }
     assert functions == {name.partition(" ")[0] for name in READERS}
 
@@ -174,10 +178,11 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
             id="end offsets",
         ),
         pytest.param(
-            wire.list_offsets([TopicPartition("a", 0)], wire.END, settled=True),
-            (2, 4, False),
-            "ffffffff 01 00000001 0001 61 00000001 00000000 ffffffff ffffffffffffffff",
-            id="end of what is settled",
+            fetch_wire.fetch(TopicPartition("a", 2), 9, 256, committed=True),
+            (1, 11, False),
+            "ffffffff 00000000 00000000 00000100 01 00000000 ffffffff 00000001 0001 61 00000001"
+            "00000002 ffffffff 0000000000000009 ffffffffffffffff 00000100 00000000 0000",
+            id="records",
         ),
         pytest.param(
             wire.describe_configs(["t"], ["x"]),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka.record_reader import Found, Position
+from keywatch.kafka.record_search import Found, Position
 from keywatch.kafka.wire import TopicPartition
 from keywatch.lag import Bounds, EndHistory, PartitionLag, by_topic, reckon
 

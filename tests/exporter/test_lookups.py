@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
-from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
 
-from keywatch.kafka import record_reader
 from keywatch.kafka.connection import Endpoint
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_reader import Position
+from keywatch.kafka.record_search import Position
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.starts import Starts
 from keywatch.kafka.topology import Topology
@@ -82,78 +80,33 @@ async def test_the_more_starts_there_are_the_less_often_they_are_read(
 
 
 class Noting(FakeTimes):
-    """Takes down what it is to find, and where what is settled ends."""
+    """Takes down what it is to find, and does so after a sign."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wanted: list[Position] = []
-        self.ends: dict[TopicPartition, int] = {}
+        self.sign = asyncio.Event()
 
-    async def find(self, positions: object, ends: object, timeout: float) -> None:
-        """Take it down; each read brings a thousand bytes."""
+    async def find(self, positions: Sequence[Position], timeout: float) -> None:
+        """Take it down."""
         assert timeout > 0
-        self.wanted += cast("list[Position]", positions)
-        self.ends |= cast("dict[TopicPartition, int]", ends)
-        self.received += 1000 * len(cast("list[Position]", positions))
+        self.wanted += positions
+        await self.sign.wait()
 
 
-async def test_a_look_up_takes_those_first_of_which_least_is_known_and_leaves_dead_leaders_alone(
-    topology: Topology,
-) -> None:
-    peers, times = FakePeers(ends={ONE: 9, TWO: 9}, down={"2"}), Noting()
-    lookups = Lookups(topology, cast("Peers", peers), cast("RecordTimes", times), most=3, rate=1e6, timeout=1.0)
+async def test_a_look_up_takes_those_first_of_which_least_is_known_and_holds_nobody_up() -> None:
+    times = Noting()
+    lookups = Lookups(cast("RecordTimes", times), most=3, timeout=1.0)
     missing = {Position(ONE, 1): True, Position(ONE, 2): False, Position(TWO, 3): False, Position(ONE, 4): True}
     lookups.begin(missing)
     lookups.begin(missing)  # while one is under way
-    assert list(await lookups.found(5.0)) == [Position(ONE, 2), Position(ONE, 1)]
-    assert times.wanted == [Position(ONE, 2), Position(ONE, 1)]
-    assert times.ends == {ONE: 9}
+    assert await lookups.found(0.001) == ()
+    assert lookups.busy
+    times.sign.set()
+    chosen = [Position(ONE, 2), Position(TWO, 3), Position(ONE, 1)]
+    assert list(await lookups.found(5.0)) == chosen == times.wanted
     assert not lookups.busy
     assert await lookups.found(5.0) == ()
     lookups.begin({})
     assert not lookups.busy
     lookups.close()
-
-
-async def test_a_look_up_that_takes_long_holds_nobody_up(topology: Topology) -> None:
-    late = Late(FakePeers(ends={ONE: 9, TWO: 9}))
-    lookups = Lookups(topology, cast("Peers", late), cast("RecordTimes", Noting()), most=3, rate=1e6, timeout=5.0)
-    lookups.begin({Position(ONE, 1): False})
-    assert await lookups.found(0.001) == ()
-    assert lookups.busy
-    late.sign.set()
-    assert list(await lookups.found(5.0)) == [Position(ONE, 1)]
-
-
-class Stamped:
-    """A record with a timestamp."""
-
-    def __init__(self, kind: int, milliseconds: int) -> None:
-        self._stamp = (kind, milliseconds)
-
-    def timestamp(self) -> tuple[int, int]:
-        """Give it."""
-        return self._stamp
-
-    def offset(self) -> int:
-        """Give where it is."""
-        return 7
-
-
-@pytest.mark.parametrize(
-    ("kind", "milliseconds", "expected"),
-    [
-        (TIMESTAMP_CREATE_TIME, 1_700_000_000_000, 1_700_000_000.0),
-        (TIMESTAMP_CREATE_TIME, 0, 0.0),
-        pytest.param(TIMESTAMP_CREATE_TIME, 99_999_999_999_999, None, id="the future"),
-        pytest.param(TIMESTAMP_CREATE_TIME, -1, None, id="Kafka's word for none"),
-        pytest.param(TIMESTAMP_NOT_AVAILABLE, 0, None, id="librdkafka's word for none"),
-    ],
-)
-def test_a_record_is_never_younger_than_now_and_one_without_a_timestamp_is_as_old_as_it_has_been_there(
-    kind: int, milliseconds: int, expected: float | None
-) -> None:
-    before = time.time()
-    (offset, found, settled), more = record_reader._record(cast("Message", Stamped(kind, milliseconds)))
-    assert (offset, settled, more) == (7, True, False)
-    assert found == expected if expected is not None else found is not None and before <= found <= time.time()

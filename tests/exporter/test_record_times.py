@@ -7,14 +7,19 @@ from collections.abc import AsyncIterator
 import pytest
 from confluent_kafka import Producer
 
+from keywatch.allowance import Allowance
 from keywatch.demo.embedded import EmbeddedCluster
+from keywatch.kafka import wire
 from keywatch.kafka.client import Clients
-from keywatch.kafka.record_reader import Position
+from keywatch.kafka.connection import Endpoint
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.record_reader import RecordReader
+from keywatch.kafka.record_search import Position, RecordSearch
 from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 
 PARTITION = TopicPartition("events", 0)
-ENDS = {PARTITION: 30}
 WRITTEN = [1_700_000_000_000 + 1_000 * number for number in range(30)]
 
 
@@ -26,9 +31,15 @@ async def times() -> AsyncIterator[RecordTimes]:
         for milliseconds in WRITTEN:
             producer.produce(PARTITION.topic, b"x", partition=0, timestamp=milliseconds)
         assert producer.flush(10) == 0
-        reader = RecordTimes(Clients(cluster.bootstrap, {}), "test")
+        host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
+        topology = Topology([Endpoint(host, int(port))])
+        peers = Peers(topology, None)
+        topology.learn(await peers.ask(topology.living()[0].label, wire.metadata(), 10, wire.read_metadata))
+        search = RecordSearch(topology, peers, Allowance(1e6))
+        reader = RecordTimes(search, RecordReader(Clients(cluster.bootstrap, {})), "test")
         yield reader
         reader.close()
+        peers.close()
 
 
 def written(times: RecordTimes, offset: int) -> float | None:
@@ -39,43 +50,29 @@ def written(times: RecordTimes, offset: int) -> float | None:
 
 async def test_a_partition_is_read_again_and_again_forwards_and_backwards(times: RecordTimes) -> None:
     for offset in (1, 20, 3, 21):
-        await times.find([Position(PARTITION, offset)], ENDS, 10)
+        await times.find([Position(PARTITION, offset)], 10)
         assert written(times, offset) == WRITTEN[offset] / 1000
 
 
 async def test_several_places_of_one_partition_are_read_at_once(times: RecordTimes) -> None:
     wanted = (2, 29, 7)
-    await times.find([Position(PARTITION, offset) for offset in wanted], ENDS, 10)
+    await times.find([Position(PARTITION, offset) for offset in wanted], 10)
     assert [written(times, offset) for offset in wanted] == [WRITTEN[offset] / 1000 for offset in wanted]
 
 
 async def test_after_the_last_record_there_is_none_until_one_comes(times: RecordTimes) -> None:
     end = Position(PARTITION, len(WRITTEN))
-    await times.find([end], ENDS, 10)
+    await times.find([end], 10)
     assert written(times, end.offset) is None
     times.grown(PARTITION)
     assert times.at(end) is None
-
-
-async def test_what_stands_behind_an_open_transaction_is_read_and_doubted_once_the_partition_grows(
-    times: RecordTimes,
-) -> None:
-    place = Position(PARTITION, 20)
-    await times.find([place], {PARTITION: 15}, 10)
-    assert written(times, 20) == WRITTEN[20] / 1000
-    times.grown(PARTITION)
-    assert times.at(place) is None
-    assert times.before(place) == WRITTEN[20] / 1000, "until it is read again it serves as an estimate"
-    await times.find([place], ENDS, 10)
-    times.grown(PARTITION)
-    assert written(times, 20) == WRITTEN[20] / 1000
 
 
 async def test_records_that_may_be_compacted_away_are_read_again_and_those_of_a_topic_made_anew_are_forgotten(
     times: RecordTimes,
 ) -> None:
     place = Position(PARTITION, 4)
-    await times.find([place], ENDS, 10)
+    await times.find([place], 10)
     assert times.doubt({"another"}) == []
     assert times.at(place) is not None
     assert times.doubt({PARTITION.topic}) == [PARTITION]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from keywatch.kafka import group_wire, wire
+from keywatch.kafka import fetch_wire, group_wire, wire
+from keywatch.kafka.batch import Batch
 from keywatch.kafka.codec import Reader, WireError
+from keywatch.kafka.fetch_wire import Fetched
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
 from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState, TopicPartition
 
@@ -75,6 +77,34 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
         False,
         wire.read_list_offsets,
         {TopicPartition("t", 0): (0, 42), TopicPartition("t", 1): (6, -1)},
+    ),
+    "Fetch v11": (
+        (
+            "00000000 0000 00000000 00000001 0001 74 00000001"  # throttle time, error, session, topic t
+            "00000000 0000 0000000000000014 0000000000000012 0000000000000001"  # partition 0: end, settled end, start
+            "00000001 0000000000000007 0000000000000005 ffffffff 000000a7"  # an aborted transaction, replica, bytes
+            # Offsets 5 to 7 of which two records are left, of producer 7's transaction, snappy; 63 bytes.
+            "0000000000000005 00000033 00000000 02 00000000 0012 00000002 0000000000001000 0000000000001100"
+            "0000000000000007 0000 00000000 00000002 abcd"
+            # Its marker, at 8.
+            "0000000000000008 00000033 00000000 02 00000000 0030 00000000 0000000000001200 0000000000001200"
+            "0000000000000007 0000 ffffffff 00000001 abcd"
+            # A batch that was cut short.
+            "0000000000000009 00000099 00000000 02 00000000 0000 00000000 0000000000001300 000000000000"
+        ),
+        False,
+        fetch_wire.read_fetch,
+        Fetched(
+            0,
+            20,
+            18,
+            ((7, 5),),
+            (
+                Batch(5, 7, 63, 2, 7, False, False, 0x1000, None, 0x1000, None),
+                Batch(8, 8, 63, 1, 7, True, True, 0x1200, None, 0x1200, b"\xab\xcd"),
+            ),
+            246,
+        ),
     ),
     "DescribeConfigs v1": (
         (

@@ -7,9 +7,16 @@ import contextlib
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 _CHUNK = 65536
+
+
+class Watch(Protocol):
+    """Is shown what crosses a connection."""
+
+    def __call__(self, data: bytes, *, answers: bool) -> None:
+        """Look at some bytes of the broker's answers, or of what it was asked."""
 
 
 class Proxy:
@@ -54,6 +61,10 @@ class Proxy:
         self._thread.join(5)
         self._loop.close()
 
+    def _watch(self) -> Watch:
+        """Give what is shown all that crosses one connection."""
+        return lambda data, *, answers: None  # noqa: ARG005 - nobody looks
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
@@ -75,10 +86,11 @@ class Proxy:
             self._tasks.add(task)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             back_reader, back_writer = await asyncio.open_connection(*self._target)
+            watch = self._watch()
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._forward(reader, back_writer, answers=False))
-                    both.create_task(self._forward(back_reader, writer, answers=True))
+                    both.create_task(self._forward(reader, back_writer, watch, answers=False))
+                    both.create_task(self._forward(back_reader, writer, watch, answers=True))
             except* OSError:
                 pass
             finally:
@@ -87,8 +99,11 @@ class Proxy:
         if task is not None:
             self._tasks.discard(task)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch, *, answers: bool
+    ) -> None:
         while data := await reader.read(_CHUNK):
+            watch(data, answers=answers)
             await self._flowing.wait()
             if answers and self.delay:
                 await asyncio.sleep(self.delay)

@@ -1,10 +1,12 @@
-"""Two exporters watch one cluster: they agree, neither sees the other as a user's, and one's end disturbs no other."""
+"""Several instances watch one cluster: they agree, do not disturb each other, and none takes another for a user."""
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -12,61 +14,141 @@ from tests.kafka import admin, scene
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.exporter_process import ExporterProcess, Recorder, Scrape
 from tests.kafka.fixtures import kafka_required
+from tests.kafka.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
-GROUP, TOPIC = "keycloak-siem", "audit"
-TROUBLES = ("lost", "duplicated", "reordered")
+SEEN_WITHIN = 15.0
+GROUPS = ("siem", "fraud", "audit")
+FAULTS = (
+    "keywatch_canary_records_lost_total",
+    "keywatch_canary_records_duplicated_total",
+    "keywatch_canary_records_reordered_total",
+)
+FAILURES = ("keywatch_canary_failures_total", "keywatch_probe_failures_total", "keywatch_broker_failures_total")
+# What must be the same whoever tells it.
+AGREED = (
+    "keywatch_broker_up",
+    "keywatch_brokers_expected",
+    "keywatch_topic_partitions",
+    "keywatch_topic_partitions_offline",
+    "keywatch_partition_end_offset",
+    "keywatch_partition_leader",
+    "keywatch_group_up",
+    "keywatch_group_state",
+    "keywatch_group_lag_records",
+    "keywatch_group_partition_committed_offset",
+)
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
     kafka_required()
-    with KafkaCluster(1) as made:
-        admin.create_topic(made.bootstrap, TOPIC, partitions=2)
-        admin.produce(made.bootstrap, TOPIC, 10, partition=0)
-        admin.commit(made.bootstrap, GROUP, {(TOPIC, 0): 4})
+    with KafkaCluster(3) as made:
+        admin.create_topic(made.bootstrap, scene.EVENTS, partitions=6, replicas=3)
+        produce(made, 10)
+        for index, group in enumerate(GROUPS):
+            admin.commit(made.bootstrap, group, {(scene.EVENTS, partition): 3 * index for partition in range(6)})
         yield made
+
+
+def produce(cluster: KafkaCluster, count: int) -> None:
+    for partition in range(6):
+        admin.produce(cluster.bootstrap, scene.EVENTS, count, partition=partition)
 
 
 def well(scrape: Scrape) -> bool:
     return (
-        scrape.value("keywatch_canary_up", broker="1") == 1
-        and scrape.value("keywatch_group_lag_records", group=GROUP, topic=TOPIC) == 6
-        and scrape.value("keywatch_group_up", group=GROUP) == 1
+        scrape.total("keywatch_broker_up") == scrape.total("keywatch_canary_up") == 3
+        and scrape.total("keywatch_group_up") == len(GROUPS)
+        and scrape.total("keywatch_group_lag_seconds_estimated") == 0
+        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 7
     )
 
 
-def names(scrape: Scrape, metric: str, label: str) -> set[str]:
-    return {dict(labels)[label] for labels in scrape.all(metric)}
+def names(scrape: Scrape, label: str) -> set[str]:
+    """Give the values of a label in all series."""
+    return {value for series in scrape.series.values() for labels in series for name, value in labels if name == label}
 
 
-def canaries(scrape: Scrape) -> dict[str, float]:
-    return {what: scrape.total(f"keywatch_canary_records_{what}_total") for what in ("sent", "received", *TROUBLES)}
+def siem_is(lag: int, scrape: Scrape) -> bool:
+    return scrape.value("keywatch_group_lag_records", group="siem", topic=scene.EVENTS) == lag
 
 
-def test_two_exporters_agree_and_do_not_see_each_other(cluster: KafkaCluster) -> None:
-    config = scene.config(cluster.bootstrap, topics={"watch": [TOPIC]})
-    with ExporterProcess(config) as first, ExporterProcess(config) as second:
-        seen = [exporter.until(well, 30, "all is well") for exporter in (first, second)]
-        began = [canaries(scrape) for scrape in seen]
-        with Recorder(second, 0.1) as recorder:
-            for exporter, before in zip((first, second), began, strict=True):
-                exporter.until(
-                    lambda s, b=before: canaries(s)["received"] >= b["received"] + 6,  # type: ignore[misc]
-                    20,
-                    "six canaries more",
-                )
-            ends = [exporter.scrape() for exporter in (first, second)]
-            first.stop(signal.SIGKILL)
-            killed = time.monotonic()
-            second.until(lambda s: s.at > killed + 4, 10, "some seconds have passed")
-        assert not recorder.errors
-        assert {scrape.value("keywatch_canary_up", broker="1") for scrape in recorder.scrapes} == {1.0}
-        last = second.scrape()
-        for scrape in (*ends, last):
-            assert names(scrape, "keywatch_group_up", "group") == {GROUP}
-            assert names(scrape, "keywatch_topic_partitions", "topic") == {TOPIC, "__consumer_offsets"}
-            assert [canaries(scrape)[what] for what in TROUBLES] == [0, 0, 0]
-            assert well(scrape)
-            assert scrape.value("keywatch_brokers") == 1
+def agree(one: Scrape, other: Scrape) -> bool:
+    ages = [scrape.all("keywatch_group_lag_seconds") for scrape in (one, other)]
+    same_age = ages[0].keys() == ages[1].keys() and all(abs(ages[0][key] - ages[1][key]) < 3 for key in ages[0])
+    return same_age and all(one.all(name) == other.all(name) for name in AGREED)
+
+
+@pytest.fixture
+def both(cluster: KafkaCluster, request: pytest.FixtureRequest) -> Iterator[tuple[ExporterProcess, ExporterProcess]]:
+    """Give two instances that were started at once, with the canary topics that the test names."""
+    topics: tuple[str, str] = getattr(request, "param", ("keywatch-canary", "keywatch-canary"))
+    with ExitStack() as stack:
+        made = [ExporterProcess(scene.config(cluster.bootstrap, canary={"topic": topic})) for topic in topics]
+        with ThreadPoolExecutor() as pool:  # at once, so that both find that there is no canary topic yet
+            for started in [pool.submit(stack.enter_context, one) for one in made]:
+                started.result()
+        for one in made:
+            one.until(well, 30, "all is well")
+        yield made[0], made[1]
+
+
+def test_two_instances_agree_and_one_is_undisturbed_when_the_other_is_killed_and_comes_back(
+    cluster: KafkaCluster, both: tuple[ExporterProcess, ExporterProcess]
+) -> None:
+    one, other = both
+    with Recorder(one, 0.2) as by_one, Recorder(other, 0.2) as by_other:
+        for count in (15, 20):
+            produce(cluster, 5)
+            one.until(partial(siem_is, 6 * count), SEEN_WITHIN, "what was produced is seen")
+            wait_until(lambda: agree(one.scrape(), other.scrape()), SEEN_WITHIN, "both agree")
+        one.stop(signal.SIGKILL)
+        killed = len(by_other.scrapes)
+        received = other.scrape().total("keywatch_canary_records_received_total")
+        other.until(
+            lambda s: s.total("keywatch_canary_records_received_total") >= received + 12, SEEN_WITHIN, "it goes on"
+        )
+        one.start()
+        one.until(well, 30, "the other one is back")
+        wait_until(lambda: agree(one.scrape(), other.scrape()), SEEN_WITHIN, "both agree again")
+    scrapes = [*by_one.scrapes, *by_other.scrapes]
+    for scrape in scrapes:
+        assert all(scrape.total(name) == 0 for name in FAULTS)
+        assert names(scrape, "group") <= {*GROUPS}
+        assert names(scrape, "topic") <= {scene.EVENTS, "__consumer_offsets"}
+        assert scrape.value("keywatch_brokers") == 3
+    assert not by_other.errors
+    undisturbed = by_other.scrapes[killed:]
+    assert len(undisturbed) > 10
+    for scrape in undisturbed:
+        assert scrape.total("keywatch_canary_up") == scrape.total("keywatch_broker_up") == 3
+        assert all(scrape.total(name) == by_other.scrapes[0].total(name) for name in FAILURES)
+
+
+@pytest.mark.parametrize("both", [("keywatch-canary-blue", "keywatch-canary-green")], indirect=True)
+def test_canary_topics_of_other_names_that_begin_alike_are_no_users_topics_either(
+    both: tuple[ExporterProcess, ExporterProcess],
+) -> None:
+    for one in both:
+        seen = one.until(well, SEEN_WITHIN, "all is well")
+        assert names(seen, "topic") <= {scene.EVENTS, "__consumer_offsets"}
+    assert agree(*(one.scrape() for one in both))
+
+
+def test_a_canary_topic_that_was_deleted_is_made_anew_and_no_record_is_called_lost(
+    cluster: KafkaCluster, both: tuple[ExporterProcess, ExporterProcess]
+) -> None:
+    for one in both:
+        one.until(lambda s: s.total("keywatch_canary_records_received_total") > 15, SEEN_WITHIN, "there are records")
+    before = [one.scrape().total("keywatch_canary_records_received_total") for one in both]
+    admin.delete_topic(cluster.bootstrap, "keywatch-canary")
+    for one, received in zip(both, before, strict=True):
+        seen = one.until(partial(crosses_again, received + 12), 30, "records cross again")
+        assert {name: seen.total(name) for name in FAULTS} == dict.fromkeys(FAULTS, 0)
+
+
+def crosses_again(received: float, scrape: Scrape) -> bool:
+    up = scrape.total("keywatch_canary_up") == 3
+    return up and scrape.total("keywatch_canary_records_received_total") > received

@@ -238,6 +238,25 @@ def test_in_a_compaction_hole_the_next_record_that_is_left_counts(
     is_true(exporter, name, 6, began + 4 * 60)
 
 
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_within_a_batch_each_record_has_its_own_age_whatever_compressed_it_and_in_whatever_order_they_are(
+    cluster: KafkaCluster, exporter: ExporterProcess, codec: str
+) -> None:
+    name, began = f"packed-{codec}", time.time() - AGO
+    admin.create_topic(cluster.bootstrap, name)
+    settings: admin.Settings = {"compression.type": codec, "linger.ms": 200}
+    producer = Producer(admin.client_settings(cluster.bootstrap, settings))
+    written = [0.0, 0.4, -600.0, 900.0]
+    for index, age in enumerate(written):
+        # Every other one is a tombstone, as compacted topics have them: also that is a record.
+        value = bytes(500) if index % 2 else None
+        producer.produce(name, value, key=b"k", partition=0, timestamp=int((began + age) * 1000))
+    assert producer.flush(30) == 0
+    for committed, age in enumerate(written):
+        admin.commit(cluster.bootstrap, name, {(name, 0): committed})
+        is_true(exporter, name, len(written) - committed, began + age)
+
+
 def test_where_the_broker_stamps_records_their_age_is_since_they_were_appended(
     cluster: KafkaCluster, exporter: ExporterProcess
 ) -> None:

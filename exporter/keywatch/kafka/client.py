@@ -93,21 +93,15 @@ class Clients:
         }
         return self._consumer(own)
 
-    def lookup(self, *, committed: bool) -> Consumer:
-        """Make a consumer that reads single old records: small fetches, and told when a partition has no more.
-
-        When `committed`, a partition ends for it where the first open transaction begins, and what was rolled back is
-        passed over.
-        """
+    def lookup(self) -> Consumer:
+        """Make a consumer that reads single old records in small fetches."""
         own = {
-            "isolation.level": "read_committed" if committed else "read_uncommitted",
             "fetch.wait.max.ms": 10,
-            "fetch.message.max.bytes": 16_384,
-            "fetch.max.bytes": 4 * 1024 * 1024,
+            "fetch.message.max.bytes": 4096,
+            "fetch.max.bytes": 1024 * 1024,
             "queued.min.messages": 1,
             "queued.max.messages.kbytes": 1024,
             "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
             "fetch.error.backoff.ms": 100,
             # Measured: with the default (1000) the next record asked for comes a second late.
             "fetch.queue.backoff.ms": 20,

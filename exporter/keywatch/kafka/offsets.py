@@ -55,11 +55,10 @@ class Watermarks:
     changed are decoded.
     """
 
-    def __init__(self, topology: Topology, peers: Peers, timestamp: int, *, settled: bool = False) -> None:
+    def __init__(self, topology: Topology, peers: Peers, timestamp: int) -> None:
         self._topology = topology
         self._peers = peers
         self._timestamp = timestamp
-        self._settled = settled
         self._wanted: Wanted = {}
         self._version = -1
         self._leaders: dict[int, _Leader] = {}
@@ -104,7 +103,7 @@ class Watermarks:
         asked, leaderless = yield from by_leader(self._topology, wanted)
         leaders: dict[int, _Leader] = {}
         for leader, partitions in asked.items():
-            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp, settled=self._settled))
+            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp))
             yield
         for topic in self.known.keys() - topics.keys():
             del self.known[topic]
@@ -140,22 +139,13 @@ class Watermarks:
 
 
 async def read_offsets(
-    topology: Topology,
-    peers: Peers,
-    partitions: Iterable[TopicPartition],
-    timestamp: int,
-    timeout: float,
-    *,
-    settled: bool = False,
+    topology: Topology, peers: Peers, partitions: Iterable[TopicPartition], timestamp: int, timeout: float
 ) -> Offsets:
-    """Read offsets of `partitions` once from their leaders within `timeout` seconds; as `Watermarks.read`.
-
-    What is `settled` ends where the first open transaction begins.
-    """
+    """Read offsets of `partitions` once from their leaders within `timeout` seconds; as `Watermarks.read`."""
     wanted: dict[str, list[int]] = {}
     for topic, index in partitions:
         wanted.setdefault(topic, []).append(index)
-    marks = Watermarks(topology, peers, timestamp, settled=settled)
+    marks = Watermarks(topology, peers, timestamp)
     reading = await marks.read(wanted, timeout)
     found = {one: marks.known[one.topic][one.partition] for one in reading.changed if one not in reading.unread}
     return Offsets(found, reading.unread)

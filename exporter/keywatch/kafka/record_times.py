@@ -1,14 +1,14 @@
-"""When was the first record from this offset on written? Fetches single old records, and remembers what they said."""
+"""When was the first record from this offset on written? Looks for old records, and remembers what they said."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 
 from keywatch.blocking import Worker
-from keywatch.kafka.client import Clients
-from keywatch.kafka.record_reader import Found, Position, RecordReader
+from keywatch.kafka.record_reader import RecordReader
+from keywatch.kafka.record_search import Found, Packed, Position, RecordSearch, moment
 from keywatch.kafka.wire import TopicPartition
 
 # Of one partition the groups on it stand at different offsets; more than these are rare.
@@ -16,6 +16,8 @@ _KEPT_PER_PARTITION = 64
 # … and where groups stand on very many partitions, fewer of each are kept, so that the memory is bounded.
 _KEPT = 40_000
 _LEAST_PER_PARTITION = 4
+# Of the time for finding records, what looking for them may take where all have to be unpacked afterwards.
+_SEARCH_SHARE = 0.6
 
 
 @dataclass(slots=True)
@@ -29,19 +31,26 @@ class _Known:
 class RecordTimes:
     """Timestamps of records in Unix time, found once and remembered; None for an offset that no record follows."""
 
-    def __init__(self, clients: Clients, cluster: str) -> None:
-        self._reader = RecordReader(clients)
+    def __init__(self, search: RecordSearch, reader: RecordReader, cluster: str) -> None:
+        self._search = search
+        self._reader = reader
         self._worker = Worker(f"record-times-{cluster}")
         self._known: dict[TopicPartition, _Known] = {}
-        self.reads = 0
-        """Records asked for so far."""
-        self.received = 0
-        """Bytes of the records that came so far, before compression, those fetched along with the wanted ones too."""
+
+    @property
+    def reads(self) -> int:
+        """Batches asked for so far."""
+        return self._search.reads
+
+    @property
+    def received(self) -> int:
+        """Bytes that came so far, about, those fetched along with the wanted records too."""
+        return self._search.received
 
     @property
     def forbidden(self) -> Collection[str]:
         """Topics that may not be read."""
-        return self._reader.forbidden
+        return self._search.forbidden
 
     def at(self, position: Position) -> Found | None:
         """Give the first record at or after the position; None when it was not found out, or may be another by now."""
@@ -55,25 +64,35 @@ class RecordTimes:
         earlier = [offset for offset, record in found.items() if offset <= position.offset and record.time is not None]
         return found[max(earlier)].time if earlier else None
 
-    async def find(self, positions: Sequence[Position], ends: Mapping[TopicPartition, int], timeout: float) -> None:
-        """Fetch the records at `positions`, as many as `timeout` seconds allow; raises `ProbeError` when stuck.
-
-        `ends` are where the first open transaction of each partition begins, or else where it ends.
-        """
+    async def find(self, positions: Sequence[Position], timeout: float) -> None:
+        """Find the records at `positions`, as many as `timeout` seconds allow; raises `ProbeError` when stuck."""
         deadline = time.monotonic() + timeout
-        found, received = await self._worker.call(lambda: self._reader.read(positions, ends, deadline))
-        self.reads += len(positions)
-        self.received += received
-        for position, record in found.items():
-            known = self._known.setdefault(position.partition, _Known())
-            known.doubted.discard(position.offset)
-            known.found.pop(position.offset, None)  # so that it is the newest
-            known.found[position.offset] = record
-            most = min(max(_KEPT // len(self._known), _LEAST_PER_PARTITION), _KEPT_PER_PARTITION)
-            while len(known.found) > most:
-                oldest = next(iter(known.found))
-                del known.found[oldest]
-                known.doubted.discard(oldest)
+        found = await self._search.find(positions, timeout * _SEARCH_SHARE)
+        packed = {position: one for position, one in found.items() if isinstance(one, Packed)}
+        for position, one in found.items():
+            if isinstance(one, Found):
+                self._learn(position, one)
+        if packed:
+            wanted = {position: one.offset for position, one in packed.items()}
+            read = await self._worker.call(lambda: self._reader.read(wanted, deadline))
+            self._search.unpacked(len(packed), sum(one.size for one in packed.values()))
+            for position, (offset, milliseconds) in read.items():
+                one = packed[position]
+                if offset <= one.last:
+                    self._learn(position, Found(offset, moment(milliseconds), one.settled))
+                else:
+                    self._search.pass_over(position, one.last + 1)
+
+    def _learn(self, position: Position, record: Found) -> None:
+        known = self._known.setdefault(position.partition, _Known())
+        known.doubted.discard(position.offset)
+        known.found.pop(position.offset, None)  # so that it is the newest
+        known.found[position.offset] = record
+        most = min(max(_KEPT // len(self._known), _LEAST_PER_PARTITION), _KEPT_PER_PARTITION)
+        while len(known.found) > most:
+            oldest = next(iter(known.found))
+            del known.found[oldest]
+            known.doubted.discard(oldest)
 
     def grown(self, partition: TopicPartition) -> None:
         """Doubt what may be another record now that the partition has grown."""
@@ -91,6 +110,7 @@ class RecordTimes:
 
     def forget(self, topic: str) -> None:
         """Forget a topic, because it was made anew."""
+        self._search.forget(topic)
         for partition in [partition for partition in self._known if partition.topic == topic]:
             del self._known[partition]
 

@@ -164,15 +164,12 @@ def read_describe_cluster(reader: Reader) -> tuple[int, tuple[BrokerNode, ...]]:
     return error, tuple(brokers)
 
 
-def list_offsets(partitions: Iterable[TopicPartition], timestamp: int, *, settled: bool = False) -> Request:
-    """Ask a leader for offsets, version 4: `END`, `START`, or the first at or after a time in milliseconds.
-
-    `END` is the high watermark; that of what is `settled` is where the first open transaction begins, if there is one.
-    """
+def list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Request:
+    """Ask a leader for offsets, version 4: `END`, `START`, or the first at or after a time in milliseconds."""
     topics: dict[str, list[int]] = {}
     for topic, partition in partitions:
         topics.setdefault(topic, []).append(partition)
-    body = Writer().int32(-1).int8(int(settled))  # as a client; read uncommitted or committed
+    body = Writer().int32(-1).int8(0)  # as a client; read uncommitted: the high watermark
 
     def write(item: tuple[str, list[int]]) -> None:
         body.string(item[0]).int32(len(item[1])).raw(b"".join([_ASKED.pack(i, -1, timestamp) for i in item[1]]))

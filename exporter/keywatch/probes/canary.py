@@ -114,7 +114,7 @@ class CanaryProbe:
             self._topic.name,
             self._instance,
             self.schedule.timeout,
-            acknowledged=lambda p, s, offset: self._ledgers[p].acknowledged(s, offset),
+            acknowledged=self._acknowledged,
             failed=self._failed,
             read=self._read,
         )
@@ -148,6 +148,10 @@ class CanaryProbe:
                     await self._settled.wait()
         except TimeoutError:
             return
+
+    def _acknowledged(self, partition: int, sequence: int, offset: int) -> None:
+        if self._ledgers[partition].acknowledged(sequence, offset):
+            self._follow()
 
     def _failed(self, partition: int, sequence: int, reason: Reason, detail: str) -> None:
         self._ledgers[partition].failed(sequence, reason, detail)

@@ -12,7 +12,7 @@ from keywatch.kafka import wire
 from keywatch.kafka.groups import Group, Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_reader import Position
+from keywatch.kafka.record_search import Position
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.renewals import Renewals
 from keywatch.kafka.starts import Starts
@@ -36,7 +36,7 @@ _COMPACTED_DOUBT_SECONDS = 15.0
 class GroupsProbe:
     """Every group of the patterns: state, members and lag.
 
-    At most `fetches` old records are read per run, and about `fetch_rate` bytes of them a second.
+    At most `fetches` old records are read per run.
 
     What is read `beside` the runs has connections of its own, so that no run waits behind it.
 
@@ -60,7 +60,6 @@ class GroupsProbe:
         beside: Peers,
         limits: Sequence[Limit] = (),
         fetches: int = 100,
-        fetch_rate: float = 5e6,
         idle_cycles: int = 10,
         detail: bool = True,
         clock: Callable[[], float] = time.time,
@@ -84,9 +83,8 @@ class GroupsProbe:
         self._index = LagIndex(topics)
         self._unread: dict[TopicPartition, object] = {}
         self._noted: dict[TopicPartition, bool] = {}
-        self._lookups = Lookups(
-            topology, beside, times, most=fetches, rate=fetch_rate, timeout=schedule.timeout * _LOOKUP_SHARE
-        )
+        self._beside = beside
+        self._lookups = Lookups(times, most=fetches, timeout=schedule.timeout * _LOOKUP_SHARE)
         self._counted = (0, 0)
 
     async def run(self, timeout: float) -> Collection[Sample]:
@@ -129,6 +127,7 @@ class GroupsProbe:
         """Close the connections and give up what is under way."""
         self._starts.close()
         self._lookups.close()
+        self._beside.close()
         self._peers.close()
 
     def _sheet(self, group: Group) -> GroupSheet:
