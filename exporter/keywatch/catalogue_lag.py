@@ -9,7 +9,7 @@ from keywatch.metric import Kind, Metric
 GROUP_LAG_KNOWN = Metric(
     "keywatch_group_lag_known",
     Kind.GAUGE,
-    "1 when the group's lag is told; 0 when it has not committed anything, or is of a kind whose lag is not read.",
+    "1 when the group's lag is told; 0 when it has not committed or read anything yet.",
     ("cluster", "group"),
     "groups",
 )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka import fetch_wire, group_wire, wire
+from keywatch.kafka import fetch_wire, group_wire, share_group_wire, wire
 from keywatch.kafka.codec import Reader, WireError, Writer, uvarint
 from keywatch.kafka.connection import Request
 from keywatch.kafka.wire import TopicPartition
@@ -31,6 +31,8 @@ READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
     "find_coordinator": (False, group_wire.read_find_coordinator),
     "describe_groups": (False, group_wire.read_describe_groups),
     "describe_consumer_groups": (True, group_wire.read_describe_consumer_groups),
+    "describe_share_groups": (True, share_group_wire.read_describe_share_groups),
+    "start_offsets": (True, share_group_wire.read_start_offsets),
     "fetched_offsets 5": (False, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 5)),
     "fetched_offsets 8": (True, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 8)),
 }
@@ -40,7 +42,7 @@ every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), i
 def test_every_reader_of_the_modules_is_in_the_table() -> None:
     functions = {
         name.removeprefix("read_")
-        for module in (wire, group_wire, fetch_wire)
+        for module in (wire, group_wire, share_group_wire, fetch_wire)
         for name in vars(module)
         if "read_" in name
     }
@@ -214,6 +216,12 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
         pytest.param(group_wire.find_coordinator("g"), (10, 2, False), "0001 67 00", id="coordinator"),
         pytest.param(group_wire.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
         pytest.param(group_wire.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
+        pytest.param(
+            share_group_wire.describe_share_groups(["g"]), (77, 1, True), "02 02 67 00 00", id="members of share groups"
+        ),
+        pytest.param(
+            share_group_wire.fetch_start_offsets(["g"]), (90, 0, True), "02 02 67 00 00 00", id="share groups' offsets"
+        ),
         pytest.param(group_wire.fetch_offsets(["g"], 5), (9, 5, False), "0001 67 ffffffff", id="all commits"),
         pytest.param(
             group_wire.fetch_offsets(["g"], 5, [TopicPartition("t", 1)]),

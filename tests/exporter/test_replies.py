@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from keywatch.kafka import fetch_wire, group_wire, wire
+from keywatch.kafka import fetch_wire, group_wire, share_group_wire, wire
 from keywatch.kafka.batch import Batch
 from keywatch.kafka.codec import Reader, WireError
 from keywatch.kafka.fetch_wire import Fetched
@@ -159,6 +159,32 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
         True,
         group_wire.read_describe_consumer_groups,
         {"g": (0, "Stable", 1)},
+    ),
+    "ShareGroupDescribe v1": (
+        (
+            "00000000 02 0000 00 02 67 07 537461626c65 00000001 00000001 02 61"
+            "02 02 6d 00 00000001 02 63 02 68 02 02 74"  # one member, subscribed to t
+            "02 000102030405060708090a0b0c0d0e0f 02 74 02 00000003 00 00 00"  # assignment, the member's tags
+            "80000000 00 00"
+        ),
+        True,
+        share_group_wire.read_describe_share_groups,
+        {"g": (0, "Stable", 1)},
+    ),
+    "DescribeShareGroupOffsets v0": (
+        (
+            "00000000 03 02 67 02 02 74 000102030405060708090a0b0c0d0e0f"
+            "03 00000003 000000000000002a 00000001 0000 00 00"  # partition 3 from 42 on
+            "00000004 ffffffffffffffff 00000000 0003 02 78 00 00"  # partition 4, an error "x"
+            "0000 00 00"
+            "02 68 01 000f 02 79 00 00"  # group h: coordinator not available, "y"
+        ),
+        True,
+        share_group_wire.read_start_offsets,
+        {
+            "g": GroupOffsets(0, {TopicPartition("t", 3): (0, 42), TopicPartition("t", 4): (3, -1)}),
+            "h": GroupOffsets(15, {}),
+        },
     ),
     "OffsetFetch v5": (
         "00000000 00000001 0001 74 00000001 00000003 000000000000002a ffffffff ffff 0000 0000",

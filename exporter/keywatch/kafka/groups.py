@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from keywatch.kafka import group_wire, wire
+from keywatch.kafka import group_wire, share_group_wire, wire
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
@@ -30,10 +30,7 @@ _DESCRIBED_PER_CYCLE = 50
 _VANISHED_AFTER = 5.0
 _MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
-# Share groups (KIP-932) commit no offsets, so they have a state and no lag.
-_WITHOUT_COMMITS = frozenset({"share"})
-# Neither DescribeGroups nor ConsumerGroupDescribe knows them: how many members they have is not told.
-_DESCRIBED_OTHERWISE = frozenset({"share", "streams"})
+_SHARE, _STREAMS = "share", "streams"
 
 
 @dataclass(slots=True)
@@ -150,10 +147,10 @@ class Groups:
         try:
             listed = await self._list(label, timeout)
             fresh = [self._adopt(label, group) for group in listed]
-            asked = [g for g in fresh if g.kind not in _WITHOUT_COMMITS and (g.moved or not may_wait(g))]
+            asked = [group for group in fresh if group.moved or not may_wait(group)]
             now = self._clock()
             for group in fresh:
-                if group.kind in _WITHOUT_COMMITS or (not group.moved and may_wait(group)):
+                if not group.moved and may_wait(group):
                     group.trouble, group.seen = None, now
             await self._offsets(label, asked, deadline - loop.time())
         except BrokerError as error:
@@ -198,6 +195,23 @@ class Groups:
         return group
 
     async def _offsets(self, label: str, groups: Sequence[Group], timeout: float) -> None:
+        if sharing := [group.name for group in groups if group.kind == _SHARE]:
+            await self._start_offsets(label, sharing, timeout)
+        await self._commits(label, [group for group in groups if group.kind != _SHARE], timeout)
+
+    async def _start_offsets(self, label: str, sharing: Sequence[str], timeout: float) -> None:
+        """Share groups (KIP-932) commit nothing; the first record that is not settled stands for the commit."""
+        found = {name: GroupOffsets(0, {}) for name in sharing}
+        if await self._peers.highest(label, wire.DESCRIBE_SHARE_GROUP_OFFSETS, timeout) >= 0:
+            for names in _chunks(sharing, _GROUPS_PER_REQUEST):
+                request = share_group_wire.fetch_start_offsets(names)
+                found |= await self._peers.ask(label, request, timeout, share_group_wire.read_start_offsets)
+        for name, offsets in found.items():
+            known = self.known[name].found
+            found[name] = known if known == offsets else offsets
+        await in_slices(self._taking(found))
+
+    async def _commits(self, label: str, groups: Sequence[Group], timeout: float) -> None:
         version = 8 if await self._peers.highest(label, wire.OFFSET_FETCH, timeout) >= 8 else 5
         for names in _chunks([group.name for group in groups], _GROUPS_PER_REQUEST if version >= 8 else 1):
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
@@ -263,8 +277,10 @@ class Groups:
         now = self._clock()
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
-        classic = [group.name for group in due if group.kind not in {"consumer", *_DESCRIBED_OTHERWISE}]
+        # Neither request knows streams groups (KIP-1071): how many members they have is not told.
+        classic = [group.name for group in due if group.kind not in {"consumer", _SHARE, _STREAMS}]
         modern = [group.name for group in due if group.kind == "consumer"]
+        sharing = [group.name for group in due if group.kind == _SHARE]
         found: dict[str, tuple[int, str, int]] = {}
         if classic and await self._peers.highest(label, wire.DESCRIBE_GROUPS, timeout) >= 4:
             for names in _chunks(classic, _GROUPS_PER_REQUEST):
@@ -274,6 +290,12 @@ class Groups:
             for names in _chunks(modern, _GROUPS_PER_REQUEST):
                 request = group_wire.describe_consumer_groups(names)
                 found.update(await self._peers.ask(label, request, timeout, group_wire.read_describe_consumer_groups))
+        if sharing and await self._peers.highest(label, wire.SHARE_GROUP_DESCRIBE, timeout) >= 1:
+            for names in _chunks(sharing, _GROUPS_PER_REQUEST):
+                request = share_group_wire.describe_share_groups(names)
+                found.update(
+                    await self._peers.ask(label, request, timeout, share_group_wire.read_describe_share_groups)
+                )
         for name, (error, _, members) in found.items():
             group = self.known.get(name)
             if group is not None and not error:

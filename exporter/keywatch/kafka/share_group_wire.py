@@ -1,0 +1,86 @@
+"""The raw requests about share groups (KIP-932): from where on each reads, and who its members are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keywatch.kafka.codec import Reader, Writer
+from keywatch.kafka.connection import Request
+from keywatch.kafka.group_wire import GroupOffsets
+from keywatch.kafka.wire import DESCRIBE_SHARE_GROUP_OFFSETS, SHARE_GROUP_DESCRIBE, TopicPartition
+
+
+def fetch_start_offsets(groups: Sequence[str]) -> Request:
+    """Ask for the start offset of each partition that the groups read, version 0.
+
+    It is the first record that is not settled (acknowledged, rejected or given up), -1 before the first was read.
+    """
+    body = Writer(flexible=True)
+    body.array(groups, lambda group: body.string(group).array(None, str).tags())
+    return Request(DESCRIBE_SHARE_GROUP_OFFSETS, 0, True, body.tags().done())
+
+
+def read_start_offsets(reader: Reader) -> dict[str, GroupOffsets]:
+    """Read a reply to DescribeShareGroupOffsets v0: group → start offsets, in the place of commits."""
+    reader.int32()  # throttle time
+    found: dict[str, GroupOffsets] = {}
+    for _ in range(reader.count()):
+        name = reader.string()
+        offsets: dict[TopicPartition, tuple[int, int]] = {}
+        for _ in range(reader.count()):
+            topic = reader.string()
+            reader.take(16)  # topic id
+            for _ in range(reader.count()):
+                index, offset = reader.int32(), reader.int64()
+                reader.int32()  # leader epoch
+                offsets[TopicPartition(topic, index)] = (reader.int16(), offset)
+                reader.nullable_string()  # message
+                reader.tags()
+            reader.tags()
+        found[name] = GroupOffsets(reader.int16(), offsets)
+        reader.nullable_string()  # message
+        reader.tags()
+    return found
+
+
+def describe_share_groups(groups: Sequence[str]) -> Request:
+    """Ask for the members of share groups, version 1."""
+    body = Writer(flexible=True)
+    body.array(groups, body.string).boolean(False).tags()
+    return Request(SHARE_GROUP_DESCRIBE, 1, True, body.done())
+
+
+def read_describe_share_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
+    """Read a reply to ShareGroupDescribe v1: group → error code, state, members."""
+    reader.int32()  # throttle time
+    found: dict[str, tuple[int, str, int]] = {}
+    for _ in range(reader.count()):
+        error = reader.int16()
+        reader.nullable_string()  # message
+        name, state = reader.string(), reader.string()
+        reader.int32()  # group epoch
+        reader.int32()  # assignment epoch
+        reader.string()  # assignor
+        members = reader.count()
+        for _ in range(members):
+            _skip_member(reader)
+        reader.int32()  # authorized operations
+        reader.tags()
+        found[name] = (error, state, members)
+    return found
+
+
+def _skip_member(reader: Reader) -> None:
+    for _ in range(2):  # member, rack
+        reader.nullable_string()
+    reader.int32()  # epoch
+    for _ in range(2):  # client, host
+        reader.nullable_string()
+    reader.array(reader.string)  # subscribed topics
+    for _ in range(reader.count()):
+        reader.take(16)  # topic id
+        reader.string()
+        reader.int32s()
+        reader.tags()
+    reader.tags()  # of the assignment
+    reader.tags()
