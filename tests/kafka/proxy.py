@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 _CHUNK = 65536
+_LATE = 0.05
 
 
 class Watch(Protocol):
@@ -20,12 +22,16 @@ class Watch(Protocol):
 
 
 class Proxy:
-    """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers."""
+    """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers.
+
+    `late_at` is the monotonic time at which one of them was last later than ordered, because the machine was busy.
+    """
 
     def __init__(self, host: str, port: int, target: tuple[str, int]) -> None:
         self.host = host
         self.port = port
         self.delay = 0.0
+        self.late_at = float("-inf")
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -106,7 +112,10 @@ class Proxy:
             watch(data, answers=answers)
             await self._flowing.wait()
             if answers and self.delay:
+                due = self._loop.time() + self.delay
                 await asyncio.sleep(self.delay)
+                if self._loop.time() - due > _LATE:
+                    self.late_at = time.monotonic()
             writer.write(data)
             await writer.drain()
         writer.transport.abort()
