@@ -26,9 +26,9 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
-	@# Those that need no server run beside the others, which mostly wait, and give way to them.
-	@log=$$(mktemp); trap 'rm -f $$log' EXIT; nice -n 5 $(BIN)/pytest tests/exporter >$$log 2>&1 & half=$$!; \
-	$(BIN)/pytest --ignore=tests/exporter; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
+	@# Kafka's tests mostly wait, so the others run beside them, and give way to them.
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; nice -n 5 $(BIN)/pytest --ignore=tests/kafka >$$log 2>&1 & half=$$!; \
+	$(BIN)/pytest tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
 
 check: lint types docs-check ## lint, types, and whether generated files are fresh
 

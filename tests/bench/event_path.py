@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from tests.bench.figures import Figure, spread
 from tests.kafka.exporter_process import Recorder, Scrape
-from tests.keycloak.event_path import REALM, USER, EventPath, event_path, missing, well
+from tests.keycloak.event_path import REALM, USER, EventPath, event_path, missing, unarrived, well
 
+_RECEIVED = "keywatch_events_received_total"
 _WINDOW = 10.0
 _LOGINS = 20
 _OUTAGES = (25.0, 49.0, 150.0)
@@ -23,6 +24,7 @@ def measure(repetitions: int, calm: float, say: Callable[[str], None]) -> list[F
         figures += _keycloak(path, repetitions, say)
         figures.append(_losses(path, repetitions, say))
         figures += [_outage(path, seconds, say) for seconds in _OUTAGES]
+        figures.append(_outage(path, _OUTAGES[0], say, restarted=True))
     return figures
 
 
@@ -66,27 +68,42 @@ def _false(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figur
     )
 
 
-def _outage(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figure:
-    """Freeze Kafka during some logins; what did not arrive in the end, and nothing else, has to be missing."""
+def _outage(path: EventPath, seconds: float, say: Callable[[str], None], *, restarted: bool = False) -> Figure:
+    """Freeze Kafka during some logins; what did not arrive in the end, and nothing else, has to be missing.
+
+    A producer that has sent nothing since Keycloak was `restarted` knows no broker: each login waits `max.block.ms` for
+    one, and its event is given up.
+    """
+    if restarted:
+        path.keycloak.restart()
+        path.driver.close()
+        path.exporter.until(lambda s: s.value("keywatch_keycloak_ready") == 1, 60, "Keycloak is ready")
+    else:
+        seen = path.received()
+        path.driver.login(REALM, USER)
+        path.until(lambda s: s.total(_RECEIVED, realm=REALM) > seen, 60, "the producer knows the brokers")
     node, before = path.kafka.nodes[0], path.keycloak.listener.counts()
-    received, known = path.received(), path.missing()
+    received, known = path.received(), unarrived(path.exporter.scrape())
 
     def lost() -> float:
         return _LOGINS - (path.received() - received)
 
     node.freeze()
+    began = time.monotonic()
     _logins(path, _LOGINS, seconds)
     node.thaw()
+    frozen = time.monotonic() - began
     path.exporter.until(lambda s: s.value("keywatch_broker_up") == 1, 60, "the broker is up")
     back, decided = time.monotonic(), before.sent + _LOGINS
     path.keycloak.listener.until(lambda c: c.acked + c.failed >= decided, 150, "the producer has decided about all")
-    path.exporter.until(lambda s: missing(s) - known == lost(), 60, "what did not arrive is missing")
+    path.exporter.until(lambda s: unarrived(s) - known == lost(), 60, "what did not arrive is missing")
     took = time.monotonic() - back
     time.sleep(_WINDOW + 3)  # in which more would be missed
-    found = path.missing() - known
-    say(f"Kafka frozen for {seconds:.0f} s: {lost():.0f} lost, {found:.0f} missing after {took:.1f} s")
+    found = unarrived(path.exporter.scrape()) - known
+    say(f"Kafka frozen for {frozen:.0f} s: {lost():.0f} lost, {found:.0f} missing after {took:.1f} s")
+    when = ", right after Keycloak was restarted" if restarted else ""
     return Figure(
-        f"Kafka frozen for {seconds:.0f} s during {_LOGINS} logins",
+        f"Kafka frozen for {frozen:.0f} s during {_LOGINS} logins{when}",
         "missing is what did not arrive, ≤ 15 s after Kafka is back",
         f"{lost():.0f} did not arrive, {found:.0f} missing {took:.1f} s after Kafka was back",
         found == lost() and took <= 15,
@@ -97,10 +114,10 @@ def _outage(path: EventPath, seconds: float, say: Callable[[str], None]) -> Figu
 def _losses(path: EventPath, repetitions: int, say: Callable[[str], None]) -> Figure:
     took = []
     for turn in range(repetitions):
-        known = path.missing()
+        known = unarrived(path.exporter.scrape())
         path.keycloak.listener.order(drop_next=1)
         path.driver.login_wrongly(REALM, USER)
-        took.append(path.until(lambda s, k=known: missing(s) == k + 1, 60, "it is missing"))  # type: ignore[misc]
+        took.append(path.until(lambda s, k=known: unarrived(s) == k + 1, 60, "it is missing"))  # type: ignore[misc]
         path.keycloak.listener.order()
         say(f"loss {turn + 1}: missing after {took[-1]:.1f} s")
     return Figure(

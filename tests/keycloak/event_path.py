@@ -94,3 +94,8 @@ def well(scrape: Scrape) -> bool:
 def missing(scrape: Scrape) -> float:
     """Sum the events that are missing."""
     return scrape.total("keywatch_events_missing", realm=REALM)
+
+
+def unarrived(scrape: Scrape) -> float:
+    """Sum the events that are missing and those that were given up meanwhile."""
+    return missing(scrape) + scrape.total("keywatch_events_lost_total", realm=REALM)
