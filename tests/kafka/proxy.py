@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _CHUNK = 65536
-_LATE = 0.05
 
 
 class Watch(Protocol):
@@ -24,13 +23,15 @@ class Watch(Protocol):
 class Proxy:
     """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers.
 
-    `late_at` is the monotonic time at which one of them was last later than ordered, because the machine was busy.
+    `late_at` is the monotonic time at which one of them was last later than that by more than `tolerance` seconds,
+    because the machine was busy.
     """
 
     def __init__(self, host: str, port: int, target: tuple[str, int]) -> None:
         self.host = host
         self.port = port
         self.delay = 0.0
+        self.tolerance = 0.05
         self.late_at = float("-inf")
         self._target = target
         self._loop = asyncio.new_event_loop()
@@ -114,7 +115,7 @@ class Proxy:
             if answers and self.delay:
                 due = self._loop.time() + self.delay
                 await asyncio.sleep(self.delay)
-                if self._loop.time() - due > _LATE:
+                if self._loop.time() - due > self.tolerance:
                     self.late_at = time.monotonic()
             writer.write(data)
             await writer.drain()

@@ -19,6 +19,8 @@ from tests.kafka.test_exporter_faults import SEEN_WITHIN
 pytestmark = pytest.mark.kafka
 
 OUTSIDE = "OUTSIDE"
+NO_ANSWER = 2.08
+"""Seconds after which an answer may be too late: twice the probe's deadline, and half of its benefit of the doubt."""
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +91,20 @@ def test_a_network_that_swallows_everything_is_a_time_out(exporter: ExporterProc
 
 @pytest.mark.parametrize("delay", [0.7, 2.0])
 def test_slow_answers_are_slow_and_not_dead(exporter: ExporterProcess, proxies: list[Proxy], delay: float) -> None:
-    proxies[0].delay = delay
+    proxies[0].delay, proxies[0].tolerance = delay, NO_ANSWER - delay
     try:
         with Recorder(exporter) as recorder:
             slow = exporter.until(
                 lambda s: (s.value("keywatch_broker_response_seconds", broker="1") or 0) >= delay, 15, "slowness shows"
             )
             assert slow.value("keywatch_broker_up", broker="1") == 1
-            # An answer later than ordered may well be none in time, so nothing is judged just after it.
+            # On a busy machine an answer may be later than ordered, and none in time; nothing is judged just after it.
             began = time.monotonic()
 
             def calm_since() -> float:
                 return max(began, proxies[0].late_at + 3)
 
-            end = exporter.until(lambda s: s.at - calm_since() > 10, 90, "for ten seconds all answers came as ordered")
+            end = exporter.until(lambda s: s.at - calm_since() > 8, 120, "for eight seconds all answers came in time")
             judged = [s for s in recorder.scrapes if calm_since() <= s.at <= end.at]
         assert len(judged) > 10
         assert all(s.value("keywatch_broker_up", broker="1") == 1 for s in judged)
