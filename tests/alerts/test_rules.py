@@ -1,0 +1,59 @@
+"""Every case of the tables holds, as promtool evaluates the rules that are shipped."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.alerts import table
+from tests.alerts.promtool import promtool_required, verdicts
+
+CASES = list(table.cases())
+
+
+@pytest.fixture(scope="session")
+def verdict(tmp_path_factory: pytest.TempPathFactory) -> dict[table.Case, str]:
+    """Run all cases at once: a process for each would cost more than what it evaluates."""
+    promtool_required()
+    folder = tmp_path_factory.mktemp("cases")
+    files = {folder / f"{number}.yml": case for number, case in enumerate(CASES)}
+    for path, case in files.items():
+        path.write_text(case.render([table.RULES / name for name in case.rule_files]), encoding="utf-8")
+    return {files[path]: words for path, words in verdicts(list(files)).items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: table.Case, verdict: dict[table.Case, str]) -> None:
+    assert verdict[case] == ""
+
+
+def test_prometheus_loads_every_rule_file() -> None:
+    files = [str(path) for path in sorted(table.RULES.glob("*.yml"))]
+    done = subprocess.run(
+        [promtool_required(), "check", "rules", *files], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("SUCCESS") == len(files)
+
+
+def test_prometheus_loads_the_configuration_that_is_shipped() -> None:
+    path = table.ROOT / "alerts" / "prometheus.yml"
+    done = subprocess.run(
+        [promtool_required(), "check", "config", str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(list(table.RULES.glob('*.yml')))} rule files found" in done.stdout
+
+
+def test_a_wrong_expectation_is_seen(tmp_path: Path) -> None:
+    promtool_required()
+    case = next(case for case in CASES if case.subject == "Watchdog")
+    good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
+    text = case.render([table.RULES / name for name in case.rule_files])
+    good.write_text(text, encoding="utf-8")
+    bad.write_text(text.replace("severity: info", "severity: critical"), encoding="utf-8")
+    found = verdicts([good, bad, good])
+    assert found[good] == ""
+    assert 'severity="critical"' in found[bad]
