@@ -20,7 +20,8 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> dict[table.Case, str]:
     folder = tmp_path_factory.mktemp("cases")
     files = {folder / f"{number}.yml": case for number, case in enumerate(CASES)}
     for path, case in files.items():
-        path.write_text(case.render([table.RULES / name for name in case.rule_files]), encoding="utf-8")
+        rules = [table.RULES / name for name in case.rule_files]
+        path.write_text(table.render([case.test()], rules), encoding="utf-8")
     return {files[path]: words for path, words in verdicts(list(files)).items()}
 
 
@@ -51,9 +52,14 @@ def test_a_wrong_expectation_is_seen(tmp_path: Path) -> None:
     promtool_required()
     case = next(case for case in CASES if case.subject == "Watchdog")
     good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
-    text = case.render([table.RULES / name for name in case.rule_files])
+    text = table.render([case.test()], [table.RULES / name for name in case.rule_files])
     good.write_text(text, encoding="utf-8")
     bad.write_text(text.replace("severity: info", "severity: critical"), encoding="utf-8")
     found = verdicts([good, bad, good])
     assert found[good] == ""
     assert 'severity="critical"' in found[bad]
+
+
+def test_every_hard_fault_of_the_catalogue_is_in_the_scenes() -> None:
+    scenes = {case.subject for case in CASES if case.kind == "scene"}
+    assert {f"H{number:02}" for number in range(1, 23)} <= scenes
