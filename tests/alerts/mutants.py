@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -11,8 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tests.alerts import table
 from tests.alerts.promtool import verdicts
@@ -107,14 +106,6 @@ def _seconds(duration: str) -> int:
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
 
 
-def _file(rules: Sequence[Mapping[str, Any]], folder: Path, name: str) -> Path:
-    path = folder / name
-    kept = [{key: value for key, value in rule.items() if key != "file"} for rule in rules]
-    groups = {"groups": [{"name": "mutant", "rules": kept}]}
-    path.write_text(yaml.safe_dump(groups, sort_keys=False), encoding="utf-8")
-    return path
-
-
 def _concerned(name: str) -> set[str]:
     """Name the alerts that build on a rule, over any number of recorded series."""
     rules = table.rules()
@@ -127,14 +118,9 @@ def _concerned(name: str) -> set[str]:
 
 def plan(mutant: Mutant, folder: Path, number: int) -> list[Path]:
     """Write what promtool needs to try a mutant: the changed rule, the recorded series, and the cases it concerns."""
-    rules = table.rules()
     concerned = _concerned(mutant.rule)
-    records = [rule for name, rule in rules.items() if "record" in rule and name != mutant.rule]
-    alerts = [rules[name] for name in concerned if name != mutant.rule]
-    order = list(rules)
-    changed = [*records, mutant.data]
-    changed.sort(key=lambda rule: order.index(rule.get("alert") or rule["record"]))
-    path = _file([*changed, *alerts], folder, f"{number}-rules.yml")
+    rules = {**table.rules(), mutant.rule: mutant.data}
+    path = table.write_rules([rules[name] for name in table.needed(concerned)], folder / f"{number}.rules")
     cases = [replace(case, firing={}) for case in CASES if case.subject in concerned]
     intervals = dict.fromkeys(case.interval for case in cases)
     files = []
@@ -164,6 +150,9 @@ def every() -> list[Mutant]:
 
 def main() -> int:
     """Try all mutants, or those of the rules named, and report; exit 1 when fewer than 95 in 100 are noticed."""
+    if shutil.which("promtool") is None:
+        print("promtool is missing; on Debian it comes with the package prometheus (make deps)", file=sys.stderr)
+        return 2
     started = time.monotonic()
     chosen = [mutant for mutant in every() if not sys.argv[1:] or mutant.rule in sys.argv[1:]]
     left = survivors(chosen)

@@ -19,9 +19,18 @@ _VERDICT = re.compile(r"^Unit Testing:\s+(\S+)\n(.*?)(?=^Unit Testing:|\Z)", re.
 
 def promtool_required() -> str:
     """Give promtool's path; skips the test without it, and fails it where everything is required."""
-    found = shutil.which("promtool")
+    return _required("promtool", "prometheus")
+
+
+def amtool_required() -> str:
+    """Give amtool's path; skips the test without it, and fails it where everything is required."""
+    return _required("amtool", "prometheus-alertmanager")
+
+
+def _required(tool: str, package: str) -> str:
+    found = shutil.which(tool)
     if found is None:
-        words = "promtool is missing; on Debian it comes with the package prometheus (make deps)"
+        words = f"{tool} is missing; on Debian it comes with the package {package} (make deps)"
         if os.environ.get("KEYWATCH_REQUIRE") == "all":
             pytest.fail(words)
         pytest.skip(words)

@@ -10,7 +10,7 @@ addresses, as the rule has them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,7 +85,7 @@ def render(tests: list[dict[str, Any]], rule_files: list[Path]) -> str:
 
 def _groups(file: Path) -> list[str]:
     """Name the groups of a rule file."""
-    return re.findall(r"^  - name: (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"^ *- name: (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _labelled(series: str) -> str:
@@ -118,6 +118,25 @@ def rules() -> dict[str, dict[str, Any]]:
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
         for rule in group["rules"]
     }
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Name these rules and the recorded series that they build on, in the order in which they are evaluated."""
+    known = rules()
+    found, new = set(names), set(names)
+    while new:
+        texts = [str(known[name]["expr"]) for name in new]
+        new = {name for name in known if ":" in name and any(name in text for text in texts)} - found
+        found |= new
+    recorded = [name for name in known if name in found and ":" in name]
+    return [*recorded, *(name for name in known if name in found and ":" not in name)]
+
+
+def write_rules(chosen: Iterable[Mapping[str, Any]], path: Path) -> Path:
+    """Write rules as a file of one group."""
+    kept = [{key: value for key, value in rule.items() if key != "file"} for rule in chosen]
+    path.write_text(yaml.safe_dump({"groups": [{"name": "chosen", "rules": kept}]}, sort_keys=False), encoding="utf-8")
+    return path
 
 
 @cache

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from keywatch.cli import BAD_CONFIGURATION, OK, main
-from keywatch.rules import generate
+from keywatch.rules import generate, shape
 from tests.alerts import table
 
 ALERTS = table.ROOT / "alerts"
@@ -37,6 +38,10 @@ def test_the_rules_that_are_shipped_are_good(capsys: pytest.CaptureFixture[str])
     folders = ["--runbooks", str(ALERTS / "runbooks"), "--tests", str(table.HERE)]
     assert main(["rules", "check", *folders, *FILES]) == OK
     assert re.fullmatch(r"good: \d+ files, \d+ alerts, \d+ recorded series\n", capsys.readouterr().out)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(shape.schema())
 
 
 def test_every_phantom_series_is_named_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
