@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.alerts import table
 from tests.alerts.promtool import verdicts
-from tests.alerts.survivors import EXPLAINED
+from tests.alerts.survivors import explanation
 
 _FLIPPED = {"==": "!=", "!=": "==", ">": "<", "<": ">"}
 _JOINED = {"unless": "and", "and": "unless", "or": "and"}
@@ -158,7 +158,7 @@ def main() -> int:
     left = survivors(chosen)
     tried, lived = Counter(mutant.kind for mutant in chosen), Counter(mutant.kind for mutant in left)
     for mutant in left:
-        print(f"survives: {mutant.name}{': ' + reason if (reason := EXPLAINED.get(mutant.name)) else ''}")
+        print(f"survives: {mutant.name}: {explanation(mutant.name) or 'NOT EXPLAINED'}")
     for kind, count in sorted(tried.items()):
         print(f"{kind}: {count - lived[kind]} of {count} noticed")
     share = 1 - len(left) / len(chosen)
