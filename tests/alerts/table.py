@@ -56,7 +56,10 @@ class Case:
         test: dict[str, Any] = {
             "name": self.name,
             "interval": self.interval,
-            "input_series": [{"series": _labelled(series), "values": values} for series, values in self.series.items()],
+            "input_series": [
+                *({"series": _labelled(series), "values": values} for series, values in self.series.items()),
+                *({"series": series, "values": values} for series, values in self._bystanders()),
+            ],
             "alert_rule_test": [
                 {"eval_time": moment, "alertname": self.subject, "exp_alerts": [self._alert(alert) for alert in alerts]}
                 for moment, alerts in self.expect.items()
@@ -72,7 +75,7 @@ class Case:
             if _BY_JOB.match(series) and series.partition("{")[0] not in _ANY_JOB:
                 labelled = series if "{" in series else f"{series}{{}}"
                 for value in ("0", "1e6"):
-                    yield f'{labelled[:-1]}, job="elsewhere", instance="{value}"}}'.replace("{, ", "{"), f"{value}x3000"
+                    yield f'{labelled[:-1]}, job="elsewhere", instance="{value}"}}'.replace("{, ", "{"), f"{value}x600"
 
     def _alert(self, alert: Mapping[str, str]) -> dict[str, dict[str, str]]:
         labels = {"component": self.component, **alert}
