@@ -28,6 +28,15 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"KafkaAuthorizationFailed threshold: 4:\d+ 0 → .*", "any number that is not above 1 makes a difference above 0"),
     (r"KeycloakEvents(Lost|Skipped) threshold: .* 0 → 1", "increase() makes a little more than 1 of one event"),
+    (
+        r"KeycloakEventsSilent (label: 5:7|aggregation: 4:8) .*",
+        "only whether anything arrived counts, however it is summed",
+    ),
+    (
+        r"KeycloakEventsDeadLettered (label: 2:7|aggregation: 2:3) .*",
+        "only whether any came counts, however it is summed",
+    ),
+    (r"KeycloakEvents(Malformed|Late) aggregation: .* sum → max", "there is one value to sum for each"),
     (r"Watchdog threshold: .*", "any number fires"),
     (
         r"EventPathBudgetBurns\w+ threshold: 2:.*",
