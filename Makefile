@@ -26,9 +26,9 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
-	@# Kafka's tests mostly wait, so the others run beside them, and give way to them.
+	@# Tests of Kafka mostly wait, so two run at a time; the others run beside them, and give way to them.
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; nice -n 5 $(BIN)/pytest --ignore=tests/kafka >$$log 2>&1 & half=$$!; \
-	$(BIN)/pytest tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
+	$(BIN)/pytest -n 2 --dist loadfile tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
 
 check: lint types docs-check ## lint, types, and whether generated files are fresh
 
