@@ -24,8 +24,8 @@ class Watch(Protocol):
 class Proxy:
     """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers.
 
-    `late_at` is the monotonic time at which an answer to ApiVersions, by which keywatch asks whether a broker lives,
-    was last later than that by more than `tolerance` seconds, because the machine was busy.
+    `late` are the monotonic times at which an answer to ApiVersions, by which keywatch asks whether a broker lives, was
+    later than that by more than `tolerance` seconds, because the machine was busy.
     """
 
     def __init__(self, host: str, port: int, target: tuple[str, int]) -> None:
@@ -33,7 +33,7 @@ class Proxy:
         self.port = port
         self.delay = 0.0
         self.tolerance = 0.05
-        self.late_at = float("-inf")
+        self.late: list[float] = []
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -128,5 +128,5 @@ class Proxy:
             writer.write(data)
             await writer.drain()
             if answers and pings and self._loop.time() - pings.pop(0) - self.delay > self.tolerance:
-                self.late_at = time.monotonic()
+                self.late.append(time.monotonic())
         writer.transport.abort()
