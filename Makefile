@@ -5,7 +5,7 @@ DEMO ?= embedded
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -41,18 +41,32 @@ types: .venv/.dev
 fmt: .venv/.dev ## format the code
 	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format .
 
-docs: .venv/.dev ## write the generated documents
+docs: .venv/.dev ## write the generated documents, and what follows from the alert rules
 	$(BIN)/python -m keywatch.reference docs
+	$(BIN)/python -m keywatch.rules.generate alerts
 
 docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.reference docs --check
+	$(BIN)/python -m keywatch.rules.generate alerts --check
+
+rules: .venv/.dev ## check the alert rules (shape, series, runbooks, tests) and evaluate their tests with promtool
+	$(BIN)/keywatch rules check --runbooks alerts/runbooks --tests tests/alerts alerts/rules/*.yml
+	$(BIN)/pytest -q tests/alerts
+
+rules-mutants: .venv/.dev ## change each rule in many ways and show that its tests notice
+	$(BIN)/python -m tests.alerts.mutants
 
 lock: ## renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
+	uv pip compile pyproject.toml --group dev --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
 
-deps: ## install what CI needs on Debian, as root: image tools and a browser
-	apt-get update -q && apt-get install -yq --no-install-recommends buildah debootstrap chromium
+# Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.
+POLICY := /usr/sbin/policy-rc.d
+deps: ## install what CI needs on Debian, as root: image tools, a browser, Prometheus and Alertmanager (not started)
+	apt-get update -q
+	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
+	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager
+	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 
 image: ## build the container image with buildah
 	deploy/image/build.sh

@@ -55,6 +55,7 @@ PROBE_FAILURES_TOTAL = Metric(
     "Runs that could not answer their question, by reason.",
     (*_CP, "reason"),
     "probe",
+    health=True,
 )
 
 # --- broker --------------------------------------------------------------------------------------------------------

@@ -70,6 +70,22 @@ def _parser() -> argparse.ArgumentParser:
     example = actions.add_parser("example", help="print a file with every key, its default and its meaning")
     example.set_defaults(run=_config_example)
 
+    rules = commands.add_parser("rules", help="check rule files of Prometheus")
+    actions = rules.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check_rules = actions.add_parser("check", help="check files: exit 0 good, 2 bad")
+    check_rules.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    check_rules.add_argument(
+        "--metrics",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a saved /metrics whose series exist too",
+    )
+    check_rules.add_argument("--runbooks", type=Path, metavar="FOLDER", help="where each alert must have its runbook")
+    check_rules.add_argument("--tests", type=Path, metavar="FOLDER", help="where each alert must have its tests")
+    check_rules.set_defaults(run=_rules_check)
+
     metrics = commands.add_parser("metrics", help="print every metric that keywatch exports")
     metrics.add_argument("--markdown", action="store_true", help="as the text of docs/metrics.md")
     metrics.set_defaults(run=_metrics)
@@ -182,6 +198,16 @@ def _config_example(_: argparse.Namespace) -> int:
     from keywatch.reference import example  # noqa: PLC0415
 
     print(example(), end="")  # noqa: T201 - the command's result
+    return OK
+
+
+def _rules_check(options: argparse.Namespace) -> int:
+    try:
+        from keywatch.rules.check import check as check_rules  # noqa: PLC0415 - each command loads what it needs
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"keywatch rules needs {error.name}: pip install 'keywatch[rules]'") from error
+    found = check_rules(options.files, options.metrics, options.runbooks, options.tests)
+    print(f"good: {found}")  # noqa: T201 - the command's result
     return OK
 
 

@@ -1,0 +1,169 @@
+"""Reads the tables of rule tests beside this file, and renders each case as a file for `promtool test rules`.
+
+A table is plain YAML: which rule files, how often, and for each alert its cases. A case `fires`, stays `silent`, has
+data `missing`, or is the `scene` of a fault; `series` are promtool's input series, `expect` the alerts at moments, with
+all labels and the description, `firing` the names of all alerts that fire. What is the same everywhere is added here:
+job and instance, as alerts/prometheus.yml gives them; the component; and of annotations the summary and the two
+addresses, as the rule has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keywatch import catalogue
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RULES = ROOT / "alerts" / "rules"
+KINDS = ("fires", "silent", "missing")
+_HEALTH = frozenset(metric.name for metric in catalogue.METRICS if metric.health)
+_CONSTANT = ("summary", "runbook_url", "dashboard_url")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One case of one alert."""
+
+    table: str
+    subject: str
+    kind: str
+    words: str
+    rule_files: tuple[str, ...]
+    component: str
+    interval: str
+    series: Mapping[str, str]
+    expect: Mapping[str, list[dict[str, str]]]
+    firing: Mapping[str, list[str]]
+
+    @property
+    def name(self) -> str:
+        """The case's name in reports."""
+        return f"{self.subject} {self.kind}: {self.words}"
+
+    def test(self) -> dict[str, Any]:
+        """Give the case as promtool's test."""
+        test: dict[str, Any] = {
+            "name": self.name,
+            "interval": self.interval,
+            "input_series": [{"series": _labelled(series), "values": values} for series, values in self.series.items()],
+            "alert_rule_test": [
+                {"eval_time": moment, "alertname": self.subject, "exp_alerts": [self._alert(alert) for alert in alerts]}
+                for moment, alerts in self.expect.items()
+            ],
+        }
+        if self.firing:
+            test["promql_expr_test"] = [_firing(moment, names) for moment, names in self.firing.items()]
+        return test
+
+    def _alert(self, alert: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        labels = {"component": self.component, **alert}
+        annotations = {"description": labels.pop("description"), **constants()[self.subject]}
+        return {"exp_labels": labels, "exp_annotations": annotations}
+
+
+def render(tests: list[dict[str, Any]], rule_files: list[Path]) -> str:
+    """Write a file for promtool; all tests have one interval, since promtool knows one a file."""
+    return yaml.safe_dump(
+        {
+            "rule_files": [str(file) for file in rule_files],
+            "evaluation_interval": tests[0]["interval"],
+            # Without it promtool takes any order, and what builds on a recorded series is a step late now and then.
+            "group_eval_order": [name for file in rule_files for name in _groups(file)],
+            "tests": tests,
+        },
+        sort_keys=False,
+    )
+
+
+def _groups(file: Path) -> list[str]:
+    """Name the groups of a rule file."""
+    return re.findall(r"^ *- name: (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _labelled(series: str) -> str:
+    """Add the job and instance that the series would have by prometheus.yml, where the table does not write them."""
+    name, _, rest = series.partition("{")
+    written = rest.rstrip("}").strip()
+    labels = [written] if written else []
+    if name.startswith(("keywatch_", "process_")) and not re.search(r"\bjob=", written):
+        labels.append(f'job="{"keywatch-health" if name in _HEALTH else "keywatch"}"')
+    if not re.search(r"\binstance=", written):
+        labels.append('instance="a:9877"')
+    return f"{name}{{{', '.join(labels)}}}"
+
+
+def _firing(moment: str, names: list[str]) -> dict[str, Any]:
+    expected = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in names]
+    return {
+        "expr": 'group by (alertname) (ALERTS{alertstate="firing", alertname!="Watchdog"})',
+        "eval_time": moment,
+        "exp_samples": expected,
+    }
+
+
+@cache
+def rules() -> dict[str, dict[str, Any]]:
+    """Give every rule by its alert's or recorded series' name, with the file it stands in under `file`."""
+    return {
+        rule.get("alert") or rule["record"]: {**rule, "file": path.name}
+        for path in sorted(RULES.glob("*.yml"))
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+    }
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Name these rules and the recorded series that they build on, in the order in which they are evaluated."""
+    known = rules()
+    found, new = set(names), set(names)
+    while new:
+        texts = [str(known[name]["expr"]) for name in new]
+        new = {name for name in known if ":" in name and any(name in text for text in texts)} - found
+        found |= new
+    recorded = [name for name in known if name in found and ":" in name]
+    return [*recorded, *(name for name in known if name in found and ":" not in name)]
+
+
+def write_rules(chosen: Iterable[Mapping[str, Any]], path: Path) -> Path:
+    """Write rules as a file of one group."""
+    kept = [{key: value for key, value in rule.items() if key != "file"} for rule in chosen]
+    path.write_text(yaml.safe_dump({"groups": [{"name": "chosen", "rules": kept}]}, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@cache
+def constants() -> dict[str, dict[str, str]]:
+    """Give the annotations of each alert that are the same whenever it fires."""
+    return {
+        name: {key: rule["annotations"][key] for key in _CONSTANT} for name, rule in rules().items() if "alert" in rule
+    }
+
+
+def cases() -> Iterator[Case]:
+    """Give every case of every table."""
+    for path in sorted(HERE.glob("*.yml")):
+        # As text: to YAML 0x10 is the number 16, to promtool it is a 0 and ten more.
+        table = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes only text
+        for subject, entries in table["tests"].items():
+            for entry in entries:
+                kind = next(key for key in (*KINDS, "scene") if key in entry)
+                yield Case(
+                    table=path.stem,
+                    subject=subject,
+                    kind=kind,
+                    words=entry[kind],
+                    rule_files=tuple(table["rules"]),
+                    component=table.get("component", ""),
+                    interval=entry.get("interval", table["interval"]),
+                    series=entry.get("series", {}),
+                    expect=entry.get("expect", {}),
+                    firing=entry.get("firing", {}),
+                )
