@@ -1,0 +1,33 @@
+"""All hard faults, and the orders in which they are made."""
+
+from __future__ import annotations
+
+import random
+
+from tests.faults import brokers, consumers, dead_letters, exporter, keycloak, network, partitions, security
+from tests.faults.fault import Fault
+
+_FAMILIES = (brokers, network, partitions, consumers, dead_letters, exporter, security, keycloak)
+
+
+def catalogue() -> list[Fault]:
+    """Give all faults by their ids."""
+    return sorted((fault for family in _FAMILIES for fault in family.faults()), key=lambda fault: fault.id)
+
+
+def shuffled(faults: list[Fault], repetitions: int, chance: random.Random) -> list[Fault]:
+    """Give each fault so many times, in random order."""
+    turns = faults * repetitions
+    chance.shuffle(turns)
+    return turns
+
+
+def quick(faults: list[Fault], chance: random.Random) -> list[Fault]:
+    """Give each fault once, in random order but with the least waiting.
+
+    Each way on which keywatch reaches Kafka is taken once; what holds back pages for a minute comes last on its way.
+    """
+    ways = sorted({fault.access for fault in faults})
+    chance.shuffle(ways)
+    order = shuffled(faults, 1, chance)
+    return sorted(order, key=lambda fault: (ways.index(fault.access), fault.lasting))
