@@ -4,7 +4,8 @@ A table is plain YAML: which rule files, how often, and for each alert its cases
 data `missing`, or is the `scene` of a fault; `series` are promtool's input series, `expect` the alerts at moments, with
 all labels and the description, `firing` the names of all alerts that fire. What is the same everywhere is added here:
 job and instance, as alerts/prometheus.yml gives them; the component; and of annotations the summary and the two
-addresses, as the rule has them.
+addresses, as the rule has them. Beside each series that rules select by its job come two of the same object from
+another job, 0 and a million: nobody may take notice.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ROOT = HERE.parents[1]
 RULES = ROOT / "alerts" / "rules"
 KINDS = ("fires", "silent", "missing")
 _HEALTH = frozenset(metric.name for metric in catalogue.METRICS if metric.health)
+_ANY_JOB = frozenset(metric.name for metric in catalogue.METRICS if not metric.health)
+_BY_JOB = re.compile(r"keywatch_|keycloak_|jvm_|process_|http_|agroal_|vendor_")
 _CONSTANT = ("summary", "runbook_url", "dashboard_url")
 
 
@@ -53,7 +56,10 @@ class Case:
         test: dict[str, Any] = {
             "name": self.name,
             "interval": self.interval,
-            "input_series": [{"series": _labelled(series), "values": values} for series, values in self.series.items()],
+            "input_series": [
+                *({"series": _labelled(series), "values": values} for series, values in self.series.items()),
+                *({"series": series, "values": values} for series, values in self._bystanders()),
+            ],
             "alert_rule_test": [
                 {"eval_time": moment, "alertname": self.subject, "exp_alerts": [self._alert(alert) for alert in alerts]}
                 for moment, alerts in self.expect.items()
@@ -62,6 +68,14 @@ class Case:
         if self.firing:
             test["promql_expr_test"] = [_firing(moment, names) for moment, names in self.firing.items()]
         return test
+
+    def _bystanders(self) -> Iterator[tuple[str, str]]:
+        """Give what other jobs may tell of the same objects, where rules say which job counts: 0, and a million."""
+        for series in dict.fromkeys(re.sub(r',? ?(job|instance)="[^"]*"', "", written) for written in self.series):
+            if _BY_JOB.match(series) and series.partition("{")[0] not in _ANY_JOB:
+                labelled = series if "{" in series else f"{series}{{}}"
+                for value in ("0", "1e6"):
+                    yield f'{labelled[:-1]}, job="elsewhere", instance="{value}"}}'.replace("{, ", "{"), f"{value}x600"
 
     def _alert(self, alert: Mapping[str, str]) -> dict[str, dict[str, str]]:
         labels = {"component": self.component, **alert}

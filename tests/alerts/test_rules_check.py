@@ -91,6 +91,11 @@ def test_every_phantom_series_is_named_with_its_line(capsys: pytest.CaptureFixtu
         ),
         ("interval: 15s", "interval: 7s", '4: groups[0].interval: "7s" is not allowed; allowed: 1s where seconds'),
         ("expr: max", "expr: [max]  #", 'must be string or number, is ["max"]'),
+        (
+            "keywatch_broker_up{",
+            '{__name__=~"keywatch_.*", ',
+            "7: groups[0].rules[0].expr: a selector has no name, or a pattern",
+        ),
         ("groups:\n", "groups: []\nmore:\n", "more"),
     ],
 )

@@ -74,12 +74,14 @@ def problems(file: RuleFile, series: Known) -> Iterator[str]:
                 problem = _problem(selection, series)
                 if problem and problem not in told:
                     told.add(problem)
-                    yield file.words(place, problem, selection.name)
+                    yield file.words(place, problem, selection.name or None)
 
 
 def _problem(selection: Selection, series: Known) -> str:
     name = selection.name
-    if not name or name.startswith("ALERTS"):
+    if not name:
+        return "a selector has no name, or a pattern of names: nobody can tell whether anything emits its series"
+    if name.startswith("ALERTS"):  # Prometheus' own
         return ""
     if name not in series:
         close = difflib.get_close_matches(name, series, n=1, cutoff=0.85)
