@@ -59,7 +59,7 @@ class BrokerProbe:
         *,
         security: Security | None = None,
         misses: int = 2,
-        renew_after: float = 3.0,
+        renew_after: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
