@@ -74,7 +74,7 @@ class Bed:
         return self.folder / "hosts"
 
     def use(self, way: str) -> None:
-        """Have keywatch reach Kafka on a way; starts it, or starts it anew."""
+        """Have keywatch reach Kafka on a way, and wait until all is calm; starts it, or starts it anew."""
         if way == self.way:
             return
         self.way = way
@@ -82,6 +82,7 @@ class Bed:
         self.exporter.configure(self._config())
         self.exporter.wrapper = hosts.wrapper(self.hosts) if way == "named" else ()
         self.exporter.start()
+        self.wait_calm()
 
     def wait_calm(self) -> None:
         """Wait until all works and nothing has paged for a while."""

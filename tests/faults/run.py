@@ -68,7 +68,6 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     receiver = bed.alerting.receiver
     begun = now()
     bed.use(fault.access)
-    bed.wait_calm()
     bed.wait_unbiased()
     case = fault.prepare(bed, chance)
     injected = case.inject()
