@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
     ResourceType,
 )
 
-from tests.faults.bed import AUDIT, CANARY, Bed
+from tests.faults.bed import AUDIT, CANARY, Bed, now
 from tests.faults.brokers import down, started, victim
 from tests.faults.fault import Case, Fault, Page
 from tests.faults.network import done
@@ -87,16 +87,18 @@ def unwritable(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - it co
     limit = ("max.message.bytes", "1")
     return Case(
         pages,
-        lambda: done(lambda: alter(bed, topic, AlterConfigOpType.SET, limit)),
-        lambda: done(lambda: alter(bed, topic, AlterConfigOpType.DELETE, limit)),
+        lambda: alter(bed, topic, AlterConfigOpType.SET, limit),
+        lambda: alter(bed, topic, AlterConfigOpType.DELETE, limit),
     )
 
 
-def alter(bed: Bed, resource: ConfigResource, operation: AlterConfigOpType, setting: tuple[str, str]) -> None:
-    """Change a setting of a topic or broker while it runs."""
-    # In a variable: an admin client that nobody holds cancels its requests.
+def alter(bed: Bed, resource: ConfigResource, operation: AlterConfigOpType, setting: tuple[str, str]) -> float:
+    """Change a setting of a topic or broker while it runs; give the time right before the request."""
     client = AdminClient(admin.client_settings(bed.kafka.bootstrap))
+    client.list_topics(timeout=10)  # until it is connected nothing is broken
     resource = ConfigResource(resource.restype, resource.name)
     name, value = setting
     resource.add_incremental_config(ConfigEntry(name, value, incremental_operation=operation))
+    moment = now()
     client.incremental_alter_configs([resource])[resource].result()
+    return moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-_CELL, _LEFT, _TOP, _EDGE = 26, 400, 210, 12
+_CELL, _LEFT, _TOP, _EDGE = 26, 420, 210, 12
 _FONT = 'font-family="sans-serif" font-size="13"'
 _RIGHT, _FALSE, _NONE = "#1b7f4d", "#c62828", "#f1f3f4"
 

@@ -54,14 +54,10 @@ def certificate(kind: str, bed: Bed, chance: random.Random) -> Case:
     issued = authority.server(f"bad-{node.id}", [host], ends_in=-_DAY if kind == "expired" else 7 * _DAY)
     broker = ConfigResource(ResourceType.BROKER, str(node.id))
 
-    def change(operation: AlterConfigOpType) -> Callable[[], None]:
+    def change(operation: AlterConfigOpType) -> Callable[[], float]:
         return lambda: alter(bed, broker, operation, (_STORE, str(issued.bundle)))
 
-    return Case(
-        (down(bed, node, f"tls_{kind}"),),
-        lambda: done(change(AlterConfigOpType.SET)),
-        lambda: done(change(AlterConfigOpType.DELETE)),
-    )
+    return Case((down(bed, node, f"tls_{kind}"),), change(AlterConfigOpType.SET), change(AlterConfigOpType.DELETE))
 
 
 def revoked(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is one user
