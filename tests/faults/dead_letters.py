@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 from tests.faults.bed import DEAD, Bed
 from tests.faults.fault import Case, Fault, Page
@@ -38,7 +39,7 @@ def in_topic(bed: Bed, chance: random.Random) -> Case:
 
 def in_folder(bed: Bed, chance: random.Random) -> Case:
     """Put one file into the folder; to mend it, remove it."""
-    file = bed.dead_letters / f"letter-{chance.randrange(10**9)}.json"
+    file = bed.dead_letters / f"dlq-{int(time.time() * 1000)}-{chance.randrange(10**9)}.json"
 
     def put() -> None:
         half = bed.folder / file.name

@@ -43,8 +43,11 @@ def killed(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is 
         return bed.keycloak.kill()
 
     def repair() -> float:
-        bed.keycloak.start()
+        bed.keycloak.spawn()
+        lives = f"{bed.keycloak.management_url}/health/live"
+        wait_until(lambda: status_of(lives) == 200, _NOTICED_WITHIN, "Keycloak lives")
         moment = now()
+        bed.keycloak.wait_ready()
         bed.logins.resume()
         return moment
 

@@ -80,7 +80,7 @@ def deleted(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is
 def unwritable(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - it concerns all brokers
     """Have the canary's topic take no record, whoever leads it."""
     pages = tuple(
-        Page("KafkaCanaryFailing", {"cluster": bed.cluster, "broker": str(node.id)}, "too_large")
+        Page("KafkaCanaryFailing", {"cluster": bed.cluster, "broker": str(node.id)}, "rejected")
         for node in bed.kafka.nodes
     )
     topic = ConfigResource(ResourceType.TOPIC, CANARY)

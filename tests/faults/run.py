@@ -85,7 +85,8 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     resolved = None
     with contextlib.suppress(TimeoutError):
         wait_until(lambda: _ended(receiver.pages(injected)), _UNRESOLVED_AFTER, "all pages ended")
-        resolved = max((n.at for n in receiver.pages(injected) if not n.firing), default=repaired) - repaired
+        ends = [n.at - repaired for n in receiver.pages(injected) if not n.firing]
+        resolved = max(0.0, *ends) if ends else 0.0
     case.clean()
     bed.wait_calm()
     early = [notice for notice in receiver.pages(begun) if notice.firing and notice.at < injected]
