@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants faults faults-short
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 .venv/.runtime: requirements/runtime.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer; set PYTHON=")'
@@ -77,7 +77,7 @@ bench: .venv/.dev ## measure detection times and costs on a real Kafka, and writ
 faults: .venv/.dev ## make every hard fault 20 times on a real path, hours; write docs/faults.md (FAULTS="--repetitions 3")
 	$(BIN)/python -m tests.faults $(FAULTS)
 
-faults-short: .venv/.dev ## make every hard fault once: each must page within 5 s, rightly named, and nothing else
+faults-short: .venv/.dev ## make every hard fault once, minutes: each must page within 5 s, rightly named, and nothing else
 	$(BIN)/python -m tests.faults --short $(FAULTS)
 
 clean: ## remove what was installed and built here
