@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,14 @@ class Bed:
 
         wait_until(calm, _CALM_WITHIN, "no page is left")
 
-    def wait_unbiased(self) -> None:
-        """Wait until no earlier fault holds back pages of the next one."""
-        held = f'cluster:keywatch_cluster_down:recent{{cluster="{self.cluster}"}}'
-        wait_until(lambda: not self.alerting.ask(held), _CALM_WITHIN, "an outage of the cluster is long ago")
+    def wait_unbiased(self, *, by_brokers: bool) -> None:
+        """Wait until no outage of the cluster, or of its brokers, holds back pages of the next fault."""
+        for what in ("cluster", "broker") if by_brokers else ("cluster",):
+            held = f'cluster:keywatch_{what}_down:recent{{cluster="{self.cluster}"}}'
+            wait_until(partial(self._silent, held), _CALM_WITHIN, f"no {what} was down lately")
+
+    def _silent(self, expression: str) -> bool:
+        return not self.alerting.ask(expression)
 
     def _well(self, scrape: Scrape) -> Verdict:
         wanted = {

@@ -25,7 +25,8 @@ def shuffled(faults: list[Fault], repetitions: int, chance: random.Random) -> li
 def quick(faults: list[Fault], chance: random.Random) -> list[Fault]:
     """Give each fault once, one of its kinds chosen by chance, in random order but with the least waiting.
 
-    Each way on which keywatch reaches Kafka is taken once; what holds back pages for a minute comes last on its way.
+    Each way on which keywatch reaches Kafka is taken once; what holds back pages comes last on its way, and what is
+    held back first.
     """
     kinds: dict[str, list[Fault]] = {}
     for fault in faults:
@@ -34,4 +35,4 @@ def quick(faults: list[Fault], chance: random.Random) -> list[Fault]:
     ways = sorted({fault.access for fault in faults})
     chance.shuffle(ways)
     order = shuffled(faults, 1, chance)
-    return sorted(order, key=lambda fault: (ways.index(fault.access), fault.lasting))
+    return sorted(order, key=lambda fault: (ways.index(fault.access), fault.lasting, not fault.held_back))

@@ -46,6 +46,7 @@ class Fault:
 
     `access` is how keywatch reaches Kafka meanwhile. `clock` says from when seconds count where that is not the system
     call; `within` is how many there may be. `lasting` faults hold back pages of others for a while after their repair.
+    `held_back` ones are not paged shortly after a broker was down, so that is waited for.
     `lacks` gives the reason why it cannot be injected on this machine.
     """
 
@@ -56,4 +57,5 @@ class Fault:
     clock: str = ""
     within: float = PROMISE
     lasting: bool = False
+    held_back: bool = False
     lacks: Callable[[], str] = lambda: ""

@@ -13,6 +13,7 @@ from tests.keycloak.health import status_of
 
 _NOTICED_WITHIN = 90.0
 _LOGINS = 3
+_STEADY_FOR = 3.0
 
 
 def faults() -> list[Fault]:
@@ -69,14 +70,27 @@ def not_ready(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there 
 
     def repair() -> float:
         database.start()
-        wait_until(lambda: status_of(ready) == 200, _NOTICED_WITHIN, "Keycloak is ready")
-        moment = now()
+        moment = _lasts(ready, 200)
         bed.logins.resume()
         return moment
 
     check = "keycloak_database_connections_async_health_check"
     labels = {"cluster": bed.cluster, "keycloak": "kc", "check": check}
     return Case((Page("KeycloakNotReady", labels),), inject, repair)
+
+
+def _lasts(url: str, status: int) -> float:
+    """Wait until a status has been answered for some seconds, and give when that began: the first may come and go."""
+    since = now()
+
+    def steady() -> bool:
+        nonlocal since
+        if status_of(url) != status:
+            since = now()
+        return now() - since >= _STEADY_FOR
+
+    wait_until(steady, _NOTICED_WITHIN, f"{url} answers {status}")
+    return since
 
 
 def cut_off(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - all ways are cut

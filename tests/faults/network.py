@@ -20,7 +20,7 @@ def faults() -> list[Fault]:
         Fault("H04", "packets to a broker get lost", dropped, "proxied"),
         Fault("H05", "a broker's port refuses", refused, "proxied"),
         Fault("H06", "a broker's name is gone from DNS", nameless, "named", lacks=hosts.lacks),
-        Fault("H13", "a broker answers 2 s late", slow, "proxied"),
+        Fault("H13", "a broker answers 2 s late", slow, "proxied", held_back=True),
     ]
 
 

@@ -28,7 +28,7 @@ def faults() -> list[Fault]:
         Fault("H10", "the only replica's broker killed", leaderless),
         Fault("H11", "below min.insync.replicas: a broker killed", below_min_isr),
         Fault("H12", "a watched topic deleted", deleted),
-        Fault("H21", "records refused while metadata is fine", unwritable),
+        Fault("H21", "records refused while metadata is fine", unwritable, held_back=True),
     ]
 
 

@@ -38,12 +38,19 @@ def main() -> None:
     consumer = Consumer(admin.client_settings(bootstrap, settings))
     consumer.subscribe(topics)
     print("reads", flush=True)
+    reads = True
     while not ended.is_set():
         consumer.poll(_POLL_SECONDS)
-        if wanted:
-            change = consumer.resume if wanted.pop(0) else consumer.pause
-            change(consumer.assignment())
+        assigned = consumer.assignment()
+        if wanted and assigned:
+            reads = wanted.pop(0)
+            if reads:
+                consumer.resume(assigned)
+            else:
+                consumer.pause(assigned)
             print("changed", flush=True)
+        elif not reads:
+            consumer.pause(assigned)  # what a rebalance gave anew is read otherwise
     consumer.close()
 
 

@@ -68,7 +68,7 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     receiver = bed.alerting.receiver
     begun = now()
     bed.use(fault.access)
-    bed.wait_unbiased()
+    bed.wait_unbiased(by_brokers=fault.held_back)
     case = fault.prepare(bed, chance)
     injected = case.inject()
 
