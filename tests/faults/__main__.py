@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tests.faults import alerting, document
 from tests.faults.bed import bed
-from tests.faults.catalogue import catalogue, quick, shuffled
+from tests.faults.catalogue import catalogue, grouped, one_of_each, shuffled
 from tests.faults.fault import Fault
 from tests.faults.report import complaints, rows, table
 from tests.faults.run import Outcome, run
@@ -28,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--short", action="store_true", help="each fault once; nothing is written")
     parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
+    parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
     parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
     parser.add_argument("--only", action="append", help="this fault alone (may be repeated); nothing is written")
@@ -41,7 +42,13 @@ def main() -> int:
     faults = [fault for fault in chosen if not lacking(fault)]
     if required and faults != chosen:
         return 2
-    turns = quick(faults, chance) if options.short else shuffled(faults, options.repetitions, chance)
+    turns = (
+        shuffled(one_of_each(faults, chance), 1, chance)
+        if options.short
+        else shuffled(faults, options.repetitions, chance)
+    )
+    if options.short or options.grouped:
+        turns = grouped(turns, chance)
     hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short else _HOLD
     say(f"{len(turns)} faults, seed {options.seed}")
 

@@ -22,17 +22,20 @@ def shuffled(faults: list[Fault], repetitions: int, chance: random.Random) -> li
     return turns
 
 
-def quick(faults: list[Fault], chance: random.Random) -> list[Fault]:
-    """Give each fault once, one of its kinds chosen by chance, in random order but with the least waiting.
-
-    Each way on which keywatch reaches Kafka is taken once; what holds back pages comes last on its way, and what is
-    held back first.
-    """
+def one_of_each(faults: list[Fault], chance: random.Random) -> list[Fault]:
+    """Give one kind, chosen by chance, of each fault that has several."""
     kinds: dict[str, list[Fault]] = {}
     for fault in faults:
         kinds.setdefault(fault.id.split()[0], []).append(fault)
-    faults = [chance.choice(alike) for alike in kinds.values()]
-    ways = sorted({fault.access for fault in faults})
+    return [chance.choice(alike) for alike in kinds.values()]
+
+
+def grouped(turns: list[Fault], chance: random.Random) -> list[Fault]:
+    """Order faults so that there is the least to wait for.
+
+    Each way on which keywatch reaches Kafka is taken once, the ways in random order; what holds back pages comes last
+    on its way, and what is held back first.
+    """
+    ways = sorted({fault.access for fault in turns})
     chance.shuffle(ways)
-    order = shuffled(faults, 1, chance)
-    return sorted(order, key=lambda fault: (ways.index(fault.access), fault.lasting, not fault.held_back))
+    return sorted(turns, key=lambda fault: (ways.index(fault.access), fault.lasting, not fault.held_back))
