@@ -5,10 +5,10 @@ DEMO ?= embedded
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants faults faults-short
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 .venv/.runtime: requirements/runtime.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer; set PYTHON=")'
@@ -73,6 +73,12 @@ image: ## build the container image with buildah
 
 bench: .venv/.dev ## measure detection times and costs on a real Kafka, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(BENCH)
+
+faults: .venv/.dev ## make every hard fault 20 times on a real path, hours; write docs/faults.md (FAULTS="--repetitions 3")
+	$(BIN)/python -m tests.faults $(FAULTS)
+
+faults-short: .venv/.dev ## make every hard fault once, minutes: each must page within 5 s, rightly named, and nothing else
+	$(BIN)/python -m tests.faults --short $(FAULTS)
 
 clean: ## remove what was installed and built here
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -59,7 +59,7 @@ class BrokerProbe:
         *,
         security: Security | None = None,
         misses: int = 2,
-        renew_after: float = 3.0,
+        renew_after: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
@@ -159,7 +159,9 @@ class BrokerProbe:
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         """Ask the kept connection, or a new one when it is old, gone, or something is under way already."""
         kept, now = self._connection, self._clock()
-        if kept is not None and kept.is_open and not self._attempts and now - self._opened < self._renew_after:
+        # What is due before the next question is due now.
+        due = now - self._opened + self.schedule.period / 2 >= self._renew_after
+        if kept is not None and kept.is_open and not self._attempts and not due:
             self._attempts.append(_Attempt(ping(kept), now, kept))
             return
         opening = connect(endpoint, timeout, self._security, answer_within=self._patience)
