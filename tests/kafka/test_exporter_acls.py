@@ -153,6 +153,8 @@ def test_a_right_given_back_ends_it_also_for_topics_that_nobody_writes_to(cluste
     settings["clusters"][0]["events"] = [{"listener": "snuk87", "topics": {"user": [scene.EVENTS], "admin": [DLQ]}}]
     with ExporterProcess(settings) as exporter:
         exporter.until(lambda s: s.value("keywatch_events_up") == 1, 25, "the events are read")
+        # Without it the topics would vanish from metadata, which is another way to be refused.
+        acls.allow(cluster.bootstrap, USER, [DESCRIBE_TOPICS])
         acls.revoke(cluster.bootstrap, USER, [READ_TOPICS])
         words = f"Read on Topic:{DLQ} is missing"
         exporter.until(lambda _: words in exporter.log.read_text(encoding="utf-8"), 15, "reading is refused")
