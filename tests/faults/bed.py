@@ -201,6 +201,9 @@ def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, numbe
 def _furnish(kafka: KafkaCluster) -> None:
     for topic in (EVENTS, "keycloak-admin-events", WORK, AUDIT, DEAD):
         admin.create_topic(kafka.bootstrap, topic, partitions=3, replicas=3, configs={"min.insync.replicas": "2"})
+    # Where a group never committed, its lag is not known.
+    for partition in range(3):
+        admin.produce(kafka.bootstrap, WORK, 1, partition=partition)
     admin.set_scram_password(kafka.bootstrap, access.USER, access.PASSWORD)
     acls.allow(kafka.bootstrap, access.USER, RIGHTS)
 

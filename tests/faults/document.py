@@ -35,6 +35,8 @@ def write(outcomes: Sequence[Outcome], seed: int, hold: float) -> None:
     alerts, shares, allowed = matrix(made)
     titles = [f"{row.fault.id} {row.fault.title}" for row in made]
     _PICTURE.write_text(draw(titles, alerts, shares, allowed), encoding="utf-8")
+    done = {row.fault.id for row in made}
+    left = ", ".join(fault.id for fault in catalogue() if fault.id not in done)
     text = _DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -44,6 +46,8 @@ On {record["measured"]}, on a machine of {record["machine"]}, shared with others
 longer than until its pages came.
 
 {table(made)}
+
+{f"Not made in this run: {left}." if left else "All faults were made."}
 
 {notes([row.fault for row in made])}
 
