@@ -20,8 +20,6 @@ _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_
 _SLACK = 0.05
 # How much longer than the deadlines of the failures that a verdict takes an answer may be under way.
 _BENEFIT_OF_DOUBT = 0.15
-# Where keywatch itself was late, because the machine is busy, answers wait in the sockets: it looks there once more.
-_LAST_LOOK = 0.01
 
 
 @dataclass(eq=False, slots=True)
@@ -132,11 +130,10 @@ class BrokerProbe:
             oldest = min(attempt.started for attempt in self._attempts)
             until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
         failure: BrokerError | None = None
-        while self._attempts:
-            left = until - self._clock()
-            await first_done([attempt.answer for attempt in self._attempts], max(left, _LAST_LOOK))
+        while self._attempts and (left := until - self._clock()) > 0:
+            await first_done([attempt.answer for attempt in self._attempts], left)
             answered = [attempt for attempt in self._attempts if attempt.answer.done()]
-            if not answered and left <= _LAST_LOOK:
+            if not answered:
                 break
             for attempt in answered:
                 self._attempts.remove(attempt)
