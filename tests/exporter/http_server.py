@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HttpServer:
-    """Answers each path with its bytes, after `delay` seconds; None: never; a path that is missing: 404."""
+    """Answers each path with its bytes, after `delay` seconds; a path that is missing: 404.
+
+    None: not until `thaw` is set, and then with the bytes that stand there by then, or never.
+    """
 
     pages: dict[str, bytes | None]
     delay: float = 0.0
     number: int = 0
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     connections: int = 0
+    thaw: asyncio.Event = field(default_factory=asyncio.Event)
     sent: int = 0
 
     @property
@@ -41,7 +45,9 @@ class HttpServer:
                 await asyncio.sleep(self.delay)
                 page = self.pages.get(path, reply(b"not here", "404 Not Found"))
                 if page is None:
-                    await asyncio.sleep(3600)
+                    await self.thaw.wait()
+                    page = self.pages.get(path)
+                if page is None:
                     return
                 writer.write(page)
                 await writer.drain()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +66,55 @@ async def test_a_node_that_is_not_ready_is_up_and_names_the_checks() -> None:
         server.pages["/health/ready"] = reply(READY)
         probe._ready_asked -= 2
         assert values(await probe.run(1.0), cat.KEYCLOAK_READY) == {(): 1}
+        await probe.close()
+
+
+def asked_ready(server: HttpServer) -> int:
+    return len([path for path, _ in server.asked if path.endswith("ready")])
+
+
+async def test_a_node_that_does_not_say_whether_it_is_ready_is_asked_once_and_its_late_answer_counts() -> None:
+    async with serving(pages(ready=None)) as server:
+        probe = probe_of(server, 0.2)
+        assert not values(await probe.run(0.2), cat.KEYCLOAK_READY)[()], "unknown is not ready"
+        for _ in range(5):
+            samples = await probe.run(0.2)
+        assert values(samples, cat.KEYCLOAK_UP) == {(): 1}
+        assert values(samples, cat.KEYCLOAK_READY) == {(): 0}
+        assert [sample.note for sample in samples if sample.note] == ["not ready: no answer to health/ready in 0.2 s"]
+        assert asked_ready(server) == 1, "each question holds one of its threads"
+        server.pages["/health/ready"] = reply(READY)
+        server.thaw.set()
+        async with asyncio.timeout(10):
+            while values(samples, cat.KEYCLOAK_READY) != {(): 1}:
+                samples = await probe.run(0.2)
+                await asyncio.sleep(0.01)
+        assert asked_ready(server) == 1, "the answer came late, and came"
+        await probe.close()
+
+
+async def test_a_question_that_is_open_when_the_probe_ends_is_given_up() -> None:
+    async with serving(pages(ready=None)) as server:
+        probe = probe_of(server, 0.1)
+        await probe.run(0.1)
+        before = asyncio.all_tasks()
+        await probe.close()
+        assert len(asyncio.all_tasks()) < len(before)
+
+
+async def test_one_late_answer_is_no_fault_and_two_questions_in_vain_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keywatch.probes.keycloak._OPEN_FOR", 0.3)
+    async with serving(pages()) as server:
+        probe = probe_of(server, 0.1)
+        assert values(await probe.run(0.1), cat.KEYCLOAK_READY) == {(): 1}
+        server.pages["/health/ready"] = None
+        assert values(await probe.run(0.1), cat.KEYCLOAK_READY) == {(): 1}, "one miss is no verdict"
+        async with asyncio.timeout(10):
+            while asked_ready(server) < 4:
+                samples = await probe.run(0.1)
+                probe._ready_asked -= 2
+                await asyncio.sleep(0.01)
+        assert values(samples, cat.KEYCLOAK_READY) == {(): 0}
         await probe.close()
 
 

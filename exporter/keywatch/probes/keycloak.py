@@ -31,8 +31,9 @@ _NOT_IN_A_CHECK = re.compile(r"[^a-z0-9]+")
 _LONGEST_CHECK = 60
 # Each answer that something is not ready writes a line into Keycloak's log.
 _NOT_READY_EVERY = 1.0
-# While its database stands still, each such question holds one of Keycloak's threads until it answers.
-_SILENT_EVERY = 10.0
+# While its database stands still, each such question holds one of Keycloak's threads, also when nobody waits for the
+# answer any more. So one is left open for this long: its answer, when the database is back, tells so at once.
+_OPEN_FOR = 10.0
 # What a run gets more than its deadline, so that it can say which stage it was.
 _SLACK = 0.1
 
@@ -71,7 +72,7 @@ class KeycloakProbe:
         self._ready: Health | None = None
         self._ready_asked = float("-inf")
         self._ready_misses = 0
-        self._ready_again_after = _NOT_READY_EVERY
+        self._ready_question: asyncio.Task[Health] | None = None
         self._started: bool | None = None
         self._reason: Reason | None = None
         self._detail = ""
@@ -98,6 +99,9 @@ class KeycloakProbe:
 
     async def close(self) -> None:
         """Close the connections."""
+        if (question := self._ready_question) is not None:
+            question.cancel()
+            await asyncio.wait({question})
         await self._peer.close()
 
     async def _ask(self, timeout: float) -> None:
@@ -107,9 +111,12 @@ class KeycloakProbe:
         if last:
             self._renewed = now
         others = []
-        if self._ready is None or self._ready.up or now - self._ready_asked >= self._ready_again_after:
+        if self._ready_question is not None:
+            others.append(self._await_ready(self._ready_question, 0.0))
+        elif self._ready is None or self._ready.up or now - self._ready_asked >= _NOT_READY_EVERY:
             self._ready_asked = now
-            others.append(self._ask_ready(timeout, last=last))
+            self._ready_question = asyncio.create_task(self._health("ready", _OPEN_FOR, last=last))
+            others.append(self._await_ready(self._ready_question, timeout))
         if not self._started:
             others.append(self._ask_started(timeout, last=last))
         life = asyncio.ensure_future(self._health("live", timeout, last=last))
@@ -126,16 +133,25 @@ class KeycloakProbe:
     async def _health(self, which: str, timeout: float, *, last: bool) -> Health:
         return health_of(await self._peer.get(f"health/{which}", timeout, _MOST_BYTES, last=last))
 
-    async def _ask_ready(self, timeout: float, *, last: bool) -> None:
-        try:
-            self._ready = await self._health("ready", timeout, last=last)
-        except ProbeError as error:
-            self._ready_again_after = _SILENT_EVERY if error.reason is Reason.TIMEOUT_RESPONSE else _NOT_READY_EVERY
-            self._ready_misses += 1
-            if self._ready_misses >= self._misses_allowed:
-                self._ready = Health(False, {}, error.detail)
-        else:
-            self._ready_misses, self._ready_again_after = 0, _NOT_READY_EVERY
+    async def _await_ready(self, question: asyncio.Task[Health], timeout: float) -> None:
+        """Wait for the answer to an open question and judge it; one that stays open is a miss, and is looked at again.
+
+        Without an answer in time Keycloak is not ready, whatever it will say; that it says it late ends the question.
+        """
+        await asyncio.wait({question}, timeout=timeout)
+        words = f"no answer to health/ready in {self._answer_within:.3g} s"
+        if question.done():
+            self._ready_question = None
+            try:
+                self._ready = question.result()
+            except ProbeError as error:
+                words = error.detail
+            else:
+                self._ready_misses = 0
+                return
+        self._ready_misses += 1
+        if self._ready_misses >= self._misses_allowed:
+            self._ready = Health(False, {}, words)
 
     async def _ask_started(self, timeout: float, *, last: bool) -> None:
         try:
