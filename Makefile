@@ -5,7 +5,7 @@ DEMO ?= embedded
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants faults faults-short
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants faults faults-short faults-soft faults-calm
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -79,6 +79,12 @@ faults: .venv/.dev ## make every hard fault 20 times on a real path, hours; writ
 
 faults-short: .venv/.dev ## make every hard fault once, minutes: each must page within 5 s, rightly named, and nothing else
 	$(BIN)/python -m tests.faults --short $(FAULTS)
+
+faults-soft: .venv/.dev ## wear a real path out in many ways at once until each alert fires, a quarter of an hour
+	$(BIN)/python -m tests.faults.soft $(FAULTS)
+
+faults-calm: .venv/.dev ## disturb a real path for an hour in ways that are no faults: nobody may be called (FAULTS="--minutes 10")
+	$(BIN)/python -m tests.faults.calm $(FAULTS)
 
 clean: ## remove what was installed and built here
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.bench.figures import Figure, percentile
 from tests.kafka import scene
+from tests.kafka.busy import busy_cores
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.exporter_process import ExporterProcess, Recorder
 from tests.kafka.ports import PortReservation
@@ -37,12 +37,7 @@ def measure(seconds: float, say: Callable[[str], None]) -> list[Figure]:
         bootstrap = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
         exporter = stack.enter_context(ExporterProcess(scene.config(bootstrap)))
         exporter.until(lambda scrape: scrape.total("keywatch_broker_up") == 3, 60, "all brokers are up")
-        ended = multiprocessing.Event()
-        for _ in range(multiprocessing.cpu_count()):
-            busy = multiprocessing.Process(target=_spin, args=(ended,), daemon=True)
-            busy.start()
-            stack.callback(busy.join)
-        stack.callback(ended.set)
+        stack.enter_context(busy_cores())
         say(f"slow brokers, busy cores, {seconds:.0f} s")
         with Recorder(exporter, 0.2, "?collect[]=health") as recorder:
             time.sleep(seconds)
@@ -63,9 +58,3 @@ def measure(seconds: float, say: Callable[[str], None]) -> list[Figure]:
             false == 0 and down == 0,
         )
     ]
-
-
-def _spin(ended: object) -> None:
-    while not ended.is_set():  # type: ignore[attr-defined] # multiprocessing's events have no type that can be named
-        for _ in range(100_000):
-            pass

@@ -27,6 +27,7 @@ def main() -> int:
     """Make the faults that are asked for; exit code 1 when one is not as promised, 2 when they cannot be made here."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--short", action="store_true", help="each fault once; nothing is written")
+    parser.add_argument("--twin", action="store_true", help="each fault once, watched by two instances of keywatch")
     parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
     parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
     parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
@@ -44,19 +45,23 @@ def main() -> int:
         return 2
     turns = (
         shuffled(one_of_each(faults, chance), 1, chance)
-        if options.short
+        if options.short or options.twin
         else shuffled(faults, options.repetitions, chance)
     )
-    if options.short or options.grouped:
+    if options.short or options.twin or options.grouped:
         turns = grouped(turns, chance)
-    hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short else _HOLD
+    hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short or options.twin else _HOLD
     say(f"{len(turns)} faults, seed {options.seed}")
 
     def keep(outcomes: list[Outcome]) -> None:
-        if not options.short and not options.only:
+        if options.short or options.only:
+            return
+        if options.twin:
+            document.write_twin(outcomes, options.seed)
+        else:
             document.write(outcomes, options.seed, hold)
 
-    outcomes = make(turns, chance, hold, keep)
+    outcomes = make(turns, chance, hold, keep, twin=options.twin)
     made = rows(faults, outcomes)
     print(f"\n{table(made)}\n\nNot as promised:\n\n{complaints(made)}", flush=True)
     return 1 if any(outcome.complaints for outcome in outcomes) else 0
@@ -76,14 +81,19 @@ def lacking(fault: Fault) -> str:
 
 
 def make(
-    turns: list[Fault], chance: random.Random, hold: float, keep: Callable[[list[Outcome]], None]
+    turns: list[Fault],
+    chance: random.Random,
+    hold: float,
+    keep: Callable[[list[Outcome]], None],
+    *,
+    twin: bool = False,
 ) -> list[Outcome]:
     """Make faults one after the other; a bed that does not get well again is a complaint, and a new one is made."""
     outcomes: list[Outcome] = []
     left = list(turns)
     for _ in range(_BEDS):
         began = time.monotonic()
-        with bed() as made:
+        with bed(twin=twin) as made:
             say(f"the bed stands after {time.monotonic() - began:.0f} s")
             while left:
                 fault, start = left.pop(0), time.monotonic()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import http.client
 import json
 import os
 import shutil
 import tempfile
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -34,17 +39,18 @@ def requirements_missing() -> str:
 class Alerting:
     """Prometheus and Alertmanager, and the receiver of what they say; a context manager that enters ready.
 
-    `keywatch` and `keycloak` are the addresses (`host:port`) that stand in place of the examples'.
+    `keywatch`, of which there may be several, and `keycloak` are the addresses (`host:port`) that stand in place of the
+    examples'.
     """
 
-    def __init__(self, keywatch: str, keycloak: str) -> None:
+    def __init__(self, keywatch: Sequence[str], keycloak: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="keywatch-alerting-"))
         self._ports = PortReservation()
         self._prometheus, self._alertmanager, receiver, nobody = (
             f"{_HOST}:{self._ports.take(_HOST)}" for _ in range(4)
         )
         self._addresses = {
-            "localhost:9877": keywatch,
+            "localhost:9877": '", "'.join(keywatch),
             "localhost:9000": keycloak,
             "localhost:9090": nobody,  # the port of a listener that is not used here
             "localhost:9091": self._prometheus,
@@ -72,6 +78,41 @@ class Alerting:
         with urllib.request.urlopen(url, timeout=10) as answer:
             found = json.load(answer)["data"]["result"]
         return [one["metric"] for one in found]
+
+    @contextmanager
+    def silenced(self, **labels: str) -> Iterator[None]:
+        """Have nobody told of alerts with these labels, as an announced window of maintenance does."""
+        moment = dt.datetime.now(dt.UTC)
+        silence = {
+            "matchers": [{"name": name, "value": value, "isRegex": False} for name, value in labels.items()],
+            "startsAt": moment.isoformat(),
+            "endsAt": (moment + dt.timedelta(hours=1)).isoformat(),
+            "createdBy": "tests",
+            "comment": "announced",
+        }
+        made = self._tell("POST", "silences", silence)["silenceID"]
+        try:
+            yield
+        finally:
+            self._tell("DELETE", f"silence/{made}")
+
+    def _tell(self, method: str, path: str, body: object = None) -> dict[str, str]:
+        """Ask Alertmanager for something."""
+        with contextlib.closing(http.client.HTTPConnection(self._alertmanager, timeout=10)) as connection:
+            connection.request(method, f"/api/v2/{path}", json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+        assert answer.status == 200, f"Alertmanager answers {method} {path} with {answer.status}: {text!r}"
+        return dict(json.loads(text or b"{}"))
+
+    @property
+    def prometheus(self) -> ServerProcess:
+        """Give Prometheus's process."""
+        return self.servers[0]
+
+    def firing(self) -> set[str]:
+        """Name all alerts that fire now, whether or not somebody is told."""
+        return {one["alertname"] for one in self.ask('ALERTS{alertstate="firing"}')}
 
     def pages(self) -> list[str]:
         """Name the alerts that call someone now."""

@@ -46,13 +46,17 @@ _RENEWALS = {"ssl.allow.dn.changes": "true", "ssl.allow.san.changes": "true"}
 
 @dataclass
 class Bed:
-    """All that runs. `proxies` stand before the listener PROXIED of each node, `links` before Keycloak's."""
+    """All that runs. `proxies` stand before the listener PROXIED of each node, `links` before Keycloak's.
+
+    `twin` is a second keywatch that watches the same, if there is one; faults of keywatch itself leave it alone.
+    """
 
     kafka: KafkaCluster
     keycloak: KeycloakServer
     proxies: list[Proxy]
     links: list[Proxy]
     exporter: ExporterProcess
+    twin: ExporterProcess | None
     readers: Readers
     logins: Logins
     alerting: Alerting
@@ -79,15 +83,25 @@ class Bed:
         if way == self.way:
             return
         self.way = way
-        self.exporter.stop()
-        self.exporter.configure(self._config())
-        self.exporter.wrapper = hosts.wrapper(self.hosts) if way == "named" else ()
-        self.exporter.start()
+        for exporter in self._exporters:
+            exporter.stop()
+            exporter.configure(self._config())
+            exporter.wrapper = hosts.wrapper(self.hosts) if way == "named" else ()
+            exporter.start()
         self.wait_calm()
+
+    @property
+    def _exporters(self) -> list[ExporterProcess]:
+        return [self.exporter, *([self.twin] if self.twin is not None else [])]
+
+    def wait_well(self) -> None:
+        """Wait until all works."""
+        for exporter in self._exporters:
+            exporter.until(self._well, _CALM_WITHIN, "all is well")
 
     def wait_calm(self) -> None:
         """Wait until all works and nothing has paged for a while."""
-        self.exporter.until(self._well, _CALM_WITHIN, "all is well")
+        self.wait_well()
         calm_since = now()
 
         def calm() -> Verdict:
@@ -155,8 +169,8 @@ class Bed:
 
 
 @contextmanager
-def bed() -> Iterator[Bed]:
-    """Start all of it but keywatch, which `Bed.use` starts."""
+def bed(*, twin: bool = False) -> Iterator[Bed]:
+    """Start all of it but keywatch, which `Bed.use` starts; with a `twin` there are two of it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywatch-faults-")))
         (folder / "dead").mkdir()
@@ -177,10 +191,12 @@ def bed() -> Iterator[Bed]:
         kafka.start()
         kafka.wait_ready()
         _furnish(kafka)
-        exporter = ExporterProcess({})
-        stack.callback(exporter.__exit__, None, None, None)
+        exporters = [ExporterProcess({}) for _ in range(2 if twin else 1)]
+        for exporter in exporters:
+            stack.callback(exporter.__exit__, None, None, None)
         management = f"127.0.0.1:{keycloak.management_port}"
-        alerting = stack.enter_context(Alerting(f"127.0.0.1:{exporter.port}", management))
+        addresses = [f"127.0.0.1:{exporter.port}" for exporter in exporters]
+        alerting = stack.enter_context(Alerting(addresses, management))
         keycloak.wait_ready()
         driver = Driver(keycloak)
         stack.callback(driver.close)
@@ -188,7 +204,8 @@ def bed() -> Iterator[Bed]:
         driver.make_user(REALM, USER)
         readers = stack.enter_context(Readers(kafka.bootstrap, [EVENTS, WORK]))
         logins = stack.enter_context(Logins(driver))
-        yield Bed(kafka, keycloak, proxies, links, exporter, readers, logins, alerting, folder)
+        first, second = exporters[0], exporters[1] if twin else None
+        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder)
 
 
 def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, number: int, listener: str) -> Proxy:

@@ -6,44 +6,71 @@ import datetime as dt
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.faults.catalogue import catalogue
 from tests.faults.picture import draw
-from tests.faults.report import complaints, matrix, notes, rows, table
+from tests.faults.report import Row, complaints, matrix, notes, rows, table
 from tests.faults.run import Outcome
 
+_RULE_TESTS = Path(__file__).parents[1] / "alerts"
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD, _PICTURE = (_DOCS / f"faults.{ending}" for ending in ("md", "json", "svg"))
 _BEGIN, _END = "<!-- Written by `make faults` from faults.json. -->", "<!-- End of what `make faults` writes. -->"
 
 
 def write(outcomes: Sequence[Outcome], seed: int, hold: float) -> None:
-    """Put a run in place of the one before."""
-    record: dict[str, Any] = {
-        "measured": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "seed": seed,
-        "hold": hold,
-        "outcomes": [asdict(outcome) for outcome in outcomes],
-    }
+    """Put a run of faults in place of the one before."""
+    _keep({"seed": seed, "hold": hold, "outcomes": [asdict(outcome) for outcome in outcomes]})
+
+
+def write_twin(outcomes: Sequence[Outcome], seed: int) -> None:
+    """Put a run that two instances watched in place of the one before."""
+    _keep({"twin": {"seed": seed, "outcomes": [asdict(outcome) for outcome in outcomes], **_made_on()}})
+
+
+def write_calm(calm: Mapping[str, Any]) -> None:
+    """Put a run without faults in place of the one before."""
+    _keep({"calm": {**calm, **_made_on()}})
+
+
+def write_soft(seen: Sequence[Mapping[str, Any]]) -> None:
+    """Put a run of soft faults in place of the one before."""
+    _keep({"soft": {"seen": list(seen), **_made_on()}})
+
+
+def _made_on() -> dict[str, str]:
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    return {"measured": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": machine}
+
+
+def _keep(part: Mapping[str, Any]) -> None:
+    record = json.loads(_RECORD.read_text(encoding="utf-8")) | part
+    if "outcomes" in part:
+        record |= _made_on()
     _RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    outcomes = [Outcome(**one) for one in record["outcomes"]]
     made = rows(catalogue(), outcomes)
     alerts, shares, allowed = matrix(made)
     titles = [f"{row.fault.id} {row.fault.title}" for row in made]
     _PICTURE.write_text(draw(titles, alerts, shares, allowed), encoding="utf-8")
-    done = {row.fault.id for row in made}
-    left = ", ".join(fault.id for fault in catalogue() if fault.id not in done)
     text = _DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    part = f"""{_BEGIN}
+    _DOCUMENT.write_text(f"{before}{_BEGIN}\n\n{_written(record, made)}\n\n{_END}{after}", encoding="utf-8")
 
-On {record["measured"]}, on a machine of {record["machine"]}, shared with others; seed {seed}, each fault for {hold:g} s
-longer than until its pages came.
+
+def _written(record: Mapping[str, Any], made: Sequence[Row]) -> str:
+    done = {row.fault.id for row in made}
+    left = ", ".join(fault.id for fault in catalogue() if fault.id not in done)
+    hold = f"each fault for {record['hold']:g} s longer than until its pages came"
+    return f"""On {record["measured"]}, on a machine of {record["machine"]}, shared with others; seed {record["seed"]};
+{hold}.
 
 {table(made)}
 
@@ -59,5 +86,70 @@ longer than until its pages came.
 
 ![matrix of faults and alerts](faults.svg)
 
-{_END}"""
-    _DOCUMENT.write_text(f"{before}{part}{after}", encoding="utf-8")
+## Soft faults
+
+{_soft_text(record["soft"], made) if "soft" in record else "Not measured yet."}
+
+## Watched by two instances of keywatch
+
+{_twin_text(record["twin"]) if "twin" in record else "Not measured yet."}
+
+## Without a fault
+
+{calm_text(record["calm"]) if "calm" in record else "Not measured yet."}"""
+
+
+def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:
+    """Give a table of soft faults, and when the alert of each fired."""
+    lines = []
+    for one in seen:
+        after = "never" if one["seconds"] is None else f"{one['seconds']:.0f} s"
+        lines.append(f"| `{one['alert']}` | {one['title']} | {after} |")
+    return "\n".join(["| alert | made by | fires after |", "| --- | --- | --- |", *lines])
+
+
+def _soft_text(soft: Mapping[str, Any], made: Sequence[Row]) -> str:
+    shown = {one["alert"] for one in soft["seen"] if one["seconds"] is not None}
+    shown |= {alert for row in made for alert in row.alerts}
+    rest: dict[str, list[str]] = {}
+    for file in sorted(_RULE_TESTS.glob("*.yml")):
+        tests = yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+        left = {alert for alert, cases in tests.items() if "fires" in cases[0]} - shown
+        rest |= {file.name: sorted(left)} if left else {}
+    lines = [f"- `tests/alerts/{name}`: {', '.join(f'`{alert}`' for alert in alerts)}" for name, alerts in rest.items()]
+    return f"""On {soft["measured"]}, on a machine of {soft["machine"]}, all at once, by `make faults-soft`.
+
+{soft_table(soft["seen"])}
+
+All other alerts would take hours, other servers, or clocks that are wrong; promtool shows them firing, with series of
+their own (`make rules`):
+
+{chr(10).join(lines)}"""
+
+
+def _twin_text(twin: Mapping[str, Any]) -> str:
+    made = rows(catalogue(), [Outcome(**one) for one in twin["outcomes"]])
+    return f"""On {twin["measured"]}, on a machine of {twin["machine"]}, seed {twin["seed"]}.
+A page that comes in the name of both instances counts as false.
+
+{table(made)}
+
+{complaints(made)}"""
+
+
+def calm_text(calm: Mapping[str, Any]) -> str:
+    """Tell what came of a run without faults: what was made how often, and whom it called."""
+    when = (
+        f"On {calm['measured']}, on a machine of {calm['machine']}, seed {calm['seed']}: " if "measured" in calm else ""
+    )
+    made = "\n".join(f"| {title} | {times} |" for title, times in sorted(calm["made"].items()))
+    false = "\n".join(f"- {one}" for one in calm["false"]) or "No page that may not come."
+    return f"""{when}{calm["minutes"]:.0f} minutes in random order.
+
+| what was made | times |
+| --- | --- |
+{made}
+
+Pages for a broker that was down for its restart: {calm["expected"]}.
+
+{false}"""

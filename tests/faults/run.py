@@ -114,10 +114,18 @@ def judge(fault: Fault, case: Case, injected: float, resolved: float | None, fir
         for notice in fired
         if notice.at < injected or not (notice.alert in case.beside or any(page.fits(notice) for page in case.pages))
     ]
+    false += [f"{title} twice, once for each instance" for title in _doubled(fired)]
     paged: dict[str, int] = {}
     for alert in {notice.alert for notice in fired}:
         paged[alert] = len({frozenset(n.labels.items()) for n in fired if n.alert == alert})
     return Outcome(fault.id, fault.within, seconds, resolved, paged, false, wrong)
+
+
+def _doubled(fired: Sequence[Notice]) -> list[str]:
+    """Name what was paged in the name of several instances of keywatch."""
+    pages = {frozenset(notice.labels.items()) for notice in fired}
+    objects = [frozenset((name, value) for name, value in page if name != "instance") for page in pages]
+    return sorted({dict(one)["alertname"] for one in objects if objects.count(one) > 1})
 
 
 def _text(labels: object) -> str:

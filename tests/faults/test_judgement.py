@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 
+from tests.faults.calm import Calm, unexpected
 from tests.faults.catalogue import catalogue
+from tests.faults.disturbances import Expected
+from tests.faults.document import calm_text
 from tests.faults.fault import Case, Fault, Page
 from tests.faults.picture import draw
 from tests.faults.receiver import PAGER, Notice
@@ -45,6 +49,30 @@ def test_another_alert_another_label_and_a_page_before_the_fault_are_false() -> 
     assert outcome(right, notice(3, "KafkaCanaryFailing")).false == ["KafkaCanaryFailing{broker=2} after 3.0 s"]
     assert outcome(right, notice(3, broker="3")).false == ["KafkaBrokerDown{broker=3} after 3.0 s"]
     assert outcome(right, notice(-1)).false == ["KafkaBrokerDown{broker=2} after -1.0 s"]
+
+
+def test_what_two_instances_page_each_is_a_double() -> None:
+    def by(instance: str, broker: str = "2") -> Notice:
+        one = notice(2, broker=broker)
+        return Notice(one.at, one.path, one.firing, {**one.labels, "instance": instance}, one.description)
+
+    assert outcome(by("a"), by("b")).false == ["KafkaBrokerDown twice, once for each instance"]
+    assert outcome(by("a"), by("a")).false == []
+
+
+def test_without_a_fault_only_what_was_announced_may_page_and_only_then() -> None:
+    page = Page("KafkaBrokerDown", {"broker": "2"})
+    expected = [Expected(page, INJECTED, INJECTED + 10)]
+    assert unexpected([notice(1), notice(14)], expected) == []
+    assert len(unexpected([notice(-1), notice(16), notice(1, broker="3"), notice(1, "KeywatchDown")], expected)) == 4
+
+
+def test_what_came_of_a_run_without_faults_is_told() -> None:
+    calm = Calm(60.0, {"all cores busy": 7}, 3, ["all cores busy: KeywatchDown"])
+    text = calm_text(asdict(calm))
+    assert text.startswith("60 minutes")
+    assert "| all cores busy | 7 |" in text
+    assert "- all cores busy: KeywatchDown" in text
 
 
 def test_the_picture_shows_the_share_of_runs_in_which_each_alert_paged() -> None:

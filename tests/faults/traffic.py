@@ -55,16 +55,17 @@ class Logins:
 
 
 class Readers:
-    """The group's members, each a process; a context manager."""
+    """A group's members, each a process; a context manager."""
 
-    def __init__(self, bootstrap: str, topics: list[str]) -> None:
+    def __init__(self, bootstrap: str, topics: list[str], *, group: str = GROUP) -> None:
         self._bootstrap = bootstrap
         self._topics = topics
+        self._group = group
         self._processes: list[subprocess.Popen[str]] = []
 
     def start(self) -> None:
         """Start the members; they join a little later."""
-        command = [sys.executable, "-m", "tests.faults.reader", self._bootstrap, GROUP, *self._topics]
+        command = [sys.executable, "-m", "tests.faults.reader", self._bootstrap, self._group, *self._topics]
         for _ in range(_MEMBERS):
             self._processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         self._heard()
@@ -90,9 +91,10 @@ class Readers:
         client = AdminClient(admin.client_settings(self._bootstrap))
 
         def empty() -> bool:
-            return not client.describe_consumer_groups([GROUP], request_timeout=5)[GROUP].result().members
+            described = client.describe_consumer_groups([self._group], request_timeout=5)
+            return not described[self._group].result().members
 
-        wait_until(empty, deadline, f"group {GROUP} is empty")
+        wait_until(empty, deadline, f"group {self._group} is empty")
 
     def _tell(self, number: signal.Signals) -> None:
         for process in self._processes:

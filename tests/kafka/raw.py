@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from keywatch.kafka.codec import Reader, Writer
@@ -11,6 +11,7 @@ from keywatch.kafka.connection import Connection, Endpoint, Request, connect
 
 _T = TypeVar("_T")
 _OFFSET_COMMIT = 8
+_ALTER_PARTITION_REASSIGNMENTS = 45
 _SECONDS = 10.0
 
 
@@ -39,6 +40,33 @@ def commit_for(address: str, group: str, offsets: Mapping[tuple[str, int], int],
     request = Request(_OFFSET_COMMIT, 2, False, body.array(offsets.items(), write).done())
     errors = ask(address, request, _committed)
     assert not any(errors), errors
+
+
+def reassign(address: str, topic: str, replicas: Sequence[Sequence[int]]) -> None:
+    """Give each partition of a topic its replicas, the first of which is to lead (AlterPartitionReassignments v0)."""
+    body = Writer(flexible=True).int32(int(_SECONDS * 1000))
+
+    def partition(item: tuple[int, Sequence[int]]) -> None:
+        body.int32(item[0]).array(item[1], body.int32).tags()
+
+    body.array([topic], lambda name: body.string(name).array(enumerate(replicas), partition).tags()).tags()
+    errors = ask(address, Request(_ALTER_PARTITION_REASSIGNMENTS, 0, True, body.done()), _reassigned)
+    assert not any(errors), errors
+
+
+def _reassigned(reader: Reader) -> list[int]:
+    reader.int32()  # throttle time
+    errors = [reader.int16()]
+    reader.nullable_string()  # message
+    for _ in range(reader.count()):
+        reader.string()
+        for _ in range(reader.count()):
+            reader.int32()
+            errors.append(reader.int16())
+            reader.nullable_string()  # message
+            reader.tags()
+        reader.tags()
+    return errors
 
 
 def _committed(reader: Reader) -> list[int]:

@@ -1,0 +1,219 @@
+"""Wears the path out in many ways at once, as faults do that need no page at once, and waits until each alert fires."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported there for users, but not by its typing
+    AlterConfigOpType,
+    ConfigResource,
+    ResourceType,
+)
+
+from tests.faults import document
+from tests.faults.__main__ import requirements_missing, say
+from tests.faults.bed import AUDIT, DEAD, EVENTS, WORK, Bed, bed, now
+from tests.faults.partitions import alter
+from tests.faults.traffic import Readers
+from tests.kafka import admin
+from tests.keycloak.driver import Driver
+from tests.keycloak.event_path import REALM, USER
+
+_LATE_MS = 11_000
+_SLOW_SECONDS = 0.7
+_RESTLESS = "restless"
+_DAY = 86_400
+# The longest `for`, the longest window before it, and an evaluation or two.
+_WITHIN = 15 * 60.0
+_LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Soft:
+    """A soft fault: the alert that must fire, what is done, and a context in which it is done."""
+
+    alert: str
+    title: str
+    make: Callable[[Bed], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of it: seconds from when it was made until Prometheus had the alert firing; None: never."""
+
+    alert: str
+    title: str
+    seconds: float | None
+
+
+def main() -> int:
+    """Make all soft faults; exit code 1 when an alert did not fire, 2 when it cannot be done here."""
+    argparse.ArgumentParser(prog="make faults-soft", description=__doc__).parse_args()
+    if reason := requirements_missing():
+        say(f"skipped, because a whole path is needed: {reason}")
+        return 2 if os.environ.get("KEYWATCH_REQUIRE") == "all" else 0
+    with bed() as made:
+        seen = wear_out(made)
+    record = [asdict(one) for one in seen]
+    document.write_soft(record)
+    print(f"\n{document.soft_table(record)}", flush=True)
+    return 1 if any(one.seconds is None for one in seen) else 0
+
+
+def soft_faults() -> list[Soft]:
+    """Give those that a bed can show within minutes."""
+    return [
+        Soft("KafkaGroupStuck", "members that stay and read nothing while records come", stuck),
+        Soft("KafkaGroupRebalancing", "members that come and go without a farewell", restless),
+        Soft("KafkaPartitionsUnderReplicated", "followers throttled to a byte a second", throttled),
+        Soft("KafkaCanarySlow", f"a broker's answers {_SLOW_SECONDS:g} s late", slow),
+        Soft("KeycloakEventsLate", f"events held back for {_LATE_MS / 1000:g} s", mistreated),
+        Soft("KeycloakEventsMalformed", "every fifth event garbled", mistreated),
+        Soft("KeycloakEventsLost", "every fourth event dropped", mistreated),
+        Soft("KeycloakLoginErrorBurst", "wrong passwords, several a second", burst),
+        Soft("DeadLettersOld", "a dead letter of two days ago", old_letter),
+        Soft("DeadLetterQueueUnreadable", "the topic of dead letters deleted", no_queue),
+        Soft("KeywatchReloadFailed", "a configuration with a mistake, reloaded", bad_reload),
+    ]
+
+
+def wear_out(bed: Bed) -> list[Seen]:
+    """Make all of them at once and tell what came of each."""
+    bed.use("proxied")
+    wanted = soft_faults()
+    fired: dict[str, float] = {}
+    with ExitStack() as stack:
+        for make in dict.fromkeys(soft.make for soft in wanted):
+            stack.enter_context(make(bed))
+        begin = now()
+        while now() - begin < _WITHIN and not all(soft.alert in fired for soft in wanted):
+            for soft in wanted:
+                if soft.alert not in fired and soft.alert in bed.alerting.firing():
+                    fired[soft.alert] = now() - begin
+                    say(f"{soft.alert} after {fired[soft.alert]:.0f} s")
+            time.sleep(_LOOK_SECONDS)
+    return [Seen(soft.alert, soft.title, fired.get(soft.alert)) for soft in wanted]
+
+
+@contextmanager
+def _again_and_again(action: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Do something every few seconds, on a thread of its own."""
+    ended = threading.Event()
+
+    def go() -> None:
+        while not ended.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(60)
+
+
+@contextmanager
+def stuck(bed: Bed) -> Iterator[None]:
+    """Have the group's members stay and read nothing."""
+    bed.readers.pause()
+    with _again_and_again(lambda: admin.produce(bed.kafka.bootstrap, WORK, 1), 5.0):
+        yield
+
+
+@contextmanager
+def restless(bed: Bed) -> Iterator[None]:
+    """Have members of another group end without a farewell, and new ones join, which wait for the dead ones."""
+    with Readers(bed.kafka.bootstrap, [EVENTS, WORK], group=_RESTLESS) as readers:
+
+        def change() -> None:
+            readers.kill()
+            readers.start()
+
+        with _again_and_again(change, 12.0):
+            yield
+
+
+@contextmanager
+def throttled(bed: Bed) -> Iterator[None]:
+    """Have followers of one topic fall behind while all brokers answer."""
+    nodes = [str(node.id) for node in bed.kafka.nodes]
+    topic = ConfigResource(ResourceType.TOPIC, AUDIT)
+    alter(bed, topic, AlterConfigOpType.SET, ("follower.replication.throttled.replicas", "*"))
+    for node in nodes:
+        broker = ConfigResource(ResourceType.BROKER, node)
+        alter(bed, broker, AlterConfigOpType.SET, ("follower.replication.throttled.rate", "1"))
+
+    def fill() -> None:
+        for partition in range(3):
+            admin.produce(bed.kafka.bootstrap, AUDIT, 5, partition=partition, value=bytes(100_000), client={"acks": 1})
+
+    with _again_and_again(fill, 5.0):
+        yield
+
+
+@contextmanager
+def slow(bed: Bed) -> Iterator[None]:
+    """Have one broker's answers come late, yet not so late that it is called slow."""
+    bed.proxies[0].delay = _SLOW_SECONDS
+    yield
+    bed.proxies[0].delay = 0.0
+
+
+@contextmanager
+def mistreated(bed: Bed) -> Iterator[None]:
+    """Have the listener hold back, garble and drop events."""
+    bed.keycloak.listener.order(delay_ms=_LATE_MS, garble_every=5, drop_every=4)
+    yield
+    bed.keycloak.listener.order()
+
+
+@contextmanager
+def burst(bed: Bed) -> Iterator[None]:
+    """Have somebody guess passwords."""
+    driver = Driver(bed.keycloak)
+    with _again_and_again(lambda: driver.login_wrongly(REALM, USER), 0.2):
+        yield
+    driver.close()
+
+
+@contextmanager
+def old_letter(bed: Bed) -> Iterator[None]:
+    """Put a dead letter of two days ago into the folder."""
+    moment = time.time() - 2 * _DAY
+    file = bed.dead_letters / f"dlq-{int(moment * 1000)}-1.json"
+    written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+    file.write_text(json.dumps({"id": file.stem, "timestamp": written, "realm": REALM}), encoding="utf-8")
+    os.utime(file, (moment, moment))
+    yield
+    file.unlink()
+
+
+@contextmanager
+def no_queue(bed: Bed) -> Iterator[None]:
+    """Delete the topic of dead letters."""
+    admin.delete_topic(bed.kafka.bootstrap, DEAD)
+    yield
+
+
+@contextmanager
+def bad_reload(bed: Bed) -> Iterator[None]:
+    """Have keywatch read a configuration that is none."""
+    good = bed.exporter.file.read_text(encoding="utf-8")
+    bed.exporter.file.write_text(f"{good}\nclusterz: []\n", encoding="utf-8")
+    os.kill(bed.exporter.pid, signal.SIGHUP)
+    yield
+    bed.exporter.file.write_text(good, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
