@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic import (
 from keywatch.config_dlq import DlqSection, distinct
 from keywatch.config_events import Events
 from keywatch.config_keycloak import KeycloakSections
+from keywatch.config_paths import FilePath
 from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
 from keywatch.patterns import checked
@@ -276,7 +276,7 @@ class Web(Section):
     listen_address: Annotated[str, AfterValidator(_checked_listen)] = Field(
         ":9877", description="Address to listen on; without a host, all addresses."
     )
-    config_file: Path | None = Field(
+    config_file: FilePath | None = Field(
         None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
     )
     enable_lifecycle: bool = Field(False, description="Whether POST /-/reload has the configuration read anew.")

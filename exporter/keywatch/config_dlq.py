@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from keywatch.config_paths import FilePath
 from keywatch.config_security import Section
 from keywatch.patterns import checked
-from keywatch.web_values import beside_the_file, not_empty
 
 # What the listener writes: dlq-<milliseconds since 1970>-<nanoseconds of a clock of its own>.json.
 _FILES = r"dlq-(?P<millis>\d+)--?\d+\.json"
@@ -19,7 +18,6 @@ _WHOLE_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 Pattern = Annotated[str, AfterValidator(checked)]
-Folder = Annotated[Path, BeforeValidator(not_empty), AfterValidator(beside_the_file)]
 Text = Annotated[str, Field(min_length=1, max_length=249)]
 
 
@@ -30,9 +28,7 @@ class DlqSection(Section):
         ..., description="Value of the label `dlq`."
     )
     topics: tuple[Pattern, ...] | None = Field(None, min_length=1, description="Patterns of the topics it consists of.")
-    folder: Folder | None = Field(
-        None, description="Folder of its files; a relative path begins at this file's folder."
-    )
+    folder: FilePath | None = Field(None, description="Folder of its files.")
     files: Pattern | None = Field(
         None,
         description="Pattern of the files' names; a group `millis` in it gives their time, otherwise the time of"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from keywatch.config_paths import FilePath
 from keywatch.config_security import Section, TlsSection, Url, Variable
 
 
@@ -16,7 +16,7 @@ class BasicAuthSection(Section):
 
     username: str = Field(..., min_length=1, description="User.")
     password: SecretStr | None = Field(None, description="Password.")
-    password_file: Path | None = Field(None, description="File that holds the password.")
+    password_file: FilePath | None = Field(None, description="File that holds the password.")
     password_env: Variable | None = Field(None, description="Variable that holds the password.")
 
     @model_validator(mode="after")

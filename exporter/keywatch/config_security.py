@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from keywatch.config_paths import FilePath
 
 
 class Section(BaseModel):
@@ -28,11 +29,11 @@ Url = Annotated[str, AfterValidator(_checked_url)]
 class TlsSection(Section):
     """TLS towards the brokers; present means TLS is spoken. The files are read again when they change."""
 
-    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust; default: the system's.")
-    cert_file: Path | None = Field(None, description="PEM file of the client certificate, with its chain.")
-    key_file: Path | None = Field(None, description="PEM file of the client certificate's key.")
+    ca_file: FilePath | None = Field(None, description="PEM file of the authorities to trust; default: the system's.")
+    cert_file: FilePath | None = Field(None, description="PEM file of the client certificate, with its chain.")
+    key_file: FilePath | None = Field(None, description="PEM file of the client certificate's key.")
     key_password: SecretStr | None = Field(None, description="Password of the key file.")
-    key_password_file: Path | None = Field(None, description="File that holds the password of the key file.")
+    key_password_file: FilePath | None = Field(None, description="File that holds the password of the key file.")
     key_password_env: Variable | None = Field(None, description="Variable that holds the password of the key file.")
     server_name: str | None = Field(None, description="Name to expect in the certificate in place of the host.")
 
@@ -57,17 +58,17 @@ class SaslSection(Section):
 
     mechanism: Mechanism = Field(..., description="How to prove it.")
     username: str | None = Field(None, min_length=1, description="User (PLAIN, SCRAM).")
-    username_file: Path | None = Field(None, description="File that holds the user.")
+    username_file: FilePath | None = Field(None, description="File that holds the user.")
     password: SecretStr | None = Field(None, description="Password (PLAIN, SCRAM).")
-    password_file: Path | None = Field(None, description="File that holds the password.")
+    password_file: FilePath | None = Field(None, description="File that holds the password.")
     password_env: Variable | None = Field(None, description="Variable that holds the password.")
     token_url: Url | None = Field(None, description="Where the client fetches tokens (OAUTHBEARER).")
     client_id: str | None = Field(None, min_length=1, description="The client's name there.")
     client_secret: SecretStr | None = Field(None, description="Its secret.")
-    client_secret_file: Path | None = Field(None, description="File that holds its secret.")
+    client_secret_file: FilePath | None = Field(None, description="File that holds its secret.")
     client_secret_env: Variable | None = Field(None, description="Variable that holds its secret.")
     scope: str | None = Field(None, description="Scope to ask for.")
-    token_ca_file: Path | None = Field(None, description="PEM file of the authorities to trust for token_url.")
+    token_ca_file: FilePath | None = Field(None, description="PEM file of the authorities to trust for token_url.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -74,6 +74,7 @@ def configuration_markdown() -> str:
         "# Configuration\n",
         f"{_GENERATED}",
         "Declared in `exporter/keywatch/config.py`. A file is YAML; unknown keys are errors; durations are seconds.",
+        "Relative paths in it begin in its own folder.",
         "`keywatch config check FILE` checks a file, `keywatch config example` prints one with every key.",
         "Flags (`--web.listen-address`, `--log.level`, `--log.format`) win over the file.",
     ]

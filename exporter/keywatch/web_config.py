@@ -6,7 +6,6 @@ https://prometheus.io/docs/prometheus/latest/configuration/https/ describes that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -19,20 +18,18 @@ from pydantic import (
     model_validator,
 )
 
+from keywatch.config_paths import FilePath, not_empty
 from keywatch.config_security import Section
 from keywatch.web_ciphers import TLS12_SUITES, checked_curve, checked_suite
 from keywatch.web_values import (
     VERIFIED,
     bcrypt_hash,
-    beside_the_file,
     header_value,
-    not_empty,
     possible_client_auth,
     seconds,
     spoken_version,
 )
 
-FilePath = Annotated[Path, BeforeValidator(not_empty), AfterValidator(beside_the_file)]
 Version = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(spoken_version)]
 HeaderValue = Annotated[str, AfterValidator(header_value)]
 

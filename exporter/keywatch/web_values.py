@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationInfo
+from pydantic import SecretStr
 
 # 21 characters of salt and one that only holds two bits, then the hash; $2y$ is what htpasswd writes.
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
@@ -18,21 +17,8 @@ _UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 VERIFIED = ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
 
 
-def beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    """Read a relative path as relative to the folder of the file that it stands in."""
-    folder: Path = (info.context or {}).get("folder", Path())
-    return folder / path
-
-
-def not_empty(value: Any) -> Any:
-    """Give a value back that is not an empty text; raises `ValueError`, as all these do."""
-    if value == "":
-        raise ValueError("is empty; leave it out")
-    return value
-
-
 def spoken_version(value: Any) -> Any:
-    """Refuse versions of TLS that no one may speak any more."""
+    """Refuse versions of TLS that no one may speak any more; raises `ValueError`, as all these do."""
     if value in _OLD_VERSIONS:
         raise ValueError(f"{value!r} is not allowed: it is broken (RFC 8996); allowed: TLS12, TLS13")
     return value

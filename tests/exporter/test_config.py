@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from keywatch.config import Cluster, Config
 from keywatch.config_file import ConfigError, check, load, parse
 from keywatch.reference import example
+from tests.kafka.certificates import CertificateAuthority
 
 GOLDEN = Path(__file__).with_name("golden")
 SECRET = "hunter2-planted"  # noqa: S105 - planted to be looked for
@@ -34,6 +36,29 @@ def said(text: str) -> str:
     with pytest.raises(ConfigError) as refused:
         parse(text, "k.yml")
     return str(refused.value)
+
+
+def test_relative_paths_begin_in_the_configuration_files_own_folder(tmp_path: Path) -> None:
+    files = {"tls": {"ca_file": "ca.pem"}, "sasl": {"mechanism": "PLAIN", "username": "u", "password_file": "word"}}
+    node = {"name": "kc", "url": "https://kc:9000", "basic_auth": {"username": "u", "password_file": "word"}}
+    queues = [{"name": "a", "folder": "dlq/kafka"}, {"name": "b", "folder": "/var/dlq"}]
+    cluster = {"bootstrap": ["k:1"], "keycloaks": [node], "dlq": queues, **files}
+    authority = CertificateAuthority(tmp_path)
+    authority.certificate.rename(tmp_path / "ca.pem")
+    (tmp_path / "word").write_text(SECRET, encoding="utf-8")
+    path = tmp_path / "keywatch.yml"
+    path.write_text(yaml.safe_dump({"clusters": [cluster], "web": {"config_file": "web.yml"}}), encoding="utf-8")
+    config = load(path)
+    (read,) = config.clusters
+    assert read.tls is not None
+    assert read.sasl is not None
+    assert read.keycloaks[0].basic_auth is not None
+    assert read.tls.ca_file == tmp_path / "ca.pem"
+    assert read.sasl.password_file == read.keycloaks[0].basic_auth.password_file == tmp_path / "word"
+    assert [queue.folder for queue in read.dlq] == [tmp_path / "dlq/kafka", Path("/var/dlq")]
+    assert config.web.config_file == tmp_path / "web.yml"
+    again = check(config.model_dump(exclude_unset=True), "flags")
+    assert again == config, "flags are laid over what was read, and move nothing"
 
 
 def test_the_table_of_bad_configurations_was_read() -> None:

@@ -9,24 +9,12 @@ import pytest
 
 from keywatch.config import Config
 from keywatch.config_dlq import DlqSection
-from keywatch.config_file import check, load, parse
+from keywatch.config_file import parse
 from keywatch.dead_letter import DeadLetterReason, Sources
 
 
 def queues(config: Config) -> tuple[DlqSection, ...]:
     return config.clusters[0].dlq
-
-
-def test_a_relative_folder_begins_at_the_configuration_files_own(tmp_path: Path) -> None:
-    path = tmp_path / "keywatch.yml"
-    path.write_text(
-        "clusters: [{bootstrap: ['k:1'], dlq: [{name: a, folder: dlq/kafka}, {name: b, folder: /var/dlq}]}]",
-        encoding="utf-8",
-    )
-    config = load(path)
-    assert [queue.folder for queue in queues(config)] == [tmp_path / "dlq/kafka", Path("/var/dlq")]
-    again = check(config.model_dump(exclude_unset=True), "flags")
-    assert queues(again) == queues(config), "flags are laid over what was read, and move nothing"
 
 
 def test_topics_named_in_full_are_told_from_patterns() -> None:
