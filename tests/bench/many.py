@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import psutil
+import uvloop
 
 from keywatch.config import Config
 from keywatch.demo.embedded import EmbeddedCluster
@@ -31,7 +32,7 @@ def measure(seconds: float, say: Callable[[str], None]) -> list[Figure]:
     """Run 300 broker probes for `seconds`, and then the whole exporter as long."""
     with _clusters() as bootstraps:
         say(f"{_CLUSTERS * _BROKERS} broker probes, {seconds:.0f} s")
-        share, up = asyncio.run(_probes(bootstraps, seconds))
+        share, up = uvloop.run(_probes(bootstraps, seconds))
         say(f"the exporter on {_WHERE}, {seconds:.0f} s")
         plain = _exporter(bootstraps, seconds, canary=False)
         say("the same with the canary")
