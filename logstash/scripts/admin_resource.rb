@@ -28,7 +28,7 @@ def filter(event)
   event.set("[user][target][id]", parts[1]) if parts[0] == "users" && parts[1]
   event.set("[group][id]", parts[1]) if parts[0] == "groups" && parts[1]
   outcome(event)
-  name(event, type)
+  describe(event, type)
   [event]
 end
 
@@ -48,7 +48,7 @@ def outcome(event)
   event.set("[event][outcome]", ended)
 end
 
-def name(event, type)
+def describe(event, type)
   operation = event.get("[keycloak][admin][operation]")
   unless @does.key?(operation)
     event.remove("[keycloak][admin][operation]")

@@ -9,7 +9,7 @@ end
 
 def filter(event)
   payload = event.get("[@metadata][payload]")
-  event.set("[keycloak][dlq][payload_size]", payload.to_s.bytesize) unless payload.nil?
+  event.set("[keycloak][dlq][payload_size]", payload.bytesize) if payload.is_a?(String)
   if event.get("[error][type]").nil?
     headers = event.get("[@metadata][kafka][headers]")
     found = headers.is_a?(Hash) ? @headers.map { |name| headers[name] }.compact.first : nil

@@ -30,7 +30,11 @@ def put(event, name, text)
 end
 
 def words(thrown)
-  thrown["error.message"] || thrown["message"]
+  [thrown["error.message"], thrown["message"]].find { |text| text.is_a?(String) }
+end
+
+def word(text)
+  text.is_a?(String) && text.match?(/\A[\w.$\/<>-]{1,200}\z/) ? text : "?"
 end
 
 def lines(thrown)
@@ -38,10 +42,10 @@ def lines(thrown)
   @causes.times do |depth|
     break unless thrown.is_a?(Hash)
 
-    found << "#{depth.zero? ? '' : 'Caused by: '}#{thrown['exceptionType']}: #{words(thrown)}"
-    frames = thrown["frames"].is_a?(Array) ? thrown["frames"] : []
+    found << "#{depth.zero? ? '' : 'Caused by: '}#{word(thrown['exceptionType'])}: #{words(thrown)}"
+    frames = thrown["frames"].is_a?(Array) ? thrown["frames"].grep(Hash) : []
     frames.first(@frames).each do |frame|
-      found << "\tat #{frame['class']}.#{frame['method']}(#{frame['line']})" if frame.is_a?(Hash)
+      found << "\tat #{word(frame['class'])}.#{word(frame['method'])}(#{frame['line'].to_i if frame['line'].is_a?(Integer)})"
     end
     found << "\t... #{frames.size - @frames} more" if frames.size > @frames
     cause = thrown["causedBy"]

@@ -39,23 +39,29 @@ def filter(event)
   found = @kinds.map { |field, kind| [field, kind, event.get(field)] }
   strip(event, [])
   found.each { |field, kind, value| kind.call(event, field, value) unless value.nil? }
-  event.set("[@metadata][redacted]", true)
-  [event]
-rescue StandardError
-  # The exception's words may quote the event: nobody gets to read them.
+  done(event)
+rescue Exception # Java's too, and a stack that overflows: whatever it is, the event stays in
+  # Its words may quote the event: nobody gets to read them.
   strip(event, %w[data_stream kafka])
   event.tag("_redaction_failed")
+  done(event)
+end
+
+# Logstash writes metadata too: into its queue of dead letters.
+def done(event)
+  (event.get("[@metadata]") || {}).each_key { |name| event.remove("[@metadata][#{name}]") }
   event.set("[@metadata][redacted]", true)
   [event]
 end
 
-# Tags are ours, @timestamp is a moment, @metadata is never written anywhere.
+# Tags are ours, and @timestamp is a moment.
 def strip(event, keep)
   event.to_hash.each_key { |name| event.remove(name) unless ["@timestamp", "tags", *keep].include?(name) }
 end
 
 # ---- kinds: each sets the field to what may stay of its value, or leaves it removed
 
+# What our own pipelines set.
 def kind_constant(event, field, value)
   event.set(field, value) if value.is_a?(String) && value.match?(/\A[A-Za-z0-9_.-]{1,100}\z/)
 end
@@ -65,9 +71,14 @@ def kind_constants(event, field, value)
   event.set(field, kept) unless kept.empty?
 end
 
-# An error code of Keycloak, a class, an operation: one word.
+# One word of somebody else: a host, a logger, a version. It may have the shape of a word and be a token.
+def kind_word(event, field, value)
+  event.set(field, scrub(value, 200)) if value.is_a?(String) && value.match?(/\A[A-Za-z0-9_.\/-]{1,200}\z/)
+end
+
+# An error code of Keycloak, or a class.
 def kind_code(event, field, value)
-  event.set(field, value) if value.is_a?(String) && value.match?(/\A[A-Za-z][A-Za-z0-9_.$]{0,199}\z/)
+  event.set(field, scrub(value, 200)) if value.is_a?(String) && value.match?(/\A[A-Za-z][A-Za-z0-9_.$]{0,199}\z/)
 end
 
 def kind_event_type(event, field, value)
@@ -79,7 +90,15 @@ def kind_hash(event, field, value)
 end
 
 def kind_id(event, field, value)
-  event.set(field, scrub(value, 255)) if value.is_a?(String) && !value.empty?
+  return unless value.is_a?(String) && !value.empty?
+
+  federated = value.match(/\A(f:\h{8}-\h{4}-\h{4}-\h{4}-\h{12}:)([^\/]+)\z/m)
+  event.set(field, federated ? masked(federated[1], federated[2]) : scrub(value, 255))
+end
+
+# Ids of federated users end in what their store calls them, often a name.
+def masked(store, name)
+  @modes["user_name_mode"] == "keep" ? store + name : store + hmac(name)[0, 32]
 end
 
 def kind_text(event, field, value)
@@ -185,12 +204,10 @@ def scrub(value, most)
   text = value.scrub("?")
   # What is cut off within a word could be a secret that no rule knows any more by its half.
   text = text[0, 65_536].sub(/\S*\z/, "") if text.length > 65_536
+  text = text.gsub(@federated) { masked(Regexp.last_match(1), Regexp.last_match(2)) }
   rules.each { |pattern, put| text = text.gsub(pattern, put) }
   text = text.gsub(@ipv4) { |found| shown_or_hidden(found) }
   text = text.gsub(@ipv6) { |found| shown_or_hidden(found) }
-  if @modes["user_name_mode"] != "keep"
-    text = text.gsub(@federated) { "#{Regexp.last_match(1)}#{hmac(Regexp.last_match(2))[0, 32]}" }
-  end
   text[0, most]
 end
 
@@ -198,7 +215,6 @@ def rules
   @rules ||= begin
     @ipv4 = /(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)/
     @ipv6 = /(?<![\w:])(?:\h{1,4}(?::\h{1,4}){7}|(?:\h{1,4}:){0,6}\h{0,4}::(?:\h{1,4}:){0,6}(?:\h{1,4})?)(?![\w:])/
-    # Ids of federated users end in what their store calls them, often a name.
     @federated = /(f:\h{8}-\h{4}-\h{4}-\h{4}-\h{12}:)([^\s\/,;"'\]}]+)/
     # Every repetition is bounded or possessive: a hostile text must not keep a worker busy.
     secret = "[\\w.-]{0,40}(?:passw(?:or)?d|passphrase|pwd|secret|token|assertion|otp|credential|api[_-]?key|" \

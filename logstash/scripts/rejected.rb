@@ -30,9 +30,11 @@ def without_document(reason)
     _, response, after = rest.rpartition(/,\s*response: /)
     reason = response.empty? ? before : "#{before}, response: #{after}"
   end
-  reason.gsub(/Preview of field's value: '.*?'(?=[",}]|\z)/m, "Preview of field's value: [removed]")
-        .gsub(/For input string: \\?".*?\\?"/m, "For input string: [removed]")
-        .gsub(/'[^']*' is not an IP string literal/, "[removed] is not an IP string literal")[0, @most]
+  # Up to the last place where the value can end: it may hold quotes itself.
+  reason.gsub(/Preview of field's value: '(?:.*'(?=["}\]])|.*)/m, "Preview of field's value: [removed]")
+        .gsub(/For input string: \\*"(?:.*"|.*)/m, "For input string: [removed]")
+        .gsub(/'.*' is not an IP string literal/m, "[removed] is not an IP string literal")
+        .gsub(/date field \[.*\] with format/m, "date field [removed] with format")[0, @most]
 end
 
 test "the document is cut out of the reason" do

@@ -81,11 +81,12 @@ class Ruby:
             [*_command(), str(_HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         )
         self._loaded = 0
+        self._newest: dict[str, str] = {}
 
     def load(self, path: Path, parameters: Mapping[str, Any]) -> Callable[[Event], None]:
         """Run the script's tests, have it register, and give the function that filters; raises `ScriptError`."""
         self._loaded += 1
-        name = f"{path.name} {self._loaded}"
+        name = self._newest[path.name] = f"{path.name} {self._loaded}"
         self._ask({"do": "load", "name": name, "path": str(path), "parameters": parameters})
 
         def run(event: Event) -> None:
@@ -96,7 +97,7 @@ class Ruby:
 
     def out_of_order(self, script: str | None) -> None:
         """Have the newest load of this script raise at each event from now on; None: none does."""
-        self._ask({"do": "break", "on": f"{script} {self._loaded}" if script else False})
+        self._ask({"do": "break", "on": self._newest[script] if script else False})
 
     def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout

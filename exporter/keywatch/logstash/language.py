@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from keywatch.logstash.conditions import condition
 from keywatch.logstash.cursor import Cursor, MismatchError
 from keywatch.logstash.tree import Branch, Case, Config, Items, Key, Plugin, Section, Setting, Step, Table, Value, Word
 
+_OPENS = re.compile(r"(?:[A-Za-z0-9_-]+|\"|')[^{}=]*\{")
 _KINDS = ("input", "filter", "output")
 
 
@@ -39,8 +41,9 @@ def _body(cursor: Cursor) -> tuple[Step, ...]:
     cursor.token("{")
     cursor.rest()
     steps: list[Step] = []
+    ways: tuple[Callable[[], Step], ...] = (lambda: _branch(cursor), lambda: plugin(cursor))
     while not cursor.text.startswith("}", cursor.at):
-        steps.append(cursor.first("a plugin, if or '}'", lambda: _branch(cursor), lambda: plugin(cursor)))
+        steps.append(cursor.first("a plugin, if or '}'", *ways))
         cursor.rest()
     cursor.token("}")
     return tuple(steps)
@@ -115,7 +118,7 @@ def _setting(cursor: Cursor) -> Setting:
 
 def _value(cursor: Cursor) -> Value:
     ways: tuple[Callable[[], Value], ...] = (
-        lambda: plugin(cursor),
+        lambda: _codec(cursor),
         lambda: _word(cursor),
         cursor.quoted,
         cursor.number,
@@ -123,6 +126,13 @@ def _value(cursor: Cursor) -> Value:
         lambda: _table(cursor),
     )
     return cursor.first("a value", *ways)
+
+
+def _codec(cursor: Cursor) -> Plugin:
+    """Read a plugin as a value; where nothing opens one, the mistake is not that a brace is missing."""
+    if not _OPENS.match(cursor.text, cursor.at):
+        raise cursor.mismatch("a value")
+    return plugin(cursor)
 
 
 def _word(cursor: Cursor) -> Word:

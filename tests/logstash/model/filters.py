@@ -81,6 +81,7 @@ def translate(settings: dict[str, Any]) -> Run:
         if not event.has(source):
             return False
         value = event.get(source)
+        value = value[0] if isinstance(value, list) and value else value
         found = known.get("" if value is None else str(value), fallback)
         if found is None:
             return False
@@ -150,19 +151,6 @@ def _ruby(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)}=>{json.dumps(inner)}" for key, inner in sorted(value.items())) + "}"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def prune(settings: dict[str, Any]) -> Run:
-    """Remove the fields at the top whose names none of the patterns matches."""
-    patterns = [re.compile(pattern) for pattern in settings.pop("whitelist_names")]
-
-    def run(event: Event) -> bool:
-        for name in [name for name in event.data if name != "@metadata"]:
-            if not any(pattern.search(name) for pattern in patterns):
-                del event.data[name]
-        return True
-
-    return run
 
 
 def drop(_: dict[str, Any]) -> Run:

@@ -29,6 +29,8 @@ class Pipeline:
         """Read the files and make their plugins; raises what would keep Logstash from starting."""
         self.log: list[str] = []
         self.ran: set[str] = set()
+        self.metadata: dict[str, Any] = {}
+        self._stored = False
         self._environment, self._scripts = environment, scripts
         configs = [parse(file.read_text(encoding="utf-8")) for file in files]
         sections = [section for config in configs for section in config.sections]
@@ -40,10 +42,14 @@ class Pipeline:
     def run(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         """Give what the outputs would write of an event: `_id` where there is one, and the document."""
         event = Event(data)
+        self._stored = False
         self._filter(event)
         if event.dropped:
             return []
         self._output(event)
+        self.metadata = event.data.get("@metadata", {})
+        if not self._stored:
+            return []
         found = {"_id": event.get(("@metadata", "_id")), **event.document()}
         return [{key: value for key, value in found.items() if value is not None}]
 
@@ -91,7 +97,7 @@ class Pipeline:
 
     def _work(self, name: str, settings: dict[str, Any]) -> filters.Run:
         if name == "elasticsearch":
-            return lambda _: True
+            return self._store
         if name == "mutate":
             operations = mutate.operations(settings)
 
@@ -110,7 +116,6 @@ class Pipeline:
                 "date": filters.date,
                 "translate": filters.translate,
                 "fingerprint": filters.fingerprint,
-                "prune": filters.prune,
                 "drop": filters.drop,
             }
             if name not in makers:
@@ -119,6 +124,10 @@ class Pipeline:
         if settings:
             raise NotImplementedError(f"{name}: {', '.join(settings)}")
         return made
+
+    def _store(self, _: Event) -> bool:
+        self._stored = True
+        return True
 
     def _script(self, settings: dict[str, Any]) -> filters.Run:
         script = self._scripts.load(Path(settings["path"]), settings.get("script_params", {}))
