@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keywatch.cli import BAD_CONFIGURATION, OK, main
 from keywatch.logstash.lint import lint
@@ -263,6 +265,27 @@ def test_what_cannot_be_read_is_refused(
     assert out == ""
     assert err.startswith(str(path))
     assert says in err
+
+
+@given(data=st.data())
+def test_no_message_shows_a_secret_of_the_file(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    word = "Qswordfish7"
+    rule, _, old, new, _ = data.draw(st.sampled_from(BROKEN))
+    text = GOOD.replace(old, new).replace(
+        "${ES_KEY}", data.draw(st.sampled_from([word, f"${{ES_KEY:{word}", f"x:{word}"]))
+    )
+    text = text.replace("https://es", f"https://me:{word}@es")
+    jaas = f"sasl_jaas_config => \"x password='{word}';\"\n    topics"
+    text = text.replace("    topics", f"    {jaas}", 1)
+    at = text.index(word) + data.draw(st.integers(-30, 15))
+    text = text[:at] + data.draw(st.sampled_from(['"', " ", "}", "=>", "#", ""])) + text[at:]
+    path = tmp_path_factory.getbasetemp() / "secret.conf"
+    path.write_text(text, encoding="utf-8")
+    report = lint([path], {}, {})
+    assert report.found or report.refused
+    assert not any(part in line for line in (*report.found, *report.refused) for part in (word, word[4:], word[:7])), (
+        rule
+    )
 
 
 def test_an_environment_is_read_from_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

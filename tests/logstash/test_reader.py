@@ -60,6 +60,8 @@ DEFECTS: dict[str, tuple[str, str, str]] = {
     "a semicolon ends a setting": ('group_id => "g"', 'group_id => "g";', "7:20"),
     "a string is not closed": ('group_id => "g"', 'group_id => "g', ""),
     "a string mixes its quotes": ("'b'", "'b\"", ""),
+    "a string ends with a backslash": ('group_id => "g"', 'group_id => "g\\"', ""),
+    "a pattern ends with a backslash": ('/^a\\/b"c$/', "/^a\\/", ""),
     "a word has one letter only": ('group_id => "g"', "group_id => g", "7:17"),
     "a word has a hyphen": ("decorate_events => basic", "decorate_events => ba-sic", ""),
     "a value is a path without quotes": ('group_id => "g"', "group_id => /etc/g", "7:17"),

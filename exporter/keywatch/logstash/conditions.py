@@ -9,7 +9,7 @@ from keywatch.logstash.cursor import Cursor, MismatchError
 from keywatch.logstash.tree import Call, Chain, Comparison, Condition, Field, Group, Holds, Items, Not, Operand, Pattern
 
 _FIELD = re.compile(r"(?:\[[^\]\[,]+\])+")
-_PATTERN = re.compile(r"/((?:\\/|[^/])*)/")
+_PATTERN = re.compile(r"/((?:\\/|[^/])*+)/")
 _BOOLEAN = ("and", "or", "xor", "nand")
 _COMPARE = ("==", "!=", "<=", ">=", "<", ">")
 

@@ -17,8 +17,11 @@ _COMMENT = re.compile(r"#[^\r\n]*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]+")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
-_TEXT = re.compile(r"\"((?:\\\"|[^\"])*)\"|'((?:\\'|[^'])*)'")
+# Possessive, as the grammar is: a quote after a backslash never ends a string, even where nothing else does.
+_TEXT = re.compile(r"\"((?:\\\"|[^\"])*+)\"|'((?:\\'|[^'])*+)'")
 _DEEPEST = 100
+_TELLTALE = re.compile(r"pass|secret|token|key|jaas|auth|credential|://", re.IGNORECASE)
+_NEAR = 200
 
 
 class MismatchError(Exception):
@@ -144,4 +147,7 @@ class Cursor:
         line, column = self.place(self._furthest)
         found = self.text[self._furthest : self._furthest + 20].splitlines()[:1]
         seen = f"found {found[0]!r}" if found and found[0] else "the text or line ends there"
+        # What stands there may be the rest of a password.
+        if _TELLTALE.search(self.text, max(self._furthest - _NEAR, 0), self._furthest + _NEAR):
+            seen = "found something else"
         return LanguageError(line, column, f"expected {', '.join(self._expected)}; {seen}")

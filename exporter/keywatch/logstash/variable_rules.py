@@ -21,7 +21,8 @@ def problems(config: Config, environment: Mapping[str, str] | None) -> Iterator[
             )
     for line, text in _texts(config):
         for begun in malformed(text):
-            yield Finding(line, "variable-malformed", f"{begun} is no variable; one is ${{NAME}} or ${{NAME:default}}")
+            shown = begun.partition(":")[0]  # what follows may be a password
+            yield Finding(line, "variable-malformed", f"{shown} is no variable; one is ${{NAME}} or ${{NAME:default}}")
         for variable in variables(text) if environment is not None else ():
             if variable.default is None and variable.name not in (environment or {}):
                 yield Finding(
