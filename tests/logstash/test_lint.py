@@ -124,6 +124,13 @@ def test_our_pipelines_break_no_rule(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert re.fullmatch(rf"good: {len(FILES)} files, \d+ plugins\n", capsys.readouterr().out)
 
 
+def test_the_guide_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("KEYWATCH_LOGSTASH", str(FOLDER))
+    assert main(["logs", "lint", str(PIPELINES)]) == OK
+    text = (FOLDER.parent / "docs" / "guides" / "logs.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.strip() in text
+
+
 def test_the_file_that_the_table_changes_breaks_no_rule() -> None:
     assert _lint(HERE / "good.conf") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_every_document_has_what_lag_and_routing_need(ruby: Ruby) -> None:
             for document in documents:
                 assert document["data_stream"]["type"] == "logs"
                 assert document["event"]["dataset"] == document["data_stream"]["dataset"]
-                if name.endswith(("-events", "-records", "-letters")):
+                if name in {"user-events", "admin-events", "unparsed-records", "dead-letters"}:
                     assert document["kafka"].keys() == {"topic", "partition", "offset", "timestamp"}
 
 
@@ -147,6 +148,15 @@ def test_names_that_differ_in_case_only_have_one_hash_and_another_key_gives_anot
     first, second = "k" * 32, "l" * 32
     assert hashed("Ann", first) == hashed(" ann", first) != hashed("anna", first)
     assert hashed("ann", first) != hashed("ann", second)
+
+
+def test_the_hash_of_a_name_is_the_one_that_the_guide_tells_to_search_for(ruby: Ruby) -> None:
+    record = {"id": "e-1", "time": 1795443900000, "type": "LOGIN", "realmId": "r", "details": {"username": "Ann"}}
+    sample = {**samples("user-events")[0], "text": json.dumps(record)}
+    [document] = pipeline("keycloak-events", ruby).run(event(sample))
+    # printf %s ann | openssl dgst -sha256 -hmac "$PII_HASH_KEY"
+    wanted = hmac.new(ENVIRONMENT["PII_HASH_KEY"].encode(), b"ann", "sha256").hexdigest()
+    assert document["user"]["hash"] == wanted
 
 
 def test_lines_of_the_logger_of_events_come_through_only_on_demand(ruby: Ruby) -> None:

@@ -102,7 +102,7 @@ def parse_json(settings: dict[str, Any], log: list[str]) -> Run:
         if not text:
             return False
         try:
-            event.set(target, json.loads(text))
+            event.set(target, json.loads(text, parse_constant=_refused))
         except (ValueError, RecursionError):
             if not quiet:
                 log.append(f"Error parsing json: {text}")
@@ -112,6 +112,11 @@ def parse_json(settings: dict[str, Any], log: list[str]) -> Run:
         return True
 
     return run
+
+
+def _refused(text: str) -> Any:
+    """Refuse NaN and Infinity, as the parser that Logstash has does."""
+    raise ValueError(text)
 
 
 def fingerprint(settings: dict[str, Any]) -> Run:
