@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import yaml
 
 from keywatch.listeners.event_types import USER_EVENTS
-from tests.logstash.ours import FOLDER
+from keywatch.logstash.language import parse
+from keywatch.logstash.tree import Plugin, Table, Text
+from tests.logstash.ours import FILES, FOLDER
 
 DICTIONARIES = FOLDER / "dictionaries"
 # What ECS 8.17 allows for these two.
@@ -56,6 +59,47 @@ def test_a_kind_is_one_that_the_script_knows() -> None:
     assert set(_read("fields").values()) == kinds
     for field in _read("fields"):
         assert re.fullmatch(r"(\[[a-z_]+\])+", field)
+
+
+def test_every_field_that_a_stage_sets_may_leave() -> None:
+    # What is not in the list is removed again, without a word.
+    written: set[str] = set()
+    for file in FILES:
+        for _, plugin in parse(file.read_text(encoding="utf-8")).plugins("filter"):
+            written |= _written(plugin)
+    fields = {field.strip("[]") if field.count("[") == 1 else field for field in _read("fields")}
+    assert {field for field in written if not field.startswith("[@metadata]")} <= fields
+
+
+def _written(plugin: Plugin) -> set[str]:
+    found: set[str] = set()
+    for setting in plugin.settings:
+        if setting.name == "target" and isinstance(setting.value, Text):
+            found.add(setting.value.raw)
+        elif isinstance(setting.value, Table) and setting.name in {"copy", "rename"}:
+            found |= {value.raw for _, value in setting.value.entries if isinstance(value, Text)}
+        elif isinstance(setting.value, Table) and setting.name == "replace":
+            found |= {key.raw for key, _ in setting.value.entries}
+    return found
+
+
+def test_every_dataset_has_its_template() -> None:
+    folder = FOLDER / "elasticsearch" / "index_templates"
+    if not folder.is_dir():
+        pytest.skip("logstash/elasticsearch is not there")
+    patterns = [
+        pattern
+        for path in folder.glob("*.json")
+        for pattern in json.loads(path.read_text(encoding="utf-8"))["index_patterns"]
+    ]
+    named = {
+        dataset
+        for file in FILES
+        for dataset in re.findall(r'"\[data_stream\]\[dataset\]" => "(\w+\.\w+)"', file.read_text(encoding="utf-8"))
+    }
+    assert len(named) == 7
+    for dataset in named:
+        assert sum(fnmatchcase(f"logs-{dataset}-default", pattern) for pattern in patterns) == 1, dataset
 
 
 def test_elasticsearch_has_a_place_for_every_field() -> None:

@@ -28,6 +28,13 @@ BROKEN: list[tuple[str, int, str, str, str]] = [
     ("plugin-misplaced", 44, "drop { id", "stdin { id", "stdin is an input plugin, no filter"),
     ("option-unknown", 7, "group_id", "group", "kafka has no option group; did you mean group_id?"),
     ("option-unknown", 15, "charset", "charsets", "plain has no option charsets; did you mean charset?"),
+    (
+        "option-unknown",
+        52,
+        'data_stream => "true"',
+        'data_stream => "true" cacert => "x"',
+        "calls it ssl_certificate_auth",
+    ),
     ("option-type", 44, "percentage => 40", 'percentage => "many"', "percentage must be a number"),
     ("option-type", 9, "=> false\n    auto_off", '=> "no"\n    auto_off', "enable_auto_commit must be true or false"),
     ("option-type", 13, "=> basic", "=> all", "decorate_events must be one of none, basic, extended"),

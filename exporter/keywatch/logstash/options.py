@@ -37,10 +37,16 @@ class Option(NamedTuple):
 
 
 @cache
+def _table() -> dict[str, Any]:
+    text = files("keywatch.logstash").joinpath("plugins.yml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+@cache
 def known() -> Mapping[str, Mapping[str, Mapping[str, Option]]]:
     """Give kind → plugin → option."""
-    text = files("keywatch.logstash").joinpath("plugins.yml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
+    data = _table()
     return {
         kind: {
             name: {option: _option(said) for option, said in {**data["common"][kind], **own}.items()}
@@ -74,14 +80,20 @@ def _plugin(kind: str, plugin: Plugin) -> Iterator[Finding]:
             yield Finding(setting.line, "option-twice", f"{plugin.name}: {name} is given twice")
         seen.add(name)
         if name not in options:
-            close = difflib.get_close_matches(name, options, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            yield Finding(setting.line, "option-unknown", f"{plugin.name} has no option {name}{hint}")
+            yield Finding(setting.line, "option-unknown", f"{plugin.name} has no option {name}{_hint(name, options)}")
         elif (wrong := _mismatch(setting.value, options[name].type)) is not None:
             yield Finding(setting.line, "option-type", f"{plugin.name}: {name} must be {wrong}")
     for name, option in options.items():
         if option.required and name not in seen:
             yield Finding(plugin.line, "option-missing", f"{plugin.name} needs {name}")
+
+
+def _hint(name: str, options: Mapping[str, Option]) -> str:
+    renamed = _table()["renamed"].get(name)
+    if renamed in options:
+        return f"; Logstash 9 calls it {renamed}"
+    close = difflib.get_close_matches(name, options, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _unknown(kind: str, plugin: Plugin) -> Finding:
