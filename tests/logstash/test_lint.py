@@ -282,6 +282,32 @@ def test_what_cannot_be_read_is_refused(
 
 
 @given(data=st.data())
+def test_whatever_the_reader_accepts_can_be_judged(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _, _, old, new, _ = data.draw(st.sampled_from(BROKEN))
+    text = GOOD.replace(old, new)
+    values = [
+        "[]",
+        "{ }",
+        "5",
+        "word",
+        "'[a][b'",
+        '{ "a" => [{ "${B" => 1 }] }',
+        "json { }",
+        '["x", {"y" => "%{z"}]',
+        "-1.",
+    ]
+    at = [found.end() for found in re.finditer(r"=> ", text)]
+    for place in sorted(data.draw(st.lists(st.sampled_from(at), max_size=4, unique=True)), reverse=True):
+        text = text[:place] + data.draw(st.sampled_from(values)) + " " + re.sub(r"\A\S+", "", text[place:], count=1)
+    path = tmp_path_factory.getbasetemp() / "any.conf"
+    path.write_text(text, encoding="utf-8")
+    report = lint([path], {}, {})
+    assert report.refused or report.found or report.plugins
+
+
+@given(data=st.data())
 def test_no_message_shows_a_secret_of_the_file(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     word = "Qswordfish7"
     rule, _, old, new, _ = data.draw(st.sampled_from(BROKEN))
