@@ -34,6 +34,7 @@ check: lint types docs-check ## lint, types, and whether generated files are fre
 
 lint: .venv/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/yamllint -s .
+	KEYWATCH_LOGSTASH=logstash $(BIN)/keywatch logs lint logstash/config/pipelines.yml
 
 types: .venv/.dev
 	$(BIN)/mypy

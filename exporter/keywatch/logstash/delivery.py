@@ -1,0 +1,67 @@
+"""Rules for losing nothing and storing nothing twice: inputs from Kafka, outputs to Elasticsearch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keywatch.logstash.fields import texts
+from keywatch.logstash.finding import Finding
+from keywatch.logstash.tree import Config, Plugin
+
+# What a data stream's output refuses to start with.
+_FORBIDDEN = ("index", "template", "template_name", "template_overwrite", "template_api", "join_field", "parent")
+_KAFKA = (
+    ("enable_auto_commit", "false", "kafka-commit", "otherwise offsets are committed before anything is stored"),
+    ("auto_offset_reset", "earliest", "kafka-reset", "otherwise a new group leaves out what is there"),
+    ("isolation_level", "read_committed", "kafka-isolation", "otherwise aborted transactions are read"),
+    ("auto_create_topics", "false", "kafka-create", "otherwise a misspelt topic is made, and stays empty"),
+)
+
+
+def problems(config: Config) -> Iterator[Finding]:
+    """Say which inputs may lose records, and which outputs cannot write to data streams safely."""
+    for kind, plugin in config.plugins():
+        if (kind, plugin.name) == ("input", "kafka"):
+            yield from _kafka(plugin)
+        elif (kind, plugin.name) == ("output", "elasticsearch"):
+            yield from _elasticsearch(plugin)
+
+
+def _kafka(plugin: Plugin) -> Iterator[Finding]:
+    for name, wanted, rule, why in _KAFKA:
+        if plugin.text(name) != wanted:
+            setting = plugin.setting(name)
+            yield Finding(setting.line if setting else plugin.line, rule, f"kafka needs {name} => {wanted}; {why}")
+    for name in ("group_id", "client_id"):
+        if plugin.text(name) is None:
+            yield Finding(plugin.line, "kafka-name", f"kafka needs {name}, so that its lag can be told")
+    if plugin.text("decorate_events") not in {"basic", "extended"}:
+        yield Finding(
+            plugin.line, "kafka-place", "kafka needs decorate_events => basic, so that lag and gaps can be told"
+        )
+    protocol = plugin.text("security_protocol")
+    if protocol is None or protocol.endswith("PLAINTEXT"):
+        yield Finding(plugin.line, "kafka-tls", "kafka needs security_protocol SSL or SASL_SSL, or a variable")
+
+
+def _elasticsearch(plugin: Plugin) -> Iterator[Finding]:
+    if plugin.text("data_stream") != "true":
+        yield Finding(plugin.line, "output-data-stream", 'elasticsearch needs data_stream => "true"')
+    for setting in plugin.settings:
+        name = setting.name
+        if (
+            name in _FORBIDDEN
+            or name.startswith("ilm_")
+            or (name == "manage_template" and plugin.text(name) != "false")
+        ):
+            yield Finding(setting.line, "output-option", f"elasticsearch refuses {name} with data streams")
+        if name == "action" and plugin.text(name) != "create":
+            yield Finding(setting.line, "output-option", "a data stream takes action => create only")
+        if name == "hosts" and any(text.raw.startswith("http:") for text in texts(setting.value)):
+            yield Finding(setting.line, "output-tls", "elasticsearch is written to without TLS")
+    if plugin.text("ssl_enabled") == "false" or plugin.text("ssl_verification_mode") == "none":
+        yield Finding(plugin.line, "output-tls", "elasticsearch is written to without TLS, or without looking whom to")
+    if not any(
+        plugin.setting(name) for name in ("api_key", "user", "cloud_auth", "ssl_certificate", "ssl_keystore_path")
+    ):
+        yield Finding(plugin.line, "output-credentials", "elasticsearch has no credentials; give it an api_key")

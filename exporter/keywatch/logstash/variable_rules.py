@@ -1,0 +1,49 @@
+"""Rules for environment variables in pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from keywatch.logstash.fields import texts
+from keywatch.logstash.finding import Finding
+from keywatch.logstash.tree import Comparison, Config, Items, Operand, Text
+from keywatch.logstash.variables import malformed, variables
+
+
+def problems(config: Config, environment: Mapping[str, str] | None) -> Iterator[Finding]:
+    """Say which variables are malformed or in comments and, where the environment is given, not defined."""
+    for line, comment in config.comments:
+        for variable in variables(comment):
+            yield Finding(
+                line,
+                "variable-in-comment",
+                f"${{{variable.name}}} stands in a comment; Logstash may ask for it there too",
+            )
+    for line, text in _texts(config):
+        for begun in malformed(text):
+            shown = begun.partition(":")[0]  # what follows may be a password
+            yield Finding(line, "variable-malformed", f"{shown} is no variable; one is ${{NAME}} or ${{NAME:default}}")
+        for variable in variables(text) if environment is not None else ():
+            if variable.default is None and variable.name not in (environment or {}):
+                yield Finding(
+                    line, "variable-undefined", f"${{{variable.name}}} is not defined: Logstash does not start"
+                )
+
+
+def _texts(config: Config) -> Iterator[tuple[int, str]]:
+    for _, plugin in config.plugins():
+        for setting in plugin.settings:
+            for text in texts(setting.value):
+                yield text.line, text.raw
+    for condition in config.conditions():
+        if isinstance(condition, Comparison):
+            for operand in (condition.left, condition.right):
+                yield from _operand(operand)
+
+
+def _operand(operand: Operand) -> Iterator[tuple[int, str]]:
+    if isinstance(operand, Text):
+        yield operand.line, operand.raw
+    elif isinstance(operand, Items):
+        for text in texts(operand):
+            yield text.line, text.raw
