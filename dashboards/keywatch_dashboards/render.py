@@ -9,10 +9,10 @@ from pathlib import Path
 
 import attr
 
-from keywatch_dashboards import kafka
+from keywatch_dashboards import consumers, dead_letters, events, exporter, kafka, overview, runtime
 from keywatch_dashboards.grafana import Dashboard, plain
 
-MODULES = (kafka,)
+MODULES = (overview, kafka, consumers, events, dead_letters, runtime, exporter)
 """One for each dashboard, in the order in which one looks."""
 
 
