@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keywatch_dashboards import render
+from keywatch_dashboards.config_map import config_maps
 
 OK, STALE, BAD_USAGE = 0, 1, 2
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not owner.startswith("keywatch.catalogue"):
             raise
         return _refuse(f"{_where(error)}: {owner} has no metric {error.name}; it was renamed or taken away")
+    if options.folder is not None and not options.config_maps:
+        return _refuse("--folder: goes with --config-maps only; a provisioning file names the folder of JSON files")
+    if options.config_maps:
+        files = config_maps(files, options.folder)
     try:
         if options.check:
             stale = render.drift(options.out, files)
@@ -56,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write; made when missing")
     parser.add_argument("--datasource", metavar="UID", help="Prometheus that is chosen at first [Grafana's default]")
+    parser.add_argument("--config-maps", action="store_true", help="write ConfigMaps for Grafana's sidecar, not JSON")
+    parser.add_argument("--folder", metavar="NAME", help="Grafana's folder, told by the ConfigMaps")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is not up to date")
     return parser
 

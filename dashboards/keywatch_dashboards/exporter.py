@@ -58,7 +58,7 @@ def _now() -> list[Panel]:
             mappings=house.words(house.UP_DOWN),
         ),
         _stat(
-            "Probes that do not answer",
+            "Probes without answer",
             "How many probes could not answer their question the last time?",
             f"sum(1 - {now(has.PROBE_SUCCESS, 'probe')})",
             "probes",
@@ -101,7 +101,7 @@ def _probes() -> list[Panel]:
     last = pick(has.PROBE_LAST_RUN_TIMESTAMP_SECONDS)
     columns = {
         "Answers": f"min by (instance, cluster, probe) ({pick(has.PROBE_SUCCESS)})",
-        "Last run before": f"time() - min by (instance, cluster, probe) ({last})",
+        "Last run": f"time() - min by (instance, cluster, probe) ({last})",
         "Runs every": f"max by (instance, cluster, probe) ({pick(has.PROBE_PERIOD_SECONDS)})",
         "Values are": f"time() - min by (instance, cluster, probe) ({pick(has.PROBE_FRAME_TIMESTAMP_SECONDS)})",
     }
@@ -111,13 +111,13 @@ def _probes() -> list[Panel]:
             title="All probes",
             description="Which probe does not answer or run, and how old are the values that are shown for it?",
             width=14,
-            sort="Last run before",
+            sort="Last run",
             no_value=_NONE,
             targets=[newest(expr, table=True) for expr in columns.values()],
             transformations=house.joined(labels, list(columns)),
             overrides=[
                 house.coloured("Answers", mappings=house.words(house.YES_NO)),
-                house.column("Last run before", unit="s", decimals=1),
+                house.column("Last run", unit="s", decimals=1),
                 house.column("Runs every", unit="s"),
                 house.column("Values are", unit="s", decimals=1),
             ],

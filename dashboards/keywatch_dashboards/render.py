@@ -42,7 +42,9 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 def drift(folder: Path, files: Mapping[str, str]) -> list[str]:
     """Name the files of the folder that are not what they should be: stale, missing, or of no dashboard."""
-    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    there = {
+        path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix in {".json", ".yml"}
+    }
     stale = [
         f"{folder / name}: {'differs' if name in there else 'is missing'}"
         for name in files

@@ -33,6 +33,7 @@ def build() -> Dashboard:
             Section(
                 "Containers and disks (cAdvisor, kube-state-metrics, node_exporter)",
                 [Band(8, _pods()), Band(8, _disks())],
+                closed=True,
             ),
         ],
         component="keycloak|resources",
@@ -67,7 +68,7 @@ def _now() -> list[Panel]:
 
     return [
         Stat(
-            title="Nodes in Keycloak's cluster",
+            title="Keycloak's cluster",
             description="Do all nodes see each other? Red: one sees fewer nodes than Prometheus scrapes.",
             width=4,
             mappings=house.words({0: ("split", house.BAD), 1: ("whole", house.GOOD)}),
@@ -131,7 +132,6 @@ def _blocked() -> list[Panel]:
             "{{instance}}",
             width=12,
             unit="percentunit",
-            high=1,
             steps=house.above(bad=0.05),
             no_value="the listener exports nothing",
         ),
