@@ -262,7 +262,7 @@ def _burn() -> list[Panel]:
     return [
         TimeSeries(
             title="How fast the error budget burns",
-            description="Will the budget last? At 1, a month. From 14.4 (1 h) someone is called; from 6 (6 h), a ticket.",
+            description="Will the budget last? At 1, a month. From 14.4 (1 h) someone is called (6: a ticket).",
             width=24,
             low=0,
             limit_line=True,
