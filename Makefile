@@ -5,10 +5,11 @@ DEMO ?= embedded
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants dashboards dashboards-check
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
+.PHONY: dashboards dashboards-check faults faults-short
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 .venv/.runtime: requirements/runtime.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keywatch needs Python 3.11 or newer; set PYTHON=")'
@@ -26,9 +27,9 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
-	@# Kafka's tests mostly wait, so the others run beside them, and give way to them.
+	@# Tests of Kafka mostly wait, so two run at a time; the others run beside them, and give way to them.
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; nice -n 5 $(BIN)/pytest --ignore=tests/kafka >$$log 2>&1 & half=$$!; \
-	$(BIN)/pytest tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
+	$(BIN)/pytest -n 2 --dist loadfile tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
 
 check: lint types docs-check dashboards-check ## lint, types, and whether generated files are fresh
 
@@ -79,6 +80,12 @@ image: ## build the container image with buildah
 
 bench: .venv/.dev ## measure detection times and costs on a real Kafka, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(BENCH)
+
+faults: .venv/.dev ## make every hard fault 20 times on a real path, hours; write docs/faults.md (FAULTS="--repetitions 3")
+	$(BIN)/python -m tests.faults $(FAULTS)
+
+faults-short: .venv/.dev ## make every hard fault once, minutes: each must page within 5 s, rightly named, and nothing else
+	$(BIN)/python -m tests.faults --short $(FAULTS)
 
 clean: ## remove what was installed and built here
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -46,10 +46,23 @@ def server_context(section: TlsServerSection) -> ssl.SSLContext:
     if suites := openssl_suites(section.cipher_suites):
         context.set_ciphers(suites)
     for curve in section.curve_preferences:
+        if not offers(curve):
+            found = ", ".join(name for name in CURVES if offers(name))
+            words = f"{curve} cannot be set by this Python; allowed here: {found}; left out, OpenSSL chooses by itself"
+            raise TlsMistakeError("curve_preferences", words)
         context.set_ecdh_curve(CURVES[curve])
     _show(context, section)
     _ask(context, section)
     return context
+
+
+def offers(curve: str) -> bool:
+    """Tell whether this Python can be told to use a curve: that of Debian 12 does not take X25519."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve(CURVES[curve])
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 def _show(context: ssl.SSLContext, section: TlsServerSection) -> None:

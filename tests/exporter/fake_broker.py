@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ class FakeBroker:
     """Answers ApiVersions after `delay` seconds, and other requests by `answers`; counts connections and requests."""
 
     delay: float = 0.0
+    busy: float = 0.0
+    """Seconds for which, after each answer, nobody on this event loop gets to do anything."""
     drop_new: bool = False
     """Whether new connections are accepted and then left without an answer."""
     answers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class FakeBroker:
             skip = 8 + 2 + int.from_bytes(request[8:10], "big")  # the header: key, version, correlation, client id
             body = VERSIONS if key == 18 else self.answers[key](request[skip:])
             writer.write((len(body) + 4).to_bytes(4, "big") + request[4:8] + body)
+            time.sleep(self.busy)  # noqa: ASYNC251 - that is what is asked for
 
 
 @contextlib.asynccontextmanager

@@ -105,6 +105,30 @@ async def test_a_slow_broker_is_slow_and_not_dead(endpoint: Endpoint, broker: Fa
     await probe.close()
 
 
+async def test_an_answer_that_waits_in_the_socket_counts_where_keywatch_itself_was_late(
+    probe: BrokerProbe, broker: FakeBroker
+) -> None:
+    await probe.run(2 * TIMEOUT)
+    broker.busy = 2 * TIMEOUT
+    assert failures(await probe.run(2 * TIMEOUT)) == []
+
+
+async def test_a_new_connection_is_opened_by_the_question_that_is_nearest_to_its_time(
+    endpoint: Endpoint, broker: FakeBroker
+) -> None:
+    now = 1000.0
+    schedule = Schedule(0.5, TIMEOUT)
+    topology = Topology([endpoint])
+    probe = BrokerProbe("kafka", str(endpoint), topology, schedule, renew_after=2.0, clock=lambda: now)
+    opened = []
+    for _ in range(9):
+        await probe.run(2 * TIMEOUT)
+        opened.append(broker.connections)
+        now += 0.499  # a little early, as timers are
+    assert opened == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+    await probe.close()
+
+
 async def test_a_network_that_drops_only_new_connections_is_found(endpoint: Endpoint, broker: FakeBroker) -> None:
     probe = probe_of(endpoint, renew_after=2 * TIMEOUT)
     assert up(await probe.run(2 * TIMEOUT)) == 1

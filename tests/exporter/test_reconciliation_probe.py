@@ -31,6 +31,7 @@ class Node:
     started: float = 0.0
     gone: bool = False
     closed: bool = False
+    requests: int = 1
 
     async def read(self, timeout: float) -> KeycloakCounts:
         """Give the counts."""
@@ -38,7 +39,7 @@ class Node:
         if self.gone:
             raise ProbeError(Reason.REFUSED, "connection refused")
         now = self.bed.now
-        return KeycloakCounts(dict(self.events), self.started, self.bed.wall, now, now, 1)
+        return KeycloakCounts(dict(self.events), self.started, self.bed.wall, now, now, self.requests)
 
     async def close(self) -> None:
         """Close it."""
@@ -267,3 +268,28 @@ async def test_closing_lets_go_of_the_tail_and_the_nodes() -> None:
     await bed.probe.close()
     assert not bed.seen.wanted
     assert bed.nodes["a"].closed
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_what_was_written_before_the_reading_began_and_is_counted_later_is_not_missed(*, quiet: bool) -> None:
+    bed = Bed()
+    bed.nodes["a"].requests = 3
+    await bed.run(2)
+    bed.happen(arrives=False)  # it did, before the tail began
+    bed.nodes["a"].requests = 1 if quiet else 3
+    await bed.run(30)
+    assert set(bed.values(cat.EVENTS_MISSING).values()) == {0}
+    bed.happen(arrives=False)
+    await bed.run(14)
+    assert bed.values(cat.EVENTS_MISSING) == {(SHOP, "login", "success"): 1}
+
+
+async def test_what_is_counted_before_the_reading_begins_is_not_missed() -> None:
+    bed = Bed()
+    bed.good = False
+    await bed.run(3)
+    bed.happen(arrives=False)
+    await bed.run(1)
+    bed.good = True
+    await bed.run(20)
+    assert set(bed.values(cat.EVENTS_MISSING).values()) == {0}

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from keywatch import web_tls
 from keywatch.web_ciphers import CURVES, TLS12_SUITES, openssl_suites
+from keywatch.web_file import load
+from keywatch.web_tls import offers
+from keywatch.yaml_file import ConfigError
 from tests.exporter.web_server import Served, ended, served, trusting
 from tests.kafka.certificates import Certificate, CertificateAuthority
 
@@ -76,7 +80,7 @@ async def test_http_1_1_is_agreed_upon_with_a_client_that_would_rather_speak_htt
         (["cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]"], ssl.TLSVersion.TLSv1_2, 0),  # no RSA key
         (["cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]"], ssl.TLSVersion.TLSv1_3, 200),
         (["cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"], ssl.TLSVersion.TLSv1_2, 200),
-        (["curve_preferences: [X25519]"], ssl.TLSVersion.TLSv1_2, 200),
+        (["curve_preferences: [CurveP256]"], ssl.TLSVersion.TLSv1_2, 200),
         (["curve_preferences: [CurveP384]", "prefer_server_cipher_suites: false"], ssl.TLSVersion.TLSv1_3, 200),
     ],
 )
@@ -204,5 +208,22 @@ def test_openssl_knows_every_suite_and_curve_that_may_be_configured() -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers(openssl_suites([name, "TLS_AES_128_GCM_SHA256"]))
         assert [suite["name"] for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"] == [known_as]
-    for curve in CURVES.values():
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve(curve)
+    assert {"CurveP256", "CurveP384", "CurveP521"} <= {curve for curve in CURVES if offers(curve)}
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_a_curve_is_set_or_refused_with_those_that_can_be(tmp_path: Path, server: Certificate, curve: str) -> None:
+    path = written(tmp_path, server, f"curve_preferences: [{curve}]")
+    if offers(curve):
+        load(path)
+    else:
+        with pytest.raises(ConfigError, match=r"curve_preferences: X25519 cannot be set .* allowed here: CurveP256"):
+            load(path)
+
+
+def test_a_curve_that_this_python_does_not_take_is_refused_by_name(
+    tmp_path: Path, server: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_tls, "CURVES", {**CURVES, "X25519": "not-to-be-had"})
+    with pytest.raises(ConfigError, match=r"curve_preferences: X25519 cannot be set .* allowed here: CurveP256"):
+        load(written(tmp_path, server, "curve_preferences: [X25519]"))

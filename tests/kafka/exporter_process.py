@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +57,8 @@ class ExporterProcess:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = dict(config)
+        self.wrapper: Sequence[str] = ()
+        """What stands before the command, such as `unshare --mount`; it must become the command by exec."""
         self._ports = PortReservation()
         self.port = self._ports.take("127.0.0.1")
         self._folder = tempfile.TemporaryDirectory(prefix="keywatch-exporter-")
@@ -73,7 +75,8 @@ class ExporterProcess:
     def start(self, deadline: float = 20.0) -> None:
         """Start the process and wait until it serves."""
         self.configure(self._config)
-        command = [sys.executable, "-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text"]
+        serve = ["-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text"]
+        command = [*self.wrapper, sys.executable, *serve]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 _KILL_SECONDS = 10.0
+_PROGRAMS = ("java", "prometheus", "prometheus-alertmanager")
 
 
 class Guard:
@@ -42,7 +43,7 @@ class Guard:
 
 
 def nodes_of(folder: Path) -> list[int]:
-    """Give the process ids of the JVMs whose command line names something inside `folder`."""
+    """Give the process ids of the servers whose command line names something inside `folder`."""
     found = []
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
@@ -52,7 +53,7 @@ def nodes_of(folder: Path) -> list[int]:
         except OSError:  # it ended meanwhile
             continue
         inside = os.fsencode(f"{folder}/")
-        if Path(os.fsdecode(arguments[0])).name == "java" and any(inside in argument for argument in arguments):
+        if Path(os.fsdecode(arguments[0])).name in _PROGRAMS and any(inside in argument for argument in arguments):
             found.append(int(process.name))
     return found
 

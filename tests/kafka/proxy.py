@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _CHUNK = 65536
+_API_VERSIONS = (18).to_bytes(2)
 
 
 class Watch(Protocol):
@@ -23,8 +24,8 @@ class Watch(Protocol):
 class Proxy:
     """Listens on `host:port` and forwards to `target`; `delay` in seconds is added to each chunk of the answers.
 
-    `late_at` is the monotonic time at which one of them was last later than that by more than `tolerance` seconds,
-    because the machine was busy.
+    `late` are the monotonic times at which an answer to ApiVersions, by which keywatch asks whether a broker lives, was
+    later than that by more than `tolerance` seconds, because the machine was busy.
     """
 
     def __init__(self, host: str, port: int, target: tuple[str, int]) -> None:
@@ -32,7 +33,7 @@ class Proxy:
         self.port = port
         self.delay = 0.0
         self.tolerance = 0.05
-        self.late_at = float("-inf")
+        self.late: list[float] = []
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -96,8 +97,9 @@ class Proxy:
             watch = self._watch()
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._forward(reader, back_writer, watch, answers=False))
-                    both.create_task(self._forward(back_reader, writer, watch, answers=True))
+                    pings: list[float] = []
+                    both.create_task(self._forward(reader, back_writer, watch, pings, answers=False))
+                    both.create_task(self._forward(back_reader, writer, watch, pings, answers=True))
             except* OSError:
                 pass
             finally:
@@ -107,16 +109,24 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _forward(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch, *, answers: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        watch: Watch,
+        pings: list[float],
+        *,
+        answers: bool,
     ) -> None:
+        """Forward one direction; `pings` are when it was asked whether the broker lives and did not answer yet."""
         while data := await reader.read(_CHUNK):
             watch(data, answers=answers)
+            if not answers and data[4:6] == _API_VERSIONS:
+                pings.append(self._loop.time())
             await self._flowing.wait()
             if answers and self.delay:
-                due = self._loop.time() + self.delay
                 await asyncio.sleep(self.delay)
-                if self._loop.time() - due > self.tolerance:
-                    self.late_at = time.monotonic()
             writer.write(data)
             await writer.drain()
+            if answers and pings and self._loop.time() - pings.pop(0) - self.delay > self.tolerance:
+                self.late.append(time.monotonic())
         writer.transport.abort()

@@ -145,3 +145,18 @@ def test_a_right_taken_away_is_seen_within_five_seconds_and_nothing_vanishes(
             assert seen.value("keywatch_topic_exists", topic=scene.EVENTS) != 0
             unknown = seen.value("keywatch_group_partitions_unknown", group="siem")
             assert unknown or seen.value("keywatch_group_lag_records", group="siem") == lag
+
+
+@pytest.mark.usefixtures("rights")
+def test_a_right_given_back_ends_it_also_for_topics_that_nobody_writes_to(cluster: KafkaCluster) -> None:
+    settings = config(cluster)
+    settings["clusters"][0]["events"] = [{"listener": "snuk87", "topics": {"user": [scene.EVENTS], "admin": [DLQ]}}]
+    with ExporterProcess(settings) as exporter:
+        exporter.until(lambda s: s.value("keywatch_events_up") == 1, 25, "the events are read")
+        # Without it the topics would vanish from metadata, which is another way to be refused.
+        acls.allow(cluster.bootstrap, USER, [DESCRIBE_TOPICS])
+        acls.revoke(cluster.bootstrap, USER, [READ_TOPICS])
+        words = f"Read on Topic:{DLQ} is missing"
+        exporter.until(lambda _: words in exporter.log.read_text(encoding="utf-8"), 15, "reading is refused")
+        acls.allow(cluster.bootstrap, USER, [READ_TOPICS])
+        exporter.until(lambda s: s.value("keywatch_events_up") == 1, 15, "the events are read again")

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.kafka
 
 USER, PASSWORD = "watcher", "correct-horse"
 RECEIVED, UP = "keywatch_events_received_total", "keywatch_events_up"
+FETCH_WAIT = 0.25
+"""Seconds after which a broker answers keywatch's request for events at the latest, whether there are any or not."""
 QUIET = {"groups": {"enabled": False}, "canary": {"enabled": False}, "topics": {"detail": False}}
 
 
@@ -202,6 +204,7 @@ def test_records_that_were_deleted_before_they_were_read_are_counted_as_skipped(
         os.kill(exporter.pid, signal.SIGSTOP)
         try:
             source.send([snuk87(1, topic="short")])  # answers the request that is under way
+            time.sleep(4 * FETCH_WAIT)  # by when the broker has surely answered it, without those that follow
             source.send(snuk87(number, topic="short") for number in range(2, 101))
             admin.delete_records(cluster.bootstrap, "short", 0, before=101)
             source.send(snuk87(number, topic="short") for number in range(101, 106))

@@ -98,16 +98,13 @@ def test_slow_answers_are_slow_and_not_dead(exporter: ExporterProcess, proxies: 
                 lambda s: (s.value("keywatch_broker_response_seconds", broker="1") or 0) >= delay, 15, "slowness shows"
             )
             assert slow.value("keywatch_broker_up", broker="1") == 1
-            # On a busy machine an answer may be later than ordered, and none in time; nothing is judged just after it.
-            began = time.monotonic()
-
-            def calm_since() -> float:
-                return max(began, proxies[0].late_at + 3)
-
-            end = exporter.until(lambda s: s.at - calm_since() > 8, 120, "for eight seconds all answers came in time")
-            judged = [s for s in recorder.scrapes if calm_since() <= s.at <= end.at]
-        assert len(judged) > 10
-        assert all(s.value("keywatch_broker_up", broker="1") == 1 for s in judged)
-        assert (judged[-1].value("keywatch_broker_response_seconds", broker="1") or 0) >= delay
+            enough = time.monotonic() + 10
+            recorder.first(lambda s: s.at > enough, enough, 20, "it was watched for ten seconds")
+        # On a busy machine an answer may come too late after all, or be read too late: then it says nothing.
+        judged = [s for s in recorder.scrapes if (s.value("keywatch_event_loop_lag_seconds") or 0) <= NO_ANSWER - delay]
+        down = [s.at for s in judged if s.value("keywatch_broker_up", broker="1") != 1]
+        assert [at for at in down if not any(abs(late - at) < 5 for late in proxies[0].late)] == []
+        answers = [s.value("keywatch_broker_response_seconds", broker="1") for s in recorder.scrapes]
+        assert [answer for answer in answers if answer is not None][-1] >= delay
     finally:
         proxies[0].delay = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keywatch.kafka.codec import Reader, Writer
@@ -116,13 +116,23 @@ def read_describe_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
 
 def describe_consumer_groups(groups: Sequence[str]) -> Request:
     """Ask for the members of KIP-848 groups, version 0."""
+    return describe_by_name(CONSUMER_GROUP_DESCRIBE, 0, groups)
+
+
+def describe_by_name(api: int, version: int, groups: Sequence[str]) -> Request:
+    """Ask for the members of groups of a newer kind, each of which has a request of the same form."""
     body = Writer(flexible=True)
     body.array(groups, body.string).boolean(False).tags()
-    return Request(CONSUMER_GROUP_DESCRIBE, 0, True, body.done())
+    return Request(api, version, True, body.done())
 
 
 def read_describe_consumer_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
     """Read a reply to ConsumerGroupDescribe v0: group → error code, state, members."""
+    return described(reader, _skip_member)
+
+
+def described(reader: Reader, skip_member: Callable[[Reader], None]) -> dict[str, tuple[int, str, int]]:
+    """Read what the newer kinds of groups are described by, which differ in their members alone."""
     reader.int32()  # throttle time
     found: dict[str, tuple[int, str, int]] = {}
     for _ in range(reader.count()):
@@ -134,7 +144,7 @@ def read_describe_consumer_groups(reader: Reader) -> dict[str, tuple[int, str, i
         reader.string()  # assignor
         members = reader.count()
         for _ in range(members):
-            _skip_member(reader)
+            skip_member(reader)
         reader.int32()  # authorized operations
         reader.tags()
         found[name] = (error, state, members)
@@ -150,11 +160,16 @@ def _skip_member(reader: Reader) -> None:
     reader.array(reader.string)  # subscribed topics
     reader.nullable_string()  # subscribed pattern
     for _ in range(2):  # assignment, target assignment
-        for _ in range(reader.count()):
-            reader.take(16)  # topic id
-            reader.string()
-            reader.int32s()
-            reader.tags()
+        skip_assignment(reader)
+    reader.tags()
+
+
+def skip_assignment(reader: Reader) -> None:
+    """Pass over the partitions that a member reads."""
+    for _ in range(reader.count()):
+        reader.take(16)  # topic id
+        reader.string()
+        reader.int32s()
         reader.tags()
     reader.tags()
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from keywatch.kafka import group_wire, share_group_wire, wire
-from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.codec import Reader
+from keywatch.kafka.connection import BrokerError, Request
 from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
 from keywatch.kafka.memory import Memory
@@ -20,6 +21,9 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import Reason
 from keywatch.slices import Pieces, in_slices
+
+_Describe = Callable[[Sequence[str]], Request]
+_Described = Callable[[Reader], dict[str, tuple[int, str, int]]]
 
 _GROUPS_PER_REQUEST = 500
 # Members are asked for when a group's state or coordinator changes, and else after this time; where there are many
@@ -30,7 +34,23 @@ _DESCRIBED_PER_CYCLE = 50
 _VANISHED_AFTER = 5.0
 _MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
-_SHARE, _STREAMS = "share", "streams"
+_SHARE = "share"
+# By which request, at least in which version, members are asked for; those of streams groups (KIP-1071) are not.
+_DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
+    "classic": (wire.DESCRIBE_GROUPS, 4, group_wire.describe_groups, group_wire.read_describe_groups),
+    "consumer": (
+        wire.CONSUMER_GROUP_DESCRIBE,
+        0,
+        group_wire.describe_consumer_groups,
+        group_wire.read_describe_consumer_groups,
+    ),
+    _SHARE: (
+        wire.SHARE_GROUP_DESCRIBE,
+        1,
+        share_group_wire.describe_share_groups,
+        share_group_wire.read_describe_share_groups,
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -277,25 +297,12 @@ class Groups:
         now = self._clock()
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
-        # Neither request knows streams groups (KIP-1071): how many members they have is not told.
-        classic = [group.name for group in due if group.kind not in {"consumer", _SHARE, _STREAMS}]
-        modern = [group.name for group in due if group.kind == "consumer"]
-        sharing = [group.name for group in due if group.kind == _SHARE]
         found: dict[str, tuple[int, str, int]] = {}
-        if classic and await self._peers.highest(label, wire.DESCRIBE_GROUPS, timeout) >= 4:
-            for names in _chunks(classic, _GROUPS_PER_REQUEST):
-                request = group_wire.describe_groups(names)
-                found.update(await self._peers.ask(label, request, timeout, group_wire.read_describe_groups))
-        if modern:
-            for names in _chunks(modern, _GROUPS_PER_REQUEST):
-                request = group_wire.describe_consumer_groups(names)
-                found.update(await self._peers.ask(label, request, timeout, group_wire.read_describe_consumer_groups))
-        if sharing and await self._peers.highest(label, wire.SHARE_GROUP_DESCRIBE, timeout) >= 1:
-            for names in _chunks(sharing, _GROUPS_PER_REQUEST):
-                request = share_group_wire.describe_share_groups(names)
-                found.update(
-                    await self._peers.ask(label, request, timeout, share_group_wire.read_describe_share_groups)
-                )
+        for kind, (api, version, request, read) in _DESCRIBED_BY.items():
+            names = [group.name for group in due if group.kind == kind]
+            if names and await self._peers.highest(label, api, timeout) >= version:
+                for some in _chunks(names, _GROUPS_PER_REQUEST):
+                    found.update(await self._peers.ask(label, request(some), timeout, read))
         for name, (error, _, members) in found.items():
             group = self.known.get(name)
             if group is not None and not error:

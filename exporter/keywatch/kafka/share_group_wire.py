@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request
-from keywatch.kafka.group_wire import GroupOffsets
+from keywatch.kafka.group_wire import GroupOffsets, describe_by_name, described, skip_assignment
 from keywatch.kafka.wire import DESCRIBE_SHARE_GROUP_OFFSETS, SHARE_GROUP_DESCRIBE, TopicPartition
 
 
@@ -45,29 +45,12 @@ def read_start_offsets(reader: Reader) -> dict[str, GroupOffsets]:
 
 def describe_share_groups(groups: Sequence[str]) -> Request:
     """Ask for the members of share groups, version 1."""
-    body = Writer(flexible=True)
-    body.array(groups, body.string).boolean(False).tags()
-    return Request(SHARE_GROUP_DESCRIBE, 1, True, body.done())
+    return describe_by_name(SHARE_GROUP_DESCRIBE, 1, groups)
 
 
 def read_describe_share_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
     """Read a reply to ShareGroupDescribe v1: group → error code, state, members."""
-    reader.int32()  # throttle time
-    found: dict[str, tuple[int, str, int]] = {}
-    for _ in range(reader.count()):
-        error = reader.int16()
-        reader.nullable_string()  # message
-        name, state = reader.string(), reader.string()
-        reader.int32()  # group epoch
-        reader.int32()  # assignment epoch
-        reader.string()  # assignor
-        members = reader.count()
-        for _ in range(members):
-            _skip_member(reader)
-        reader.int32()  # authorized operations
-        reader.tags()
-        found[name] = (error, state, members)
-    return found
+    return described(reader, _skip_member)
 
 
 def _skip_member(reader: Reader) -> None:
@@ -77,10 +60,5 @@ def _skip_member(reader: Reader) -> None:
     for _ in range(2):  # client, host
         reader.nullable_string()
     reader.array(reader.string)  # subscribed topics
-    for _ in range(reader.count()):
-        reader.take(16)  # topic id
-        reader.string()
-        reader.int32s()
-        reader.tags()
-    reader.tags()  # of the assignment
+    skip_assignment(reader)
     reader.tags()

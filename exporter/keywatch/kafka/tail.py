@@ -26,6 +26,7 @@ _BATCH_SECONDS = 0.1
 # Batches that may wait for the event loop before the thread waits for it, so that nothing grows when it is slow.
 _WAITING = 8
 _VERSION_EVERY = 2.0
+_REFUSED_AGAIN = 1.0
 # A round takes a tenth of a second; one that took this long found the machine asleep or far too busy, and what had come
 # meanwhile is read late for no fault of the listener.
 _STANDSTILL = 2.0
@@ -167,7 +168,7 @@ class _Reader(Generic[_T]):
     def read(self, tail: Tail[_T]) -> None:
         version, checked = self._clients.version(), time.monotonic()
         consumer = self._clients.bulk()
-        around = checked
+        around = asked = checked
         while not tail.ended:
             ordered = self._obey(tail)
             before, around = around, time.monotonic()
@@ -177,6 +178,9 @@ class _Reader(Generic[_T]):
                 checked = around
                 if self._clients.version() != version:  # a certificate or a secret changed
                     version, consumer, ordered = self._clients.version(), self._clients.bulk(), True
+            if around - asked > _REFUSED_AGAIN:
+                asked = around
+                self._ask_again(consumer)
             if ordered:
                 consumer.assign([Assignment(p.topic, p.partition, offset) for p, offset in self._places.items()])
             messages = _consume(consumer)
@@ -196,6 +200,19 @@ class _Reader(Generic[_T]):
             topics = {partition.topic for partition in self._places}
             self._troubles = {topic: trouble for topic, trouble in self._troubles.items() if topic in topics}
         return ordered
+
+    def _ask_again(self, consumer: Consumer) -> None:
+        """Have topics that were refused tell whether they still are.
+
+        That it has come to a partition's end the client tells once: one that is read again, and to which nothing is
+        written, would seem refused for ever.
+        """
+        for partition, offset in self._places.items():
+            if partition.topic in self._troubles:
+                with contextlib.suppress(
+                    KafkaException
+                ):  # it is not assigned any more; then it is not asked for either
+                    consumer.seek(Assignment(partition.topic, partition.partition, offset))
 
     def _sort(self, messages: Sequence[Message], on_time: bool, places: Mapping[TopicPartition, int]) -> Handover[_T]:
         now = Moment(time.time(), time.monotonic())

@@ -20,8 +20,6 @@ _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_
 _SLACK = 0.05
 # How much longer than the deadlines of the failures that a verdict takes an answer may be under way.
 _BENEFIT_OF_DOUBT = 0.15
-# Where keywatch itself was late, because the machine is busy, answers wait in the sockets: it looks there once more.
-_LAST_LOOK = 0.01
 
 
 @dataclass(eq=False, slots=True)
@@ -59,7 +57,7 @@ class BrokerProbe:
         *,
         security: Security | None = None,
         misses: int = 2,
-        renew_after: float = 3.0,
+        renew_after: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
@@ -132,11 +130,10 @@ class BrokerProbe:
             oldest = min(attempt.started for attempt in self._attempts)
             until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
         failure: BrokerError | None = None
-        while self._attempts:
-            left = until - self._clock()
-            await first_done([attempt.answer for attempt in self._attempts], max(left, _LAST_LOOK))
+        while self._attempts and (left := until - self._clock()) > 0:
+            await first_done([attempt.answer for attempt in self._attempts], left)
             answered = [attempt for attempt in self._attempts if attempt.answer.done()]
-            if not answered and left <= _LAST_LOOK:
+            if not answered:
                 break
             for attempt in answered:
                 self._attempts.remove(attempt)
@@ -159,7 +156,9 @@ class BrokerProbe:
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         """Ask the kept connection, or a new one when it is old, gone, or something is under way already."""
         kept, now = self._connection, self._clock()
-        if kept is not None and kept.is_open and not self._attempts and now - self._opened < self._renew_after:
+        # What is due before the next question is due now.
+        due = now - self._opened + self.schedule.period / 2 >= self._renew_after
+        if kept is not None and kept.is_open and not self._attempts and not due:
             self._attempts.append(_Attempt(ping(kept), now, kept))
             return
         opening = connect(endpoint, timeout, self._security, answer_within=self._patience)

@@ -34,6 +34,8 @@ _CLOCK_TOLERANCE = 0.5
 _MOST_AHEAD = 120.0
 # When everything up to a moment longer ago than this was read, the reading has come to a standstill.
 _READ_WITHIN = 5.0
+# What began before the reading of events did has ended after so long, also when requests never cease.
+_ENDED_WITHIN = 10.0
 # All realms together, where the listener writes ids and nobody says which names they have.
 ALL_REALMS = "all"
 
@@ -117,6 +119,7 @@ class ReconciliationProbe:
         self._tally = Tally()
         self._balance = Reconciliation(window, give_up_after)
         self._unbroken_since: float | None = None
+        self._begun = False
         self._told: dict[tuple[Metric, CountKey], int] = {}
         self._absent_since: dict[str, float] = {}
         self._skews: dict[str, float] = {}
@@ -194,7 +197,20 @@ class ReconciliationProbe:
             requests = requests + max(read.requests - 1, 0) if read.requests is not None else requests
         self._offset = max(self._skews[name] for name, _ in counts)
         known = all(read.requests is not None for _, read in counts)
-        self._balance.sample(min(earliest), max(latest), now, self._tally.counted, requests if known else None)
+        under_way = requests if known else None
+        asked = min(read.before for _, read in counts)
+        self._begun = self._begun or self._may_begin(asked, under_way)
+        if self._begun:
+            self._balance.sample(min(earliest), max(latest), now, self._tally.counted, under_way)
+
+    def _may_begin(self, asked: float, under_way: int | None) -> bool:
+        """Tell whether all that Keycloak will count from now on is read: a balance that began earlier would miss some.
+
+        An event is written before its transaction ends, and counted after. So what was under way when the reading began
+        has to be over.
+        """
+        since = self._seen.unbroken_since
+        return since is not None and asked >= since and (under_way == 0 or asked - since > _ENDED_WITHIN)
 
     def _judge(self) -> None:
         seen = self._seen
@@ -202,6 +218,7 @@ class ReconciliationProbe:
             # Records were skipped: nobody knows what was among them, so the balance starts anew.
             if self._unbroken_since is not None:
                 self._balance = self._balance.anew()
+                self._begun = False
             self._unbroken_since = seen.unbroken_since
         until = seen.complete_until
         if until is None or not seen.leaders_live or self._clock() - until > _READ_WITHIN:

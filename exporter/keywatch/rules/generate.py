@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from keywatch.generated import command, renew
 from keywatch.rules import shape
 from keywatch.rules.rule_file import Rule, RuleFile
 
@@ -84,15 +85,8 @@ def texts(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def write(folder: Path, *, check: bool) -> list[str]:
     """Write the generated files, or with `check` only name those that are stale or belong to no rule file."""
-    stale, wanted = [], set()
-    for path, text in texts(folder):
-        wanted.add(path)
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(str(path))
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    wanted = dict(texts(folder))
+    stale = renew(wanted.items(), check=check)
     for path in sorted((folder / "kubernetes").glob("*.yml")):
         if path not in wanted and path.stem != "scrape":
             stale.append(str(path))
@@ -103,11 +97,7 @@ def write(folder: Path, *, check: bool) -> list[str]:
 
 def main() -> int:
     """Write the files below the folder given first; with `--check` exit 1 when one is stale."""
-    check = "--check" in sys.argv
-    stale = write(Path(sys.argv[1]), check=check)
-    for name in stale:
-        print(f"{'stale' if check else 'written'}: {name}")  # noqa: T201 - the command's result
-    return 1 if check and stale else 0
+    return command(lambda folder, check: write(folder, check=check))
 
 
 if __name__ == "__main__":

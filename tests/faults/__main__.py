@@ -1,0 +1,111 @@
+"""Makes every hard fault on a real path from Keycloak to Kafka, and measures the time until the webhook."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+
+from tests.faults import alerting, document
+from tests.faults.bed import bed
+from tests.faults.catalogue import catalogue, grouped, one_of_each, shuffled
+from tests.faults.fault import Fault
+from tests.faults.report import complaints, rows, table
+from tests.faults.run import Outcome, run
+from tests.kafka import distribution as kafka
+from tests.keycloak import distribution as keycloak
+
+_QUICK_HOLD, _HOLD = 2.0, 15.0
+# After so many beds that did not get well nothing can be said.
+_BEDS = 5
+
+
+def main() -> int:
+    """Make the faults that are asked for; exit code 1 when one is not as promised, 2 when they cannot be made here."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="each fault once; nothing is written")
+    parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
+    parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
+    parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
+    parser.add_argument("--only", action="append", help="this fault alone (may be repeated); nothing is written")
+    options = parser.parse_args()
+    required = os.environ.get("KEYWATCH_REQUIRE") == "all"
+    if reason := requirements_missing():
+        say(f"skipped, because faults need a whole path: {reason}")
+        return 0 if options.short and not required else 2
+    chosen = [fault for fault in catalogue() if not options.only or fault.id in options.only]
+    chance = random.Random(options.seed)  # noqa: S311 - chooses victims, keeps no secret
+    faults = [fault for fault in chosen if not lacking(fault)]
+    if required and faults != chosen:
+        return 2
+    turns = (
+        shuffled(one_of_each(faults, chance), 1, chance)
+        if options.short
+        else shuffled(faults, options.repetitions, chance)
+    )
+    if options.short or options.grouped:
+        turns = grouped(turns, chance)
+    hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short else _HOLD
+    say(f"{len(turns)} faults, seed {options.seed}")
+
+    def keep(outcomes: list[Outcome]) -> None:
+        if not options.short and not options.only:
+            document.write(outcomes, options.seed, hold)
+
+    outcomes = make(turns, chance, hold, keep)
+    made = rows(faults, outcomes)
+    print(f"\n{table(made)}\n\nNot as promised:\n\n{complaints(made)}", flush=True)
+    return 1 if any(outcome.complaints for outcome in outcomes) else 0
+
+
+def requirements_missing() -> str:
+    """Give what this machine lacks for a bed; empty when nothing."""
+    missing = (kafka.requirements_missing(), keycloak.requirements_missing(), alerting.requirements_missing())
+    return "; ".join(reason for reason in missing if reason)
+
+
+def lacking(fault: Fault) -> str:
+    """Give, and say, why a fault cannot be made here; empty when it can."""
+    if reason := fault.lacks():
+        say(f"{fault.id} {fault.title}: skipped, {reason}")
+    return reason
+
+
+def make(
+    turns: list[Fault], chance: random.Random, hold: float, keep: Callable[[list[Outcome]], None]
+) -> list[Outcome]:
+    """Make faults one after the other; a bed that does not get well again is a complaint, and a new one is made."""
+    outcomes: list[Outcome] = []
+    left = list(turns)
+    for _ in range(_BEDS):
+        began = time.monotonic()
+        with bed() as made:
+            say(f"the bed stands after {time.monotonic() - began:.0f} s")
+            while left:
+                fault, start = left.pop(0), time.monotonic()
+                try:
+                    outcome = run(made, fault, chance, hold)
+                except (TimeoutError, AssertionError) as error:
+                    outcome = Outcome.broken(fault, str(error))
+                    say(f"{fault.id}: {error}")
+                outcomes.append(outcome)
+                keep(outcomes)
+                say(f"{outcome.line} ({time.monotonic() - start:.0f} s)")
+                if outcome.error:
+                    break
+        if not left:
+            break
+    return outcomes
+
+
+def say(line: str) -> None:
+    """Tell how it goes on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

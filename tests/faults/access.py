@@ -1,0 +1,52 @@
+"""The ways on which keywatch may reach the bed's Kafka; each is a cluster of its own name to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.kafka.cluster import KafkaCluster
+from tests.kafka.settings import INTERNAL
+
+USER, PASSWORD = "keywatch", "correct-horse"  # of a cluster that lives for minutes
+PROXIED, NAMED, KEYCLOAK, TLS, USERS = "PROXIED", "NAMED", "KEYCLOAK", "TLS", "USERS"
+LISTENERS = [
+    f"{PROXIED}:PLAINTEXT",
+    f"{NAMED}:PLAINTEXT",
+    f"{KEYCLOAK}:PLAINTEXT",
+    f"{TLS}:SSL",
+    f"{USERS}:SASL_PLAINTEXT",
+]
+DOMAIN = "keywatch.test"
+
+
+@dataclass(frozen=True)
+class Access:
+    """The listener that keywatch uses, and the cluster's name."""
+
+    listener: str
+    cluster: str
+
+
+ACCESSES: Mapping[str, Access] = {
+    "plain": Access(INTERNAL, "kafka"),
+    "proxied": Access(PROXIED, "kafka-proxied"),
+    "named": Access(NAMED, "kafka-named"),
+    "tls": Access(TLS, "kafka-tls"),
+    "users": Access(USERS, "kafka-users"),
+}
+
+
+def security(kafka: KafkaCluster, access: Access) -> dict[str, Any]:
+    """Give the sections `tls` and `sasl` that a listener demands."""
+    if access.listener == TLS and kafka.authority is not None:
+        return {"tls": {"ca_file": str(kafka.authority.certificate)}}
+    if access.listener == USERS:
+        return {"sasl": {"mechanism": "SCRAM-SHA-256", "username": USER, "password": PASSWORD}}
+    return {}
+
+
+def bootstrap(kafka: KafkaCluster, access: Access) -> list[str]:
+    """Give the addresses that the nodes advertise for a listener."""
+    return [node.advertised[access.listener] for node in kafka.nodes]

@@ -1,0 +1,213 @@
+"""The bed that faults are made in: Kafka, Keycloak, consumers, dead letters, keywatch, Prometheus, Alertmanager."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.faults import access, hosts
+from tests.faults.alerting import Alerting
+from tests.faults.traffic import GROUP, Logins, Readers
+from tests.kafka import acls, admin
+from tests.kafka.acls import Right
+from tests.kafka.cluster import KafkaCluster
+from tests.kafka.exporter_process import ExporterProcess, Scrape
+from tests.kafka.ports import PortReservation
+from tests.kafka.proxy import Proxy
+from tests.kafka.scene import Verdict
+from tests.kafka.waiting import wait_until
+from tests.keycloak.driver import Driver
+from tests.keycloak.event_path import REALM, USER
+from tests.keycloak.server import KeycloakServer
+
+EVENTS, WORK, AUDIT, DEAD, CANARY = "keycloak-events", "work", "audit", "events-dlq", "keywatch-canary"
+LAG_LIMIT = 100
+WINDOW = 10.0
+"""Seconds that keywatch waits for an event before it is missing: the default."""
+RIGHTS = [
+    *(Right(operation, "Topic", "*") for operation in ("Read", "DescribeConfigs")),
+    *(Right(operation, "Topic", CANARY) for operation in ("Create", "Alter", "Write")),
+    Right("Describe", "Group", "*"),
+]
+"""The least that keywatch needs."""
+_CALM_WITHIN = 180.0
+# Longer than the `for` of all rules that page at once, so that none is about to.
+_CALM_FOR = 3.0
+_BALANCE = {"leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0"}
+# A listener of a broker may take a certificate with other names than before only where that is allowed.
+_RENEWALS = {"ssl.allow.dn.changes": "true", "ssl.allow.san.changes": "true"}
+
+
+@dataclass
+class Bed:
+    """All that runs. `proxies` stand before the listener PROXIED of each node, `links` before Keycloak's."""
+
+    kafka: KafkaCluster
+    keycloak: KeycloakServer
+    proxies: list[Proxy]
+    links: list[Proxy]
+    exporter: ExporterProcess
+    readers: Readers
+    logins: Logins
+    alerting: Alerting
+    folder: Path
+    way: str = field(default="", init=False)
+
+    @property
+    def cluster(self) -> str:
+        """Give the name of the cluster on the way that keywatch takes now."""
+        return access.ACCESSES[self.way].cluster
+
+    @property
+    def dead_letters(self) -> Path:
+        """Give the folder of dead letters."""
+        return self.folder / "dead"
+
+    @property
+    def hosts(self) -> Path:
+        """Give the file in which keywatch alone looks names up on the way `named`."""
+        return self.folder / "hosts"
+
+    def use(self, way: str) -> None:
+        """Have keywatch reach Kafka on a way, and wait until all is calm; starts it, or starts it anew."""
+        if way == self.way:
+            return
+        self.way = way
+        self.exporter.stop()
+        self.exporter.configure(self._config())
+        self.exporter.wrapper = hosts.wrapper(self.hosts) if way == "named" else ()
+        self.exporter.start()
+        self.wait_calm()
+
+    def wait_calm(self) -> None:
+        """Wait until all works and nothing has paged for a while."""
+        self.exporter.until(self._well, _CALM_WITHIN, "all is well")
+        calm_since = now()
+
+        def calm() -> Verdict:
+            nonlocal calm_since
+            firing = self.alerting.pages()
+            if firing:
+                calm_since = now()
+            return Verdict((*firing, *(["calm for a moment only"] if now() < calm_since + _CALM_FOR else [])))
+
+        wait_until(calm, _CALM_WITHIN, "no page is left")
+
+    def wait_unbiased(self, *, by_brokers: bool) -> None:
+        """Wait until no outage of the cluster, or of its brokers, holds back pages of the next fault."""
+        for what in ("cluster", "broker") if by_brokers else ("cluster",):
+            held = f'cluster:keywatch_{what}_down:recent{{cluster="{self.cluster}"}}'
+            wait_until(partial(self._silent, held), _CALM_WITHIN, f"no {what} was down lately")
+
+    def _silent(self, expression: str) -> bool:
+        return not self.alerting.ask(expression)
+
+    def _well(self, scrape: Scrape) -> Verdict:
+        wanted = {
+            "keywatch_cluster_up": 1,
+            "keywatch_broker_up": 3,
+            "keywatch_canary_up": 3,
+            "keywatch_topic_partitions_offline": 0,
+            "keywatch_topic_partitions_electing": 0,
+            "keywatch_topic_partitions_under_replicated": 0,
+            "keywatch_group_partitions_unknown": 0,
+            "keywatch_keycloak_ready": 1,
+            "keywatch_events_up": 1,
+            "keywatch_events_missing": 0,
+            "keywatch_dlq_up": 2,
+            "keywatch_dlq_records": 0,
+        }
+        wrong = [f"{name} {scrape.total(name)}" for name, value in wanted.items() if scrape.total(name) != value]
+        if scrape.value("keywatch_group_members", group=GROUP) != 2:
+            wrong.append("the group is not complete")
+        wrong += [
+            f"{dict(labels)['topic']} is missing"
+            for labels, there in scrape.all("keywatch_topic_exists").items()
+            if not there
+        ]
+        if not scrape.all("keywatch_events_judged_timestamp_seconds"):
+            wrong.append("events are not judged yet")
+        probes = scrape.all("keywatch_probe_success")
+        wrong += [f"{dict(labels)['probe']} fails" for labels, success in probes.items() if not success]
+        return Verdict(tuple(wrong))
+
+    def _config(self) -> dict[str, Any]:
+        way = access.ACCESSES[self.way]
+        cluster = {
+            "name": way.cluster,
+            "bootstrap": access.bootstrap(self.kafka, way),
+            "topics": {"watch": [EVENTS, AUDIT]},
+            "groups": {"limits": [{"groups": GROUP, "records": LAG_LIMIT}]},
+            "keycloaks": [{"name": "kc", "url": self.keycloak.management_url}],
+            "events": [{"listener": "snuk87", "reconcile": {"window": WINDOW}}],
+            "dlq": [
+                {"name": "dead-topic", "topics": [DEAD]},
+                {"name": "dead-folder", "folder": str(self.dead_letters)},
+            ],
+        }
+        return {"clusters": [cluster | access.security(self.kafka, way)]}
+
+
+@contextmanager
+def bed() -> Iterator[Bed]:
+    """Start all of it but keywatch, which `Bed.use` starts."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywatch-faults-")))
+        (folder / "dead").mkdir()
+        ports = stack.enter_context(PortReservation())
+        kafka = KafkaCluster(3, listeners=access.LISTENERS, extra=_BALANCE | _RENEWALS | acls.AUTHORIZER)
+        stack.callback(kafka.stop)
+        proxies = [_before(stack, ports, kafka, number, access.PROXIED) for number in (1, 2, 3)]
+        links = [_before(stack, ports, kafka, number, access.KEYCLOAK) for number in (1, 2, 3)]
+        for node in kafka.nodes:
+            port = node.ports[access.NAMED]
+            node.advertised[access.NAMED] = f"{hosts.name(node.id)}:{port}"
+        hosts.write(folder / "hosts", [1, 2, 3])
+        keycloak = KeycloakServer(
+            ",".join(f"{link.host}:{link.port}" for link in links), profile="snuk87", own_database=True
+        )
+        stack.callback(keycloak.close)
+        keycloak.spawn()  # takes longest, so the others start meanwhile
+        kafka.start()
+        kafka.wait_ready()
+        _furnish(kafka)
+        exporter = ExporterProcess({})
+        stack.callback(exporter.__exit__, None, None, None)
+        management = f"127.0.0.1:{keycloak.management_port}"
+        alerting = stack.enter_context(Alerting(f"127.0.0.1:{exporter.port}", management))
+        keycloak.wait_ready()
+        driver = Driver(keycloak)
+        stack.callback(driver.close)
+        driver.make_realm(REALM)
+        driver.make_user(REALM, USER)
+        readers = stack.enter_context(Readers(kafka.bootstrap, [EVENTS, WORK]))
+        logins = stack.enter_context(Logins(driver))
+        yield Bed(kafka, keycloak, proxies, links, exporter, readers, logins, alerting, folder)
+
+
+def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, number: int, listener: str) -> Proxy:
+    node = kafka.node(number)
+    proxy = Proxy("127.0.0.1", ports.take("127.0.0.1"), (node.host, node.ports[listener]))
+    node.advertised[listener] = f"{proxy.host}:{proxy.port}"
+    return stack.enter_context(proxy)
+
+
+def _furnish(kafka: KafkaCluster) -> None:
+    for topic in (EVENTS, "keycloak-admin-events", WORK, AUDIT, DEAD):
+        admin.create_topic(kafka.bootstrap, topic, partitions=3, replicas=3, configs={"min.insync.replicas": "2"})
+    # Where a group never committed, its lag is not known.
+    for partition in range(3):
+        admin.produce(kafka.bootstrap, WORK, 1, partition=partition)
+    admin.set_scram_password(kafka.bootstrap, access.USER, access.PASSWORD)
+    acls.allow(kafka.bootstrap, access.USER, RIGHTS)
+
+
+def now() -> float:
+    """Give the time by the clock of injections and webhooks."""
+    return time.monotonic()
