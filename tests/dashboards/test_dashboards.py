@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +72,32 @@ def test_jobs_are_those_of_the_rules() -> None:
     assert queries.HEALTH_JOB == series.HEALTH_JOB
 
 
+def shown(panel: dict[str, Any]) -> set[str]:
+    """Name the series that a panel shows; a histogram is shown by its buckets."""
+    exprs = [findings.expanded(target["expr"]) for target in panel["targets"]]
+    found = {selection.name for expr in exprs for selection in selections(expr)}
+    return found | {name.removesuffix("_bucket") + "_count" for name in found if name.endswith("_bucket")}
+
+
+def asked(rule: Rule) -> set[str]:
+    """Name the series that an alert asks for; recordings of what was a moment ago only hold others back."""
+    names = {selection.name for selection in selections(str(rule.data["expr"]))}
+    return {name for name in names if not name.endswith((":recent", ":fresh"))}
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule.alert))
-def test_every_alert_has_its_dashboard_and_its_series_there(rule: Rule) -> None:
-    uid = rule.data["annotations"]["dashboard_url"].removeprefix("/d/")
-    assert uid in DASHBOARDS
-    shown = {
-        selection.name
-        for data in DASHBOARDS.values()
-        for _, expr in findings.queries({**data, "annotations": {"list": []}})
-        for selection in selections(findings.expanded(expr))
-    }
-    # A histogram that is shown is shown by its buckets.
-    shown |= {name.removesuffix("_bucket") + "_count" for name in shown if name.endswith("_bucket")}
-    asked = {selection.name for selection in selections(str(rule.data["expr"]))}
-    assert {name for name in asked if not name.endswith((":recent", ":fresh"))} <= shown
+def test_every_series_of_an_alert_is_on_some_panel(rule: Rule) -> None:
+    everywhere = [shown(panel) for data in DASHBOARDS.values() for panel in findings.panels(data)]
+    assert asked(rule) <= set().union(*everywhere)
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule.alert))
+def test_an_alert_leads_to_the_panel_that_shows_it(rule: Rule) -> None:
+    link = re.fullmatch(r"/d/([a-z-]+)\?viewPanel=(\d+)", rule.data["annotations"]["dashboard_url"])
+    assert link, "its dashboard_url is not /d/<uid>?viewPanel=<number of a panel>"
+    there = {panel["id"]: panel for panel in findings.panels(DASHBOARDS[link[1]])}
+    fitting = {number: panel["title"] for number, panel in there.items() if asked(rule) & shown(panel)}
+    assert int(link[2]) in (fitting or there), f"dashboard {link[1]} shows it on these panels: {fitting}"
 
 
 def test_the_files_are_those_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
