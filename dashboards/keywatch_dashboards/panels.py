@@ -159,7 +159,7 @@ class StateTimeline(Panel):
 
     def custom(self) -> Json:
         """Give how states are drawn."""
-        return {"fillOpacity": 80, "hideFrom": _HIDE_FROM, "lineWidth": 0, "spanNulls": False}
+        return {"fillOpacity": 80, "hideFrom": _HIDE_FROM, "lineWidth": 0}
 
     def options(self) -> Json:
         """Give how states are named."""

@@ -88,3 +88,19 @@ DAMAGES: dict[str, Callable[[Json], None]] = {
     "a target's key of grafanalib's": _in_panel("stat", "targets", 0, "step", value=10),
     "a misspelt key": _in_panel("timeseries", *_DEFAULTS, "custom", "linewidth", value=2),
 }
+
+OF_TYPES: dict[str, Callable[[Json], None]] = {
+    "a value that is none of the allowed": _in_panel("timeseries", "options", "tooltip", "mode", value="multii"),
+    "a mode of colours that is misspelt": _in_panel("timeseries", *_DEFAULTS, "color", "mode", value="pallete-classic"),
+    "a word for a number": _in_panel("timeseries", *_DEFAULTS, "custom", "lineWidth", value="1"),
+    "a word for the version of the form": _at_top("schemaVersion", value="41"),
+    "a number for a word": _in_panel("stat", *_DEFAULTS, "noValue", value=0),
+    "a kind of cell that does not exist": _in_panel(
+        "table", *_DEFAULTS, "custom", "cellOptions", "type", value="color-bg"
+    ),
+    "an option of another kind of panel": _in_panel("stat", "options", "showHeader", value=True),
+    "no list where one is wanted": _in_panel("table", "options", "sortBy", value={"displayName": "Offline"}),
+    "a way to share the cursor that does not exist": _at_top("graphTooltip", value=3),
+    "a unit of a heatmap's axis as a number": _in_panel("heatmap", "options", "yAxis", "unit", value=5),
+}
+"""Damages that need the types which Grafana publishes: only the schemas made of them must see these."""

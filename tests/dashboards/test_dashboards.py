@@ -13,7 +13,7 @@ from keywatch.rules import series
 from keywatch.rules.expression import selections
 from keywatch.rules.rule_file import Rule, RuleFile
 from keywatch_dashboards import cli, queries, render
-from tests.dashboards import findings, sdk
+from tests.dashboards import findings, schemas, sdk
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dashboards" / "json").glob("*.json"))
@@ -52,6 +52,16 @@ def test_rules_of_the_linter_hold(uid: str) -> None:
 @each
 def test_nothing_vanishes_in_grafanas_own_models(uid: str) -> None:
     assert list(sdk.problems(DASHBOARDS[uid])) == []
+
+
+@each
+def test_every_version_of_grafana_knows_all_that_is_set(uid: str) -> None:
+    schemas.npm_required()
+    versions = schemas.versions()
+    assert [version.split(".")[0] for version in versions] == ["11", "12", "13"]
+    assert {version: list(schemas.problems(DASHBOARDS[uid], types)) for version, types in versions.items()} == {
+        version: [] for version in versions
+    }
 
 
 @each
