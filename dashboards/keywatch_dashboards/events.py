@@ -5,7 +5,7 @@ from __future__ import annotations
 from keywatch import catalogue_events as has
 from keywatch import catalogue_reconciliation as counted
 from keywatch.metric import Metric
-from keywatch_dashboards import house
+from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section
 from keywatch_dashboards.panels import BarGauge, Heatmap, Stat, StateTimeline, TimeSeries
@@ -112,6 +112,7 @@ def _arrive() -> list[Panel]:
             unit="cps",
             low=0,
             no_value=_NONE,
+            overrides=palette.by_queries(2),
             targets=[
                 query(_rate(counted.EVENTS_COUNTED_TOTAL, "listener"), f"{_LISTENER}: counted by Keycloak"),
                 query(_rate(has.EVENTS_RECEIVED_TOTAL, "listener"), f"{_LISTENER}: arrived"),
@@ -281,6 +282,7 @@ def _wrong() -> list[Panel]:
             low=0,
             stacked=True,
             no_value="nothing is odd",
+            overrides=palette.by_queries(4),
             targets=[
                 query(f"{_rate(metric, 'listener')} > 0", f"{_LISTENER}: {name}")
                 for name, metric in {
@@ -313,6 +315,7 @@ def _view() -> list[Panel]:
             low=0,
             decimals=0,
             no_value=_NONE,
+            overrides=palette.by_queries(3),
             targets=[
                 query(now(has.EVENTS_BEHIND_RECORDS, "listener", where=_WHERE), f"{_LISTENER}: records behind"),
                 query(now(has.EVENTS_PARTITIONS_UNREAD, "listener", where=_WHERE), f"{_LISTENER}: partitions not read"),

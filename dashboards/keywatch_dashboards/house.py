@@ -55,6 +55,11 @@ def by_query(letter: str, **properties: Any) -> Json:
     return _override("byFrameRefID", letter, properties)
 
 
+def matching(pattern: str, **properties: Any) -> Json:
+    """Set properties of all series whose names match a regular expression."""
+    return _override("byRegexp", f"/{pattern.replace('/', chr(92) + '/')}/", properties)
+
+
 def _override(matcher: str, option: str, properties: Mapping[str, Any]) -> Json:
     found = [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()]
     return {"matcher": {"id": matcher, "options": option}, "properties": found}

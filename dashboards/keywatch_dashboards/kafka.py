@@ -5,7 +5,7 @@ from __future__ import annotations
 from keywatch import catalogue as has
 from keywatch.metric import Metric
 from keywatch.probe import Reason
-from keywatch_dashboards import house
+from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Heatmap, Stat, StateTimeline, Table, TimeSeries
@@ -156,6 +156,7 @@ def _brokers() -> list[Panel]:
             limit_line=True,
             steps=house.above(bad=1.5),
             no_value="no broker answers",
+            overrides=palette.by_broker(),
             targets=[query(now(has.BROKER_RESPONSE_SECONDS, "broker", how="min"), _BROKER)],
         ),
         TimeSeries(
@@ -190,7 +191,10 @@ def _crossing() -> list[Panel]:
             limit_line=True,
             steps=house.above(bad=1),
             no_value="canary is off",
-            overrides=[house.by_query("B", custom__lineStyle={"dash": [4, 6], "fill": "dash"})],
+            overrides=[
+                *palette.by_broker(),
+                house.by_query("B", custom__lineStyle={"dash": [4, 6], "fill": "dash"}),
+            ],
             targets=[
                 query(quantile(0.5, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} half"),
                 query(quantile(0.99, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} 99 %"),
@@ -241,6 +245,7 @@ def _lost() -> list[Panel]:
             limit_line=True,
             steps=house.above(bad=1),
             no_value="canary is off",
+            overrides=palette.by_broker(),
             targets=[query(now(has.CANARY_LAST_ROUND_TRIP_SECONDS, "broker", how="min"), _BROKER)],
         ),
     ]
@@ -260,9 +265,7 @@ def _partitions() -> list[Panel]:
             no_value="no topics known",
             overrides=[
                 house.by_query(name, color=house.fixed(color))
-                for name, color in zip(
-                    "ABCDE", (house.BAD, house.ATTENTION, "yellow", "purple", house.GOOD), strict=True
-                )
+                for name, color in zip("ABCDE", (house.BAD, house.ATTENTION, *palette.SERIES[:3]), strict=True)
             ],
             targets=[
                 query(total(has.TOPIC_PARTITIONS_OFFLINE), "{{cluster}} / offline"),
@@ -279,6 +282,7 @@ def _partitions() -> list[Panel]:
             low=0,
             decimals=0,
             no_value="no partitions known",
+            overrides=palette.by_broker(),
             targets=[
                 query(
                     f'count_values by (cluster) ("broker", {now(has.PARTITION_LEADER, "topic", "partition")})', _BROKER
@@ -354,6 +358,7 @@ def _addresses() -> list[Panel]:
             low=0,
             decimals=0,
             no_value="no topics known",
+            overrides=palette.by_queries(3),
             targets=[
                 query(f"sum by (cluster) ({now(metric, 'topic')})", f"{{{{cluster}}}} / {name}")
                 for name, metric in {

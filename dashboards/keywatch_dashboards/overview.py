@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keywatch import catalogue as has
 from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_reconciliation
-from keywatch_dashboards import house
+from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
@@ -184,6 +184,7 @@ def _firing() -> list[Panel]:
             unit="cps",
             low=0,
             no_value="no listener is watched",
+            overrides=palette.by_queries(2),
             targets=[
                 query(rate(catalogue_reconciliation.EVENTS_COUNTED_TOTAL), "{{cluster}} / counted by Keycloak"),
                 query(rate(catalogue_events.EVENTS_RECEIVED_TOTAL), "{{cluster}} / arrived"),
@@ -268,6 +269,7 @@ def _burn() -> list[Panel]:
             limit_line=True,
             steps=house.above(attention=6, bad=14.4),
             no_value="needs the alert rules",
+            overrides=palette.by_queries(4),
             targets=[
                 query(f"(1 - {_recorded(f'path:avg{window}')}) / {_OBJECTIVE}", f"{{{{cluster}}}} / {window}")
                 for window in ("5m", "30m", "1h", "6h")

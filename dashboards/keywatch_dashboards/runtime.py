@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keywatch_dashboards import house
+from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Stat, TimeSeries
@@ -157,6 +157,7 @@ def _http() -> list[Panel]:
             "{{instance}}: {{outcome}}",
             unit="reqps",
             stacked=True,
+            overrides=palette.by_ending(("SUCCESS", "REDIRECTION", "CLIENT_ERROR", "SERVER_ERROR", "UNKNOWN")),
         ),
         _graph(
             "Requests that end with an error of Keycloak's own",
@@ -213,6 +214,7 @@ def _memory() -> list[Panel]:
             f"sum by (instance, area) (jvm_memory_used_bytes{{{_WHERE}}})",
             "{{instance}}: {{area}}",
             unit="bytes",
+            overrides=palette.by_ending(("heap", "nonheap")),
         ),
         _graph(
             "Heap in use after collection",
@@ -251,6 +253,7 @@ def _threads() -> list[Panel]:
             f"sum by (instance, state) (jvm_threads_states_threads{{{_WHERE}}})",
             "{{instance}}: {{state}}",
             stacked=True,
+            overrides=palette.by_ending(("runnable", "timed-waiting", "blocked", "waiting", "new", "terminated")),
         ),
         _graph(
             "Time since start",

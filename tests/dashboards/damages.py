@@ -72,6 +72,12 @@ DAMAGES: dict[str, Callable[[Json], None]] = {
     "a matcher that does not exist": _override("matcher", "id", value="byTitle"),
     "an override of a column that is not there": _override("matcher", "options", value="Existence"),
     "a property that does not exist": _override("properties", 0, "id", value="custom.linewidth"),
+    "a pattern that fits no series": _in_panel(
+        "timeseries", "fieldConfig", "overrides", 0, "matcher", "options", value="/ broker-1$/"
+    ),
+    "a pattern without slashes": _in_panel(
+        "timeseries", "fieldConfig", "overrides", 0, "matcher", "options", value="1$"
+    ),
     "a panel too wide": _in_panel("stat", "gridPos", "w", value=30),
     "a panel over another": _in_panel("timeseries", "gridPos", "x", value=1),
     "a gap": _in_panel("heatmap", "gridPos", "w", value=11),

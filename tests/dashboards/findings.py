@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,13 @@ _PROPERTIES = re.compile(
     r"unit|min|max|decimals|mappings|thresholds|color|links|noValue|displayName"
     r"|custom\.(cellOptions|fillOpacity|lineStyle|width|align)"
 )
+# What labels can be, where patterns in the names of series speak of it.
+_VALUES = {
+    "area": ("heap", "nonheap"),
+    "broker": tuple("0123456789"),
+    "outcome": ("SUCCESS", "REDIRECTION", "CLIENT_ERROR", "SERVER_ERROR", "UNKNOWN"),
+    "state": ("runnable", "timed-waiting", "blocked", "waiting", "new", "terminated"),
+}
 _UNITS = {
     "short", "s", "ms", "cps", "bytes", "Bps", "reqps", "percentunit",
     "dtdurations", "dateTimeFromNow", "dateTimeAsIso",
@@ -125,11 +133,30 @@ def _overrides(panel: Json) -> Iterator[str]:
     }
     for override in panel["fieldConfig"].get("overrides", []):
         kind, option = override["matcher"]["id"], override["matcher"]["options"]
-        if option not in there.get(kind, ()):
+        if kind == "byRegexp":
+            yield from _pattern(panel, option)
+        elif option not in there.get(kind, ()):
             yield f"an override by {kind} is for {option!r}, which is not there"
         for entry in override["properties"]:
             if not _PROPERTIES.fullmatch(entry["id"]):
                 yield f"property {entry['id']!r} is unknown"
+
+
+def _pattern(panel: Json, written: str) -> Iterator[str]:
+    if not re.fullmatch(r"/.+/", written):
+        yield f"a pattern must stand between slashes, not {written!r}"
+    elif not any(re.search(written[1:-1], name) for name in _names(panel)):
+        yield f"the pattern {written!r} fits no name that a legend of the panel can give"
+
+
+def _names(panel: Json) -> Iterator[str]:
+    for target in panel["targets"]:
+        labels = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+        for values in itertools.product(*(_VALUES.get(label, ("x",)) for label in labels)):
+            name = target["legendFormat"]
+            for label, value in zip(labels, values, strict=True):
+                name = name.replace(f"{{{{{label}}}}}", value)
+            yield name
 
 
 def of_layout(dashboard: Json) -> Iterator[str]:
