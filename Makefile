@@ -5,7 +5,8 @@ DEMO ?= embedded
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants faults faults-short faults-soft faults-calm
+.PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
+.PHONY: dashboards dashboards-check faults faults-short faults-soft faults-calm
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -30,7 +31,7 @@ test: .venv/.dev ## run all tests; what the machine lacks is skipped with its re
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; nice -n 5 $(BIN)/pytest --ignore=tests/kafka >$$log 2>&1 & half=$$!; \
 	$(BIN)/pytest -n 2 --dist loadfile tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; exit $$code
 
-check: lint types docs-check ## lint, types, and whether generated files are fresh
+check: lint types docs-check dashboards-check ## lint, types, and whether generated files are fresh
 
 lint: .venv/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/yamllint -s .
@@ -50,6 +51,12 @@ docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.reference docs --check
 	$(BIN)/python -m keywatch.rules.generate alerts --check
 
+dashboards: .venv/.dev ## write the dashboards' JSON (CHECK=1: fail when a file is not up to date)
+	$(BIN)/python -m keywatch_dashboards.cli --out dashboards/json $(if $(CHECK),--check)
+
+dashboards-check:
+	@$(MAKE) -s dashboards CHECK=1
+
 rules: .venv/.dev ## check the alert rules (shape, series, runbooks, tests) and evaluate their tests with promtool
 	$(BIN)/keywatch rules check --runbooks alerts/runbooks --tests tests/alerts alerts/rules/*.yml
 	$(BIN)/pytest -q tests/alerts
@@ -59,14 +66,15 @@ rules-mutants: .venv/.dev ## change each rule in many ways and show that its tes
 
 lock: ## renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
-	uv pip compile pyproject.toml --group dev --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
+	uv pip compile pyproject.toml --group dev --extra dashboards --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
 
 # Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.
 POLICY := /usr/sbin/policy-rc.d
-deps: ## install what CI needs on Debian, as root: image tools, a browser, Prometheus and Alertmanager (not started)
+deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, Prometheus, Alertmanager (not started)
 	apt-get update -q
 	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
 	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager
+	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 
 image: ## build the container image with buildah

@@ -1,0 +1,250 @@
+"""Consumers: which group is behind, by how much against its limit, and whether it catches up."""
+
+from __future__ import annotations
+
+from keywatch import catalogue as has
+from keywatch import catalogue_lag
+from keywatch.metric import Metric
+from keywatch_dashboards import house
+from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
+from keywatch_dashboards.house import CLUSTER, Band, Section
+from keywatch_dashboards.panels import BarGauge, Stat, StateTimeline, Table, TimeSeries
+from keywatch_dashboards.queries import Q, now, pick
+
+UID = "keywatch-consumers"
+
+_G = 'group=~"$group"'
+_GROUP, _TOPIC = "{{cluster}} / {{group}}", "{{cluster}} / {{group}} / {{topic}}"
+_NONE = "no groups"
+
+
+def build() -> Dashboard:
+    """Make the dashboard."""
+    return house.dashboard(
+        UID,
+        "Consumers",
+        "Which group is behind, by how much against its limit, since when, and whether it catches up.",
+        [
+            Section("Now", [Band(4, _now()), Band(9, [_table()])]),
+            Section("Lag", [Band(9, _lag()), Band(8, _trend())]),
+            Section("States", [Band(8, _states())]),
+            Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
+        ],
+        component="consumers",
+        variables=(CLUSTER, house.label_variable("group", pick(has.GROUP_UP))),
+    )
+
+
+def _over(lag: Metric, limit: Metric) -> str:
+    return f"sum({now(lag, 'group', where=_G)} > bool {now(limit, 'group', where=_G)})"
+
+
+def _stat(title: str, question: str, expr: str, nothing: str, *, critical: bool = True) -> Panel:
+    return Stat(
+        title=title,
+        description=question,
+        width=4,
+        steps=house.above(bad=1) if critical else house.above(attention=1),
+        no_value=nothing,
+        targets=[newest(expr, title)],
+    )
+
+
+def _now() -> list[Panel]:
+    alone = f"{now(has.GROUP_MEMBERS, 'group', where=_G)} == 0"
+    empty = f"count({alone} and {now(has.GROUP_LAG_RECORDS, 'group', where=_G)} > 0)"
+    return [
+        _stat(
+            "Over limit, records",
+            "How many groups have more records left than their limit?",
+            _over(has.GROUP_LAG_RECORDS, has.GROUP_LAG_RECORDS_LIMIT),
+            "no limits set",
+        ),
+        _stat(
+            "Over limit, seconds",
+            "How many groups have an older record left than their limit?",
+            _over(has.GROUP_LAG_SECONDS, has.GROUP_LAG_SECONDS_LIMIT),
+            "no limits set",
+        ),
+        _stat("Behind, nobody reads", "How many groups have records left and no member?", empty, "none"),
+        _stat(
+            "Groups not read",
+            "For how many groups does no coordinator answer, so that what is shown is what was last known?",
+            f"sum(1 - {now(has.GROUP_UP, 'group', where=_G)})",
+            _NONE,
+            critical=False,
+        ),
+        _stat(
+            "Partitions unknown",
+            "For how many partitions could the end or the commit not be read, so that lags may be too low?",
+            f"sum({now(has.GROUP_PARTITIONS_UNKNOWN, 'group', 'topic', where=_G)})",
+            _NONE,
+            critical=False,
+        ),
+        _stat(
+            "Commits out of range",
+            "For how many partitions is the commit beyond the end, or its records deleted before they were read?",
+            f"sum({now(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE, 'group', 'topic', where=_G)})",
+            _NONE,
+        ),
+    ]
+
+
+def _table() -> Panel:
+    def total(metric: Metric) -> str:
+        return f"sum by (cluster, group) ({now(metric, 'group', 'topic', where=_G)})"
+
+    columns = {
+        "Records left": total(has.GROUP_LAG_RECORDS),
+        "Limit": now(has.GROUP_LAG_RECORDS_LIMIT, "group", where=_G),
+        "Oldest left": now(has.GROUP_LAG_SECONDS, "group", where=_G),
+        "Limit (age)": now(has.GROUP_LAG_SECONDS_LIMIT, "group", where=_G),
+        "Members": now(has.GROUP_MEMBERS, "group", where=_G),
+        "Read": now(has.GROUP_UP, "group", where=_G),
+        "Commits": now(catalogue_lag.GROUP_LAG_KNOWN, "group", where=_G),
+    }
+    return Table(
+        title="Groups",
+        description="Which group is behind, by how much, against which limit, and does anybody read?",
+        sort="Oldest left",
+        no_value=_NONE,
+        targets=[newest(expr, table=True) for expr in columns.values()],
+        transformations=house.joined({"cluster": "Cluster", "group": "Group"}, list(columns)),
+        overrides=[
+            *(house.column(name, unit="s") for name in ("Oldest left", "Limit (age)")),
+            house.coloured("Members", thresholds=house.limits([Step(house.ATTENTION), Step("transparent", 1)])),
+            house.coloured("Read", mappings=house.words(house.YES_NO)),
+            house.coloured("Commits", mappings=house.words({0: ("never", house.ATTENTION), 1: ("yes", house.GOOD)})),
+        ],
+    )
+
+
+def _lag() -> list[Panel]:
+    dashed = house.by_query(
+        "B", custom__lineStyle={"dash": [8, 8], "fill": "dash"}, custom__fillOpacity=0, color=house.fixed(house.BAD)
+    )
+    return [
+        TimeSeries(
+            title="Age of the oldest record left",
+            description="How long has the oldest record waited that a group has not committed? Dashed: its limit.",
+            width=12,
+            unit="s",
+            low=0,
+            no_value=_NONE,
+            overrides=[dashed],
+            targets=[
+                query(now(has.GROUP_LAG_SECONDS, "group", where=_G), _GROUP),
+                query(now(has.GROUP_LAG_SECONDS_LIMIT, "group", where=_G), f"{_GROUP} limit"),
+            ],
+        ),
+        TimeSeries(
+            title="Records left",
+            description="How many records has each group not committed? Dashed: its limit.",
+            width=12,
+            low=0,
+            no_value=_NONE,
+            overrides=[dashed],
+            targets=[
+                query(f"sum by (cluster, group) ({now(has.GROUP_LAG_RECORDS, 'group', 'topic', where=_G)})", _GROUP),
+                query(now(has.GROUP_LAG_RECORDS_LIMIT, "group", where=_G), f"{_GROUP} limit"),
+            ],
+        ),
+    ]
+
+
+def _trend() -> list[Panel]:
+    lag = f"sum by (cluster, group) ({now(has.GROUP_LAG_RECORDS, 'group', 'topic', where=_G)})"
+    slope = f"sum by (cluster, group) (max by (cluster, group, topic) (deriv({pick(has.GROUP_LAG_RECORDS, _G)}[5m])))"
+    return [
+        BarGauge(
+            title="Ten groups that are furthest behind",
+            description="Whom does it hurt most, by the age of the oldest record left?",
+            width=8,
+            unit="s",
+            low=0,
+            steps=house.above(attention=60, bad=300),
+            no_value=_NONE,
+            targets=[newest(f"topk(10, {now(has.GROUP_LAG_SECONDS, 'group', 'topic', where=_G)})", _TOPIC)],
+        ),
+        TimeSeries(
+            title="Caught up in",
+            description="When will a group have caught up, at the pace of the last five minutes? No line: it does not.",
+            width=8,
+            unit="s",
+            low=0,
+            no_value="no group catches up now",
+            targets=[query(f"{lag} / -({slope} < 0) and {lag} > 0", _GROUP)],
+        ),
+        TimeSeries(
+            title="Falling behind by",
+            description="How many records a second does each group lose against the producers? Below 0 it catches up.",
+            width=8,
+            unit="cps",
+            no_value=_NONE,
+            targets=[query(slope, _GROUP)],
+        ),
+    ]
+
+
+def _states() -> list[Panel]:
+    state = pick(has.GROUP_STATE, f'{_G}, state="XXX"')
+    calm = f"(max by (cluster, group) ({state.replace('XXX', 'Stable')}) == 1)"
+    empty = f"(max by (cluster, group) ({state.replace('XXX', 'Empty')}) == 1) * 2"
+    moving = pick(has.GROUP_STATE, f'{_G}, state=~"PreparingRebalance|CompletingRebalance|Assigning|Reconciling"')
+    moves = f"(max by (cluster, group) ({moving}) == 1) * 3"
+    rest = f"(max by (cluster, group) ({pick(has.GROUP_STATE, _G)}) == 1) * 4"
+    return [
+        StateTimeline(
+            title="State of groups",
+            description="Is a group stable, without members, or for ever rebalancing, and since when?",
+            width=14,
+            mappings=house.words(
+                {
+                    1: ("stable", house.GOOD),
+                    2: ("empty", "purple"),
+                    3: ("rebalancing", house.ATTENTION),
+                    4: ("other", house.UNKNOWN),
+                }
+            ),
+            no_value=_NONE,
+            targets=[query(f"{calm}\nor {empty}\nor {moves}\nor {rest}", _GROUP)],
+        ),
+        TimeSeries(
+            title="Members",
+            description="How many members does each group have, and when did some leave?",
+            width=10,
+            low=0,
+            decimals=0,
+            no_value=_NONE,
+            targets=[query(now(has.GROUP_MEMBERS, "group", where=_G), _GROUP)],
+        ),
+    ]
+
+
+def _partitions() -> list[Panel]:
+    by = ("group", "topic", "partition")
+    committed = (
+        f"max by (cluster, group, topic, partition) (rate({pick(has.GROUP_PARTITION_COMMITTED_OFFSET, _G)}[{Q}]))"
+    )
+    legend = "{{group}} / {{topic}} / {{partition}}"
+    return [
+        TimeSeries(
+            title="Records left by partition",
+            description="Is the lag in one partition only, as with a poisonous record or a hot key?",
+            width=12,
+            low=0,
+            no_value="not exported",
+            targets=[query(f"topk(20, {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)", legend)],
+        ),
+        TimeSeries(
+            title="Commits move by",
+            description="Does the commit of each partition with a lag still move?",
+            width=12,
+            unit="cps",
+            low=0,
+            no_value="not exported",
+            targets=[
+                query(f"topk(20, {committed} and {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)", legend)
+            ],
+        ),
+    ]

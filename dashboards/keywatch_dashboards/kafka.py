@@ -1,0 +1,371 @@
+"""Kafka: which broker fails and why, whether records cross, which partitions work."""
+
+from __future__ import annotations
+
+from keywatch import catalogue as has
+from keywatch.metric import Metric
+from keywatch.probe import Reason
+from keywatch_dashboards import house, palette
+from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
+from keywatch_dashboards.house import Band, Section
+from keywatch_dashboards.panels import Heatmap, Stat, StateTimeline, Table, TimeSeries
+from keywatch_dashboards.queries import buckets, coded, grown, now, quantile, rate
+
+UID = "keywatch-kafka"
+
+_BROKER_REASONS = [
+    Reason.REFUSED,
+    Reason.TIMEOUT_RESPONSE,
+    Reason.TIMEOUT_CONNECT,
+    Reason.TIMEOUT_TLS,
+    Reason.RESET,
+    Reason.UNREACHABLE,
+    Reason.DNS,
+    Reason.AUTHENTICATION,
+    Reason.TLS,
+    Reason.TLS_UNTRUSTED,
+    Reason.TLS_EXPIRED,
+    Reason.TLS_HOSTNAME,
+    Reason.TLS_CLIENT,
+    Reason.PROTOCOL,
+]
+_CANARY_REASONS = [
+    Reason.REPLICA_DOWN,
+    Reason.NOT_ENOUGH_REPLICAS,
+    Reason.NO_LEADER,
+    Reason.TIMEOUT_RESPONSE,
+    Reason.UNREGISTERED,
+    Reason.AUTHORIZATION,
+    Reason.AUTHENTICATION,
+    Reason.UNKNOWN_TOPIC,
+    Reason.REJECTED,
+    Reason.STORAGE,
+]
+_BROKER = "{{cluster}} / {{broker}}"
+_TOPIC = "{{cluster}} / {{topic}}"
+_NO_DATA = "keywatch sends nothing"
+
+
+def build() -> Dashboard:
+    """Make the dashboard."""
+    return house.dashboard(
+        UID,
+        "Kafka",
+        "Which broker fails, why and since when; whether records cross each broker; which partitions work.",
+        [
+            Section("Now", [Band(4, _now())]),
+            Section("Brokers", [Band(7, _states()), Band(8, _brokers())]),
+            Section("Canary: a record through each broker, every second", [Band(8, _crossing()), Band(7, _lost())]),
+            Section("Partitions", [Band(8, _partitions()), Band(9, _topics())]),
+            Section("Addresses, certificates and what Kafka itself tells", [Band(8, _addresses())], closed=True),
+        ],
+        component="kafka",
+    )
+
+
+def _now() -> list[Panel]:
+    return [
+        Stat(
+            title="Cluster",
+            description="Does some broker answer, and can metadata be read?",
+            width=4,
+            mappings=house.words(house.UP_DOWN),
+            no_value=_NO_DATA,
+            targets=[newest(now(has.CLUSTER_UP), "{{cluster}}")],
+        ),
+        Stat(
+            title="Brokers down",
+            description="How many of the brokers that should be alive are not?",
+            width=4,
+            steps=house.above(bad=1),
+            no_value=_NO_DATA,
+            targets=[newest(f"{now(has.BROKERS_EXPECTED)} - {now(has.BROKERS)}", "{{cluster}}")],
+        ),
+        Stat(
+            title="Records cross",
+            description="Through how many brokers do canary records not cross, written with acks=all and read back?",
+            width=4,
+            mappings=house.words({0: ("all brokers", house.GOOD)}),
+            steps=house.above(bad=1),
+            no_value="canary is off",
+            targets=[newest(f"sum by (cluster) (1 - {now(has.CANARY_UP, 'broker')})", "{{cluster}}")],
+        ),
+        _count(
+            "Partitions offline", has.TOPIC_PARTITIONS_OFFLINE, "How many partitions can be neither written nor read?"
+        ),
+        _count(
+            "Refusing writes",
+            has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+            "How many partitions lack in-sync replicas for min.insync.replicas, so that acks=all is refused?",
+        ),
+        Stat(
+            title="Certificate ends in",
+            description="How long is the first broker's certificate to end still good?",
+            width=4,
+            unit="dtdurations",
+            decimals=0,
+            steps=house.below(attention=14 * 86_400, bad=2 * 86_400),
+            no_value="no TLS",
+            targets=[
+                newest(f"{now(has.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, how='min')} - time()", "{{cluster}}")
+            ],
+        ),
+    ]
+
+
+def _count(title: str, metric: Metric, question: str) -> Stat:
+    return Stat(
+        title=title,
+        description=question,
+        width=4,
+        steps=house.above(bad=1),
+        no_value="no topics known",
+        targets=[newest(f"sum by (cluster) ({now(metric, 'topic')})", "{{cluster}}")],
+    )
+
+
+def _states() -> list[Panel]:
+    return [
+        StateTimeline(
+            title="Brokers, and why they are down",
+            description="Which broker was down, why, and since when? It counts after two misses in a row.",
+            width=12,
+            mappings=house.reason_words(_BROKER_REASONS),
+            no_value=_NO_DATA,
+            targets=[query(coded(has.BROKER_UP, has.BROKER_DOWN_REASON, _BROKER_REASONS, "broker"), _BROKER)],
+        ),
+        StateTimeline(
+            title="Canary by broker, and why records do not cross",
+            description="Through which broker could no record be written and read back, why, and since when?",
+            width=12,
+            mappings=house.reason_words(_CANARY_REASONS),
+            no_value="canary is off",
+            targets=[query(coded(has.CANARY_UP, has.CANARY_DOWN_REASON, _CANARY_REASONS, "broker"), _BROKER)],
+        ),
+    ]
+
+
+def _brokers() -> list[Panel]:
+    return [
+        TimeSeries(
+            title="Answer time of brokers",
+            description="How fast does each broker answer? From 1.5 s on it is called slow (dashed line).",
+            width=12,
+            unit="s",
+            low=0,
+            limit_line=True,
+            steps=house.above(bad=1.5),
+            no_value="no broker answers",
+            overrides=palette.by_broker(),
+            targets=[query(now(has.BROKER_RESPONSE_SECONDS, "broker", how="min"), _BROKER)],
+        ),
+        TimeSeries(
+            title="Attempts that brokers did not answer",
+            description="Do single questions fail, even where no broker counts as down, and why?",
+            width=12,
+            unit="cps",
+            low=0,
+            stacked=True,
+            no_value="no attempt failed",
+            targets=[query(f"{rate(has.BROKER_FAILURES_TOTAL, 'broker', 'reason')} > 0", f"{_BROKER}: {{{{reason}}}}")],
+        ),
+    ]
+
+
+def _crossing() -> list[Panel]:
+    return [
+        Heatmap(
+            title="Round trips",
+            description="How long do canary records take from producing to consuming, all brokers together?",
+            width=12,
+            unit="s",
+            no_value="canary is off",
+            targets=[heat(buckets(has.CANARY_ROUND_TRIP_SECONDS))],
+        ),
+        TimeSeries(
+            title="Round trips by broker",
+            description="Which broker is slow? Half of the records, and 99 of 100 (dashed), need at most this long.",
+            width=12,
+            unit="s",
+            low=0,
+            limit_line=True,
+            steps=house.above(bad=1),
+            no_value="canary is off",
+            overrides=[
+                *palette.by_broker(),
+                house.by_query("B", custom__lineStyle={"dash": [4, 6], "fill": "dash"}),
+            ],
+            targets=[
+                query(quantile(0.5, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} half"),
+                query(quantile(0.99, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} 99 %"),
+            ],
+        ),
+    ]
+
+
+def _lost() -> list[Panel]:
+    return [
+        Stat(
+            title="Records lost",
+            description="How many canary records did Kafka acknowledge and lose in the time shown? Any is a real loss.",
+            width=4,
+            steps=house.above(bad=1),
+            decimals=0,
+            no_value="canary is off",
+            targets=[newest(grown(has.CANARY_RECORDS_LOST_TOTAL, span="$__range"), "{{cluster}}")],
+        ),
+        Stat(
+            title="Topic kept",
+            description="May keywatch give each broker a partition of the canary's topic to lead?",
+            width=4,
+            mappings=house.words({0: ("refused", house.ATTENTION), 1: ("yes", house.GOOD)}),
+            no_value="canary is off",
+            targets=[newest(now(has.CANARY_TOPIC_KEPT, how="min"), "{{cluster}}")],
+        ),
+        TimeSeries(
+            title="Records that failed, came twice or out of order",
+            description="What went wrong with canary records, by reason?",
+            width=8,
+            unit="cps",
+            low=0,
+            stacked=True,
+            no_value="nothing went wrong",
+            targets=[
+                query(f"{rate(has.CANARY_FAILURES_TOTAL, 'reason')} > 0", "{{cluster}} / {{reason}}"),
+                query(f"{rate(has.CANARY_RECORDS_DUPLICATED_TOTAL)} > 0", "{{cluster}} / came twice"),
+                query(f"{rate(has.CANARY_RECORDS_REORDERED_TOTAL)} > 0", "{{cluster}} / out of order"),
+            ],
+        ),
+        TimeSeries(
+            title="Newest round trip by broker",
+            description="How long did the newest record need? Above 1 s it is called slow (dashed line).",
+            width=8,
+            unit="s",
+            low=0,
+            limit_line=True,
+            steps=house.above(bad=1),
+            no_value="canary is off",
+            overrides=palette.by_broker(),
+            targets=[query(now(has.CANARY_LAST_ROUND_TRIP_SECONDS, "broker", how="min"), _BROKER)],
+        ),
+    ]
+
+
+def _partitions() -> list[Panel]:
+    def total(metric: Metric) -> str:
+        return f"sum by (cluster) ({now(metric, 'topic')})"
+
+    return [
+        TimeSeries(
+            title="Partitions that do not work as they should",
+            description="How many partitions are offline, refuse writes, elect or lack replicas, and since when?",
+            width=14,
+            low=0,
+            decimals=0,
+            no_value="no topics known",
+            overrides=[
+                house.by_query(name, color=house.fixed(color))
+                for name, color in zip("ABCDE", (house.BAD, house.ATTENTION, *palette.SERIES[:3]), strict=True)
+            ],
+            targets=[
+                query(total(has.TOPIC_PARTITIONS_OFFLINE), "{{cluster}} / offline"),
+                query(total(has.TOPIC_PARTITIONS_BELOW_MIN_ISR), "{{cluster}} / refuse writes (below min ISR)"),
+                query(total(has.TOPIC_PARTITIONS_ELECTING), "{{cluster}} / elect a leader"),
+                query(total(has.TOPIC_PARTITIONS_UNDER_REPLICATED), "{{cluster}} / lack replicas"),
+                query(total(has.TOPIC_PARTITIONS_UNREAD), "{{cluster}} / offsets not read"),
+            ],
+        ),
+        TimeSeries(
+            title="Partitions led by each broker",
+            description="Is leadership spread evenly, and where did it go when a broker died? Broker -1: nobody leads.",
+            width=10,
+            low=0,
+            decimals=0,
+            no_value="no partitions known",
+            overrides=palette.by_broker(),
+            targets=[
+                query(
+                    f'count_values by (cluster) ("broker", {now(has.PARTITION_LEADER, "topic", "partition")})', _BROKER
+                )
+            ],
+        ),
+    ]
+
+
+def _topics() -> list[Panel]:
+    columns = {
+        "Exists": has.TOPIC_EXISTS,
+        "Partitions": has.TOPIC_PARTITIONS,
+        "Offline": has.TOPIC_PARTITIONS_OFFLINE,
+        "Refuse writes": has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        "Elect a leader": has.TOPIC_PARTITIONS_ELECTING,
+        "Lack replicas": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
+        "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
+        "min.insync.replicas": has.TOPIC_MIN_INSYNC_REPLICAS,
+    }
+    bad = house.limits(house.above(bad=1))
+    return [
+        Table(
+            title="Topics",
+            description="Which topic is hurt? Watched topics that are missing say so in the column Exists.",
+            sort="Offline",
+            no_value="none",
+            targets=[newest(now(metric, "topic"), table=True) for metric in columns.values()],
+            transformations=house.joined({"cluster": "Cluster", "topic": "Topic"}, list(columns)),
+            overrides=[
+                house.coloured("Exists", mappings=house.words(house.YES_NO)),
+                *(house.coloured(name, thresholds=bad) for name in ("Offline", "Refuse writes")),
+                *(
+                    house.coloured(name, thresholds=house.limits(house.above(attention=1)))
+                    for name in ("Elect a leader", "Lack replicas", "Offsets not read")
+                ),
+            ],
+        )
+    ]
+
+
+def _addresses() -> list[Panel]:
+    return [
+        Table(
+            title="Where brokers are expected",
+            description="Under which address and in which rack is each broker?",
+            width=8,
+            no_value="no broker known",
+            targets=[newest(now(has.BROKER_INFO, "broker", "host", "port", "rack"), table=True)],
+            transformations=house.renamed(
+                {"cluster": "Cluster", "broker": "Broker", "host": "Host", "port": "Port", "rack": "Rack"}, "Value"
+            ),
+        ),
+        Table(
+            title="Certificates",
+            description="When does the certificate that each broker last showed end?",
+            width=8,
+            sort="Ends",
+            descending=False,
+            no_value="no TLS",
+            targets=[
+                newest(
+                    f"{now(has.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, 'broker', how='min')} * 1000", table=True
+                )
+            ],
+            transformations=house.renamed({"cluster": "Cluster", "broker": "Broker", "Value": "Ends"}),
+            overrides=[house.column("Ends", unit="dateTimeAsIso")],
+        ),
+        TimeSeries(
+            title="What Kafka's metadata tells, 7 to 12 s late",
+            description="What would somebody see who only asks Kafka? It differs from the panels above during a fault.",
+            width=8,
+            low=0,
+            decimals=0,
+            no_value="no topics known",
+            overrides=palette.by_queries(3),
+            targets=[
+                query(f"sum by (cluster) ({now(metric, 'topic')})", f"{{{{cluster}}}} / {name}")
+                for name, metric in {
+                    "leaderless": has.TOPIC_METADATA_PARTITIONS_LEADERLESS,
+                    "below min ISR": has.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR,
+                    "under-replicated": has.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED,
+                }.items()
+            ],
+        ),
+    ]
