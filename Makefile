@@ -44,10 +44,12 @@ fmt: .venv/.dev ## format the code
 docs: .venv/.dev ## write the generated documents, and what follows from the alert rules
 	$(BIN)/python -m keywatch.reference docs
 	$(BIN)/python -m keywatch.rules.generate alerts
+	$(BIN)/python -m keywatch.elastic.opensearch logstash
 
 docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.reference docs --check
 	$(BIN)/python -m keywatch.rules.generate alerts --check
+	$(BIN)/python -m keywatch.elastic.opensearch logstash --check
 
 rules: .venv/.dev ## check the alert rules (shape, series, runbooks, tests) and evaluate their tests with promtool
 	$(BIN)/keywatch rules check --runbooks alerts/runbooks --tests tests/alerts alerts/rules/*.yml
