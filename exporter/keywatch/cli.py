@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keywatch import __version__, logs
+from keywatch import __version__, logs, logs_cli
 from keywatch.config import Config
 from keywatch.config_file import ConfigError, check, load
 
@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     check_rules.add_argument("--runbooks", type=Path, metavar="FOLDER", help="where each alert must have its runbook")
     check_rules.add_argument("--tests", type=Path, metavar="FOLDER", help="where each alert must have its tests")
     check_rules.set_defaults(run=_rules_check)
+
+    logs_cli.add(commands)
 
     metrics = commands.add_parser("metrics", help="print every metric that keywatch exports")
     metrics.add_argument("--markdown", action="store_true", help="as the text of docs/metrics.md")

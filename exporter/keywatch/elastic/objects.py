@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -59,6 +59,21 @@ def load(folder: Path) -> list[ElasticObject]:
         kinds = ", ".join(Kind)
         raise ConfigError(f"{folder}: holds no *.json in any of the folders {kinds}")
     return found
+
+
+def without_lifecycle(objects: Sequence[ElasticObject]) -> list[ElasticObject]:
+    """Leave out the policies and what names them, for servers whose logs somebody else deletes."""
+    return [_unmanaged(one) for one in objects if one.kind is not Kind.LIFECYCLE]
+
+
+def _unmanaged(one: ElasticObject) -> ElasticObject:
+    template = one.body.get("template", {})
+    index = template.get("settings", {}).get("index", {})
+    if one.kind is not Kind.COMPONENT or "lifecycle" not in index:
+        return one
+    kept = {key: value for key, value in index.items() if key != "lifecycle"}
+    settings = {**template["settings"], "index": kept}
+    return ElasticObject(one.kind, one.name, {**one.body, "template": {**template, "settings": settings}})
 
 
 def _read(path: Path) -> dict[str, Any]:
