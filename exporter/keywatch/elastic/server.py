@@ -67,6 +67,10 @@ class ElasticServer:
             self._product = await self._identify(timeout)
         return self._product
 
+    def forget(self) -> None:
+        """Find out anew what answers, because it may have been replaced."""
+        self._product = None
+
     async def ask(
         self, method: str, path: str, timeout: float, body: object = None, *, explain: bool = False
     ) -> dict[str, Any]:
