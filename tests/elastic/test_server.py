@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import time
@@ -10,13 +11,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from keywatch.config_keycloak import BasicAuthSection
 from keywatch.config_security import TlsSection
-from keywatch.elastic.refusal import RefusedError
+from keywatch.elastic.refusal import RefusedError, refusal
 from keywatch.elastic.server import ElasticServer, Name
-from keywatch.http_peer import HttpPeer
+from keywatch.http_peer import Answer, HttpPeer
 from keywatch.probe import ProbeError, Reason
 from keywatch.secret import ApiKey, SecurityError
 from tests.elastic.stub import Reply, Stub, serving
@@ -258,3 +261,22 @@ async def test_what_may_not_be_there_is_none_and_another_refusal_is_not() -> Non
             assert await server.find("_ilm/policy/y", 2.0) is None
             with pytest.raises(RefusedError):
                 await server.find("_ilm/policy/x", 2.0)
+
+
+_PLANTED = "Hunter2-planted"
+_ERRORS = st.recursive(
+    st.just(_PLANTED) | st.integers() | st.none() | st.text(max_size=5).map(lambda text: f"{text}{_PLANTED}"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "reason", "caused_by", "root_cause", "error"]), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(status=st.sampled_from([400, 401, 403, 404, 409, 429, 500, 503, 599]), found=_ERRORS)
+def test_nothing_that_a_server_quotes_gets_into_an_error(status: int, found: object) -> None:
+    body = json.dumps({"error": found}).encode()
+    words = str(refusal(Answer(status, "application/json", body, 0.0), "GET x"))
+    assert "planted" not in words
+    assert len(words) < 200
