@@ -138,9 +138,7 @@ class ElasticProcess(ServerProcess):
                 self._guard = None
             ending.callback(self._ports.close)
             ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            if self.running:
-                ending.callback(self.kill)
-            ending.callback(self._kill_children)
+            ending.callback(self._end)
 
     def __enter__(self) -> Self:
         try:
@@ -153,10 +151,13 @@ class ElasticProcess(ServerProcess):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _kill_children(self) -> None:
+    def _end(self) -> None:
+        """Kill the server and whatever launched it."""
         for pid in nodes_of(self.folder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(RuntimeError):  # it is gone already
+            self.kill()
 
     def _answers(self) -> bool:
         user = next(iter(self._users), None)
@@ -175,6 +176,7 @@ class ElasticProcess(ServerProcess):
         shutil.copytree(source / "config", self.folder / "config")
         for name in ("data", "logs", "tmp"):
             (self.folder / name).mkdir()
+        self._write_jvm_options()
         if self._users:
             self._write_users()
         if os.geteuid() == 0:
@@ -182,6 +184,17 @@ class ElasticProcess(ServerProcess):
                 os.chown(path, _UNPRIVILEGED, _UNPRIVILEGED)
             for name in ("data", "logs", "tmp", "config"):
                 os.chown(self.folder / name, _UNPRIVILEGED, _UNPRIVILEGED)
+
+    def _write_jvm_options(self) -> None:
+        """Leave out the collector that is not ours, and files of logs; paths are from the process' own folder."""
+        path = self.folder / "config" / "jvm.options"
+        unwanted = ("G1", "InitiatingHeap", "CMS", "-Xlog", "-Xms", "-Xmx", "HeapDump", "ErrorFile")
+        kept = [
+            line.replace("-javaagent:agent", f"-javaagent:{self.folder}/home/agent")
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if not line.startswith("#") and not any(word in line for word in unwanted)
+        ]
+        path.write_text("\n".join([*kept, ""]), encoding="utf-8")
 
     def _write_users(self) -> None:
         config = self.folder / "config"
