@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_lag, catalogue_reconciliation
+from keywatch import (
+    catalogue_dlq,
+    catalogue_events,
+    catalogue_keycloak,
+    catalogue_lag,
+    catalogue_logs,
+    catalogue_reconciliation,
+)
 from keywatch.metric import Kind, Metric
 
 _C: Final = ("cluster",)
@@ -458,6 +465,7 @@ METRICS: Final[tuple[Metric, ...]] = tuple(
         vars(catalogue_reconciliation),
         vars(catalogue_keycloak),
         vars(catalogue_dlq),
+        vars(catalogue_logs),
     )
     for value in list(module.values())
     if isinstance(value, Metric)

@@ -18,6 +18,7 @@ from pydantic import (
 from keywatch.config_dlq import DlqSection, distinct
 from keywatch.config_events import Events
 from keywatch.config_keycloak import KeycloakSections
+from keywatch.config_logs import LogsSection
 from keywatch.config_paths import FilePath
 from keywatch.config_security import SaslSection, Section, TlsSection
 from keywatch.kafka.connection import Endpoint
@@ -227,6 +228,7 @@ class Cluster(Section):
     canary: CanarySection = CanarySection()
     keycloaks: KeycloakSections = Field((), description="The nodes of Keycloak whose events cross the cluster.")
     events: Events = Field((), description="The listeners whose events are read.")
+    logs: LogsSection | None = Field(None, description="Where the events go after Kafka: Logstash, Elasticsearch.")
     dlq: Annotated[tuple[DlqSection, ...], AfterValidator(distinct)] = Field(
         (), description="Dead-letter queues to watch."
     )

@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from keywatch.config import Config
+from keywatch.config_logs import LogsSection
 from keywatch.config_messages import Path as Place
 from keywatch.config_security import Section
 from keywatch.http_peer import HttpPeer
@@ -59,6 +60,19 @@ def _unreadable(config: Config) -> Iterator[tuple[Place, str]]:
             sections = {"tls": node.tls, "basic_auth": node.basic_auth}
             peer = HttpPeer(node.url, node.tls, node.basic_auth)
             yield from _of((*place, "keycloaks", number), sections, peer.prepare)
+        if cluster.logs is not None:
+            yield from _unreadable_logs((*place, "logs"), cluster.logs)
+
+
+def _unreadable_logs(place: Place, logs: LogsSection) -> Iterator[tuple[Place, str]]:
+    for number, node in enumerate(logs.logstash):
+        peer = HttpPeer(node.url, node.tls, node.basic_auth)
+        sections = {"tls": node.tls, "basic_auth": node.basic_auth}
+        yield from _of((*place, "logstash", number), sections, peer.prepare)
+    if (elastic := logs.elasticsearch) is not None:
+        peer = HttpPeer(elastic.url, elastic.tls, elastic.basic_auth, elastic.key)
+        sections = {"tls": elastic.tls, "basic_auth": elastic.basic_auth}
+        yield from _of((*place, "elasticsearch"), sections, peer.prepare)
 
 
 def _of(place: Place, sections: Mapping[str, Section | None], use: Callable[[], object]) -> Iterator[tuple[Place, str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +19,7 @@ from keywatch.config_security import TlsSection
 from keywatch.kafka.errors import connection_error
 from keywatch.kafka.tls import TlsSource
 from keywatch.probe import ProbeError, Reason
-from keywatch.secret import Secret, SecretError, SecurityError
+from keywatch.secret import ApiKey, Secret, SecretError, SecurityError
 
 _STAGES = {
     Reason.DNS: "the name did not resolve",
@@ -25,25 +27,38 @@ _STAGES = {
     Reason.TIMEOUT_RESPONSE: "no answer",
 }
 _CHUNK = 65_536
+_API_KEY = re.compile(r"[A-Za-z0-9+/=_:-]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: status, type, body, and how many seconds it took, the setting up of a connection left out."""
+    """What came back: status, type, body, and how many seconds it took, the setting up of a connection left out.
+
+    `headers` are those of the answer; names of any case do.
+    """
 
     status: int
     content_type: str
     body: bytes
     took: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpPeer:
     """One server. Its files are read when they are first needed, and again when they change."""
 
-    def __init__(self, url: str, tls: TlsSection | None = None, auth: BasicAuthSection | None = None) -> None:
-        self._url = url.rstrip("/")
+    def __init__(
+        self,
+        url: str,
+        tls: TlsSection | None = None,
+        auth: BasicAuthSection | None = None,
+        api_key: ApiKey | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
         self._tls_section = tls
         self._auth_section = auth
+        self._api_key_source = api_key
+        self._api_key: Secret | None = None
         self._tls: TlsSource | None = None
         self._password: Secret | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -52,7 +67,7 @@ class HttpPeer:
 
     def prepare(self) -> None:
         """Read the files; raises `SecurityError`."""
-        if self._tls is None and self._url.startswith("https://"):
+        if self._tls is None and self.url.startswith("https://"):
             self._tls = TlsSource(self._tls_section or TlsSection())
         section = self._auth_section
         if self._password is None and section is not None:
@@ -60,31 +75,48 @@ class HttpPeer:
                 self._password = Secret(section.password, section.password_file, section.password_env)
             except SecretError as error:
                 raise SecurityError(("basic_auth", "password"), str(error)) from error
+        key = self._api_key_source
+        if self._api_key is None and key is not None:
+            try:
+                self._api_key = Secret(key.value, key.file, key.env)
+            except SecretError as error:
+                raise SecurityError(("api_key",), str(error)) from error
+            if not _API_KEY.fullmatch(self._api_key.get()):
+                raise SecurityError(("api_key",), "is no API key: it has other characters than those of Base64")
 
     async def get(self, path: str, timeout: float, most: int, *, last: bool = False) -> Answer:
         """Ask for a path below the URL within `timeout` seconds; raises `ProbeError`.
 
         A body of more than `most` bytes is a failure. `last` has the server close the connection after the answer.
+        """
+        answer = await self.ask("GET", path, timeout, most, last=last)
+        if answer.status in {401, 403}:
+            reason = Reason.AUTHENTICATION if answer.status == 401 else Reason.AUTHORIZATION
+            raise ProbeError(reason, f"{self.url}/{path} answers with status {answer.status}")
+        return answer
+
+    async def ask(
+        self, method: str, path: str, timeout: float, most: int, *, json: bytes | None = None, last: bool = False
+    ) -> Answer:
+        """Send a request, with a body of JSON if there is one; as `get`, but any status is an answer.
+
         Redirects are not followed: what is asked for is here or nowhere.
         """
-        url = f"{self._url}/{path}"
+        url = f"{self.url}/{path}"
         stage = SimpleNamespace(reason=Reason.TIMEOUT_CONNECT, sent=time.monotonic())
         try:
-            async with asyncio.timeout(timeout), self._ask(url, stage, last=last) as response:
+            async with asyncio.timeout(timeout), self._ask(method, url, stage, json=json, last=last) as response:
                 body = await _body(response, most)
                 took = time.monotonic() - stage.sent
         except TimeoutError:
             raise ProbeError(stage.reason, f"{url}: {_STAGES[stage.reason]} in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason, words = _failure(error)
-            raise ProbeError(reason, f"{url}: {words}") from error
+            raise ProbeError(reason, f"{url}: {words.replace('the broker', 'the server')}") from error
         if 300 <= response.status < 400:
             where = response.headers.get("Location", "elsewhere")[:200]
             raise ProbeError(Reason.PROTOCOL, f"{url} redirects to {where}")
-        if response.status in {401, 403}:
-            reason = Reason.AUTHENTICATION if response.status == 401 else Reason.AUTHORIZATION
-            raise ProbeError(reason, f"{url} answers with status {response.status}")
-        return Answer(response.status, response.content_type, body, took)
+        return Answer(response.status, response.content_type, body, took, response.headers)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -92,11 +124,11 @@ class HttpPeer:
         if session is not None:
             await session.close()
 
-    def _ask(self, url: str, stage: SimpleNamespace, *, last: bool) -> Any:
+    def _ask(self, method: str, url: str, stage: SimpleNamespace, *, json: bytes | None, last: bool) -> Any:
         try:
             self.prepare()
         except SecurityError as error:
-            reason = Reason.AUTHENTICATION if error.key[0] == "basic_auth" else Reason.TLS
+            reason = Reason.AUTHENTICATION if error.key[0] in {"basic_auth", "api_key"} else Reason.TLS
             raise ProbeError(reason, str(error)) from error
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -109,9 +141,14 @@ class HttpPeer:
                 max_field_size=8190,
             )
         context, name = self._context()
-        return self._session.get(
+        headers = self._headers(last=last)
+        if json is not None:
+            headers["Content-Type"] = "application/json"
+        return self._session.request(
+            method,
             url,
-            headers=self._headers(last=last),
+            data=json,
+            headers=headers,
             allow_redirects=False,
             ssl=context if context is not None else True,
             server_hostname=name,
@@ -144,6 +181,9 @@ class HttpPeer:
         if self._auth_section is not None and self._password is not None:
             pair = f"{self._auth_section.username}:{self._password.get()}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        if self._api_key is not None:
+            key = self._api_key.get()  # as one text, or as id and key
+            headers["Authorization"] = f"ApiKey {b64encode(key.encode()).decode() if ':' in key else key}"
         return headers
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from keywatch import logs_bootstrap, logs_check, logs_search
 from keywatch.logstash import lint_command
 
-_VERBS = (lint_command,)
+_VERBS = (lint_command, logs_bootstrap, logs_check, logs_search)
 """Each has `add`, which declares its flags and sets `run`."""
 
 
 def add(commands: Any) -> None:
     """Declare the group below `commands`, what argparse's `add_subparsers` gave."""
-    group: argparse.ArgumentParser = commands.add_parser("logs", help="check the pipelines of logs for Logstash")
+    group: argparse.ArgumentParser = commands.add_parser(
+        "logs", help="check pipelines for Logstash; prepare Elasticsearch or OpenSearch, check it, search events"
+    )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     for verb in _VERBS:
         verb.add(actions)

@@ -9,11 +9,13 @@ from keywatch import __version__, catalogue
 from keywatch.block import Labels
 from keywatch.metric import Metric
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.page_logs import logs
 from keywatch.page_path import dead_letters, events, keycloaks
 from keywatch.watch import Watch
 
 _CAUSES_FIRST = (
     "cluster", "broker", "keycloak", "topics", "canary", "reconciliation", "events", "groups", "offsets",
+    "logstash", "elasticsearch", "log_lag",
 )  # fmt: skip
 _RANKS = {name: rank for rank, name in enumerate(_CAUSES_FIRST)}
 STYLE = """
@@ -50,7 +52,7 @@ def page(watch: Watch, now: float) -> str:
             f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {text(identity)}</p>'
         )
         parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name), dead_letters(watch, name, now)]
-        parts += [_topics(watch, name), _groups(watch, name)]
+        parts += [logs(watch, name), _topics(watch, name), _groups(watch, name)]
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'

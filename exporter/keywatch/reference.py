@@ -34,6 +34,12 @@ _EXAMPLES: dict[str, str] = {
     "clusters[].keycloaks[].url": "http://keycloak-1:9000",
     "clusters[].dlq[].name": "keycloak-events-dlq",
     "clusters[].dlq[].topics": '["keycloak-events-dlq"]',
+    "clusters[].logs.logstash[].name": "logstash-1",
+    "clusters[].logs.logstash[].url": "http://logstash-1:9600",
+    "clusters[].logs.elasticsearch.url": "https://elasticsearch:9200",
+    "clusters[].logs.elasticsearch.api_key_file": "/etc/keywatch/elasticsearch.key",
+    "clusters[].logs.lag[].group": "logstash-keycloak-user-events",
+    "clusters[].logs.lag[].topics": '["keycloak-events"]',
     "clusters[].tls.ca_file": "/etc/keywatch/ca.pem",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -24,6 +25,15 @@ class SecurityError(Exception):
         super().__init__(f"{'.'.join(key)}: {words}")
         self.key = key
         self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Where a key that is sent as it is comes from: one of these."""
+
+    value: SecretStr | None = None
+    file: Path | None = None
+    env: str | None = None
 
 
 class Secret:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from keywatch import wiring_logs
 from keywatch.allowance import Allowance
 from keywatch.config import (
     DEFAULT_CANARY_TOPIC,
@@ -123,6 +124,9 @@ def plans(cluster: Cluster) -> dict[Key, Plan]:
             names = section.reconcile.keycloaks
             nodes = tuple(node for node in cluster.keycloaks if not names or node.name in names)
             plan(ReconciliationProbe.name, _reconciliation, section, nodes, target=section.label)
+    if cluster.logs is not None:
+        for name, make, target, parts in wiring_logs.makers(cluster.logs):
+            plan(name, make, *parts, target=target)
     return made
 
 

@@ -21,13 +21,27 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
     (r"cluster:keywatch_\w+_down:\w+ aggregation: 1:1 count → max", "only that there is a value counts, not which"),
     (
         (
-            r"(KafkaGroupLagGrowing|DeadLettersGrowing|KafkaAuthorizationFailed|KeycloakClusterSplit) label: .*"
+            r"(KafkaGroupLagGrowing|DeadLettersGrowing|KafkaAuthorizationFailed|KeycloakClusterSplit|LogIndexLagGrowing"
+            r"|LogstashDeadLettersGrowing|LogstashQueueFilling|LogstashQueueFull) label: .*"
             r"(job|reason)=\"[^\"]*\",? → nothing"
         ),
         "the other side has the label with that value, and both must be equal",
     ),
     (r"KafkaAuthorizationFailed threshold: 4:\d+ 0 → .*", "any number that is not above 1 makes a difference above 0"),
-    (r"KeycloakEvents(Lost|Skipped) threshold: .* 0 → 1", "increase() makes a little more than 1 of one event"),
+    (
+        (
+            r"(KeycloakEvents(Lost|Skipped)|KeycloakLogsStalled|LogstashDeadLettersDropped|LogstashRejecting) "
+            r"threshold: .* 0 → 1"
+        ),
+        "increase() makes a little more than 1 of one event",
+    ),
+    (
+        (
+            r"LogstashRetryStorm (aggregation: 5:.* sum → max|label: 6:.*job=.* → nothing)"
+            r"|KeycloakLogsStalled label: 5:.*job=.*"
+        ),
+        "only whether any was stored counts, however it is summed and whichever job saw it",
+    ),
     (
         r"KeycloakEventsSilent (label: 5:7|aggregation: 4:8) .*",
         "only whether anything arrived counts, however it is summed",

@@ -1,0 +1,113 @@
+"""Reads and puts one object at a server, whose requests and answers differ by kind and product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from keywatch.elastic.difference import differences
+from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.server import ElasticServer, Product
+from keywatch.probe import ProbeError, Reason
+
+_OURS = "keywatch"
+_STAMP = re.compile(r" \(keywatch, sha256 ([0-9a-f]{64})\)$")
+_PATHS = {
+    Kind.LIFECYCLE: "_ilm/policy",
+    Kind.INGEST: "_ingest/pipeline",
+    Kind.COMPONENT: "_component_template",
+    Kind.INDEX: "_index_template",
+}
+_ISM = "_plugins/_ism/policies"
+_LISTS = {
+    Kind.COMPONENT: ("component_templates", "component_template"),
+    Kind.INDEX: ("index_templates", "index_template"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a server holds under an object's name: its body without what marks it as ours, and that mark.
+
+    `digest` is of what was put, None for what somebody else made. `revision` is what a put must name (OpenSearch).
+    """
+
+    body: Mapping[str, Any]
+    digest: str | None
+    revision: tuple[int, int] | None = None
+
+
+def path_of(one: ElasticObject, product: Product) -> str:
+    """Give where an object is."""
+    root = _ISM if product.open and one.kind is Kind.LIFECYCLE else _PATHS[one.kind]
+    return f"{root}/{quote(one.name, safe='')}"
+
+
+async def held(server: ElasticServer, product: Product, one: ElasticObject, timeout: float) -> Held | None:
+    """Read what is there under an object's name; None for nothing. Raises `ProbeError`."""
+    answer = await server.find(path_of(one, product), timeout)
+    if answer is None:
+        return None
+    try:
+        return _read(answer, one, product)
+    except (KeyError, IndexError, TypeError, StopIteration):
+        raise ProbeError(Reason.PROTOCOL, f"{one}: the answer is not what {product} gives") from None
+
+
+async def put(
+    server: ElasticServer, product: Product, one: ElasticObject, revision: tuple[int, int] | None, timeout: float
+) -> None:
+    """Put an object with its digest; raises `ProbeError`."""
+    path = path_of(one, product)
+    if product.open and one.kind is Kind.LIFECYCLE and revision is not None:
+        path += f"?if_seq_no={revision[0]}&if_primary_term={revision[1]}"
+    await server.ask("PUT", path, timeout, marked(one, product), explain=True)
+
+
+def marked(one: ElasticObject, product: Product) -> dict[str, Any]:
+    """Give the body to send: with the digest in `_meta`, or in the description where there is no `_meta`."""
+    body = dict(one.body)
+    inner = body
+    if one.kind is Kind.LIFECYCLE:
+        inner = body["policy"] = dict(body["policy"])
+    if _in_description(one, product):
+        inner["description"] = f"{inner.get('description', '')} (keywatch, sha256 {one.digest})"
+    else:
+        inner["_meta"] = {**inner.get("_meta", {}), "managed_by": _OURS, "content_sha256": one.digest}
+    return body
+
+
+def changes(one: ElasticObject, found: Held) -> list[str]:
+    """Name what a put would change."""
+    return list(differences(one.body, found.body))
+
+
+def _in_description(one: ElasticObject, product: Product) -> bool:
+    return product.open and one.kind in {Kind.LIFECYCLE, Kind.INGEST}
+
+
+def _read(answer: Mapping[str, Any], one: ElasticObject, product: Product) -> Held:
+    revision = None
+    if one.kind in _LISTS:
+        many, single = _LISTS[one.kind]
+        inner = body = dict(next(entry for entry in answer[many] if entry["name"] == one.name)[single])
+    elif one.kind is Kind.INGEST:
+        inner = body = dict(answer[one.name])
+    elif product.open:
+        inner = dict(answer["policy"])
+        body = {"policy": inner}
+        revision = int(answer["_seq_no"]), int(answer["_primary_term"])
+    else:
+        inner = dict(answer[one.name]["policy"])
+        body = {"policy": inner}
+    if _in_description(one, product):
+        description = str(inner.get("description", ""))
+        stamp = _STAMP.search(description)
+        inner["description"] = _STAMP.sub("", description)
+        return Held(body, stamp[1] if stamp else None, revision)
+    meta = inner.get("_meta") or {}
+    digest = meta.get("content_sha256") if meta.get("managed_by") == _OURS else None
+    return Held(body, digest, revision)

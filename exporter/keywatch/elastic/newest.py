@@ -1,0 +1,120 @@
+"""Finds out which of each partition's records is the newest that can be searched, and whether redaction ever failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keywatch.elastic.server import ElasticServer
+from keywatch.kafka.wire import TopicPartition
+from keywatch.probe import ProbeError, Reason
+
+_WINDOW = "1h"
+_MOST_TOPICS = 200
+_MOST_PARTITIONS = 1000
+_FAILED_TAG = "_redaction_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The highest offset that can be searched, and the highest timestamp of a record, in Unix time; None for none."""
+
+    offset: int
+    time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the documents of the last hour tell: the newest of each partition, and how many failed to be redacted."""
+
+    newest: Mapping[TopicPartition, Newest]
+    redaction_failed: int
+
+
+async def recent(server: ElasticServer, topics: Sequence[str], namespace: str, timeout: float) -> Recent:
+    """Ask about all documents that were indexed, or happened, in the last hour; raises `ProbeError`.
+
+    Those that could not be read or were refused are of the same streams: their records are settled as well.
+    """
+    since = {"gte": f"now-{_WINDOW}"}
+    lately = [{"range": {"event.ingested": since}}, {"range": {"@timestamp": since}}]
+    partition = {
+        "terms": {"field": "kafka.partition", "size": _MOST_PARTITIONS},
+        "aggs": {"offset": {"max": {"field": "kafka.offset"}}, "time": {"max": {"field": "kafka.timestamp"}}},
+    }
+    body = {
+        "size": 0,
+        "track_total_hits": False,
+        "timeout": f"{max(int(timeout * 1000), 1)}ms",
+        "query": {"bool": {"should": lately, "minimum_should_match": 1}},
+        "aggs": {
+            "read": {
+                "filter": {"terms": {"kafka.topic": list(topics)}},
+                "aggs": {
+                    "topics": {
+                        "terms": {"field": "kafka.topic", "size": _MOST_TOPICS},
+                        "aggs": {"partitions": partition},
+                    }
+                },
+            },
+            "failed": {"filter": {"term": {"tags": _FAILED_TAG}}},
+        },
+    }
+    answer = await _ask(server, namespace, body, timeout)
+    try:
+        found = answer["aggregations"]
+        newest = {
+            TopicPartition(str(topic["key"]), int(one["key"])): _newest(one["offset"]["value"], one["time"]["value"])
+            for topic in found["read"]["topics"]["buckets"]
+            for one in topic["partitions"]["buckets"]
+            if one["offset"]["value"] is not None
+        }
+        return Recent(newest, int(found["failed"]["doc_count"]))
+    except (KeyError, TypeError, ValueError):
+        if not answer.get("_shards", {}).get("total"):  # there is no data stream yet, so there are no aggregations
+            return Recent({}, 0)
+        raise ProbeError(Reason.PROTOCOL, "the answer to the search for the newest offsets is none") from None
+
+
+async def older(
+    server: ElasticServer, partitions: Iterable[TopicPartition], namespace: str, timeout: float
+) -> dict[TopicPartition, Newest]:
+    """Ask about partitions without documents in the last hour, one after the other; raises `ProbeError`."""
+    found = {}
+    for partition in partitions:
+        terms = {"kafka.topic": partition.topic, "kafka.partition": partition.partition}
+        body = {
+            "size": 1,
+            "track_total_hits": False,
+            "_source": False,
+            "docvalue_fields": ["kafka.offset", {"field": "kafka.timestamp", "format": "epoch_millis"}],
+            "query": {"bool": {"filter": [{"term": {field: value}} for field, value in terms.items()]}},
+            "sort": [{"kafka.offset": {"order": "desc", "unmapped_type": "long"}}],
+        }
+        answer = await _ask(server, namespace, body, timeout)
+        for hit in answer.get("hits", {}).get("hits", ()):
+            fields = hit.get("fields", {})
+            if offset := fields.get("kafka.offset"):
+                moment = fields.get("kafka.timestamp")
+                found[partition] = _newest(offset[0], float(moment[0]) if moment else None)
+    return found
+
+
+async def _ask(server: ElasticServer, namespace: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    streams = f"logs-keycloak.*-{namespace}"
+    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true&request_cache=false"
+    # A request with a size may not be told about the cache of requests without one.
+    answer = await server.ask(
+        "POST", path if not body["size"] else path.replace("&request_cache=false", ""), timeout, body
+    )
+    if answer.get("timed_out"):
+        raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the newest offsets was cut short")
+    failed = answer.get("_shards", {}).get("failed")
+    if failed:
+        raise ProbeError(Reason.REPLICA_DOWN, f"{failed} shards did not answer, so offsets may be missing")
+    return answer
+
+
+def _newest(offset: float, milliseconds: float | None) -> Newest:
+    return Newest(int(offset), None if milliseconds is None else milliseconds / 1000)

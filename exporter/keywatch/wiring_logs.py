@@ -1,0 +1,68 @@
+"""How the probes of Logstash, Elasticsearch and the log lag are made; a part of the wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from keywatch.allowance import Allowance
+from keywatch.config_logs import ElasticsearchSection, LogLagSection, LogsSection, LogstashSection
+from keywatch.elastic.server import ElasticServer
+from keywatch.http_peer import HttpPeer
+from keywatch.kafka.groups import Groups
+from keywatch.kafka.record_reader import RecordReader
+from keywatch.kafka.record_search import RecordSearch
+from keywatch.kafka.record_times import RecordTimes
+from keywatch.probe import Probe, Schedule
+from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.log_lag import LogLagProbe
+from keywatch.probes.logstash import LogstashProbe
+
+if TYPE_CHECKING:  # or else each would import the other
+    from keywatch.wiring import Base
+
+# Bytes of records a second, for the times of those that are newest.
+_FETCH_RATE = 1e6
+
+
+def makers(logs: LogsSection) -> Iterator[tuple[str, Callable[..., Probe], str, tuple[object, ...]]]:
+    """Name each probe that a configuration asks for: name, how it is made, target, and of which parts."""
+    for logstash in logs.logstash:
+        yield LogstashProbe.name, _logstash, logstash.name, (logstash,)
+    if logs.elasticsearch is not None:
+        yield ElasticsearchProbe.name, _elasticsearch, ElasticsearchProbe.target, (logs.elasticsearch,)
+        if logs.lag:
+            schedule = Schedule(logs.lag_period, logs.lag_timeout)
+            yield LogLagProbe.name, _log_lag, LogLagProbe.target, (logs.elasticsearch, logs.lag, schedule)
+
+
+def _logstash(base: Base, section: LogstashSection) -> Probe:
+    peer = HttpPeer(section.url, section.tls, section.basic_auth)
+    schedule = Schedule(section.period, section.timeout)
+    return LogstashProbe(base.cluster, section.name, peer, schedule, misses=section.misses)
+
+
+def _elasticsearch(base: Base, section: ElasticsearchSection) -> Probe:
+    return ElasticsearchProbe(base.cluster, _elastic_server(section), Schedule(section.period, section.timeout))
+
+
+def _elastic_server(section: ElasticsearchSection) -> ElasticServer:
+    return ElasticServer(HttpPeer(section.url, section.tls, section.basic_auth, section.key))
+
+
+def _log_lag(base: Base, section: ElasticsearchSection, lags: tuple[LogLagSection, ...], schedule: Schedule) -> Probe:
+    carried = {topic: lag.group for lag in lags for topic in lag.topics}
+    named = tuple(dict.fromkeys(carried.values()))
+    peers = base.peers()
+    search = RecordSearch(base.topology, peers, Allowance(_FETCH_RATE))
+    return LogLagProbe(
+        base.cluster,
+        base.topology,
+        peers,
+        Groups(base.topology, peers, frozenset(named).__contains__, named),
+        RecordTimes(search, RecordReader(base.clients), base.cluster),
+        _elastic_server(section),
+        schedule,
+        carried=carried,
+        namespace=section.namespace,
+    )

@@ -1,0 +1,50 @@
+"""What the guide to logs shows is taken as it stands there, and names series, alerts and flags that there are."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+from keywatch import catalogue
+from keywatch.cli import main
+from keywatch.config import Config
+from keywatch.yaml_file import tree, validated
+from tests.alerts import table
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "guides" / "logs.md").read_text(encoding="utf-8")
+
+
+def test_its_configurations_are_good() -> None:
+    blocks = re.findall(r"^ *```yaml\n(.*?)```", GUIDE, re.DOTALL | re.MULTILINE)
+    assert blocks
+    for text in blocks:
+        data, lines = tree(text, "guide")
+        assert validated(Config, data, "guide", lines).clusters[0].logs
+
+
+def test_its_series_exist() -> None:
+    named = set(re.findall(r"keywatch_(?:log|logstash|elasticsearch|probe)_[a-z_]+", GUIDE))
+    assert len(named) > 3
+    assert named <= {str(metric) for metric in catalogue.METRICS}
+
+
+def test_its_runbooks_exist_and_every_alert_about_logs_has_one() -> None:
+    for page in re.findall(r"\(\.\./\.\./(alerts/runbooks/\w+\.md)\)", GUIDE):
+        assert (ROOT / page).is_file(), page
+    alerts = [name for name, rule in table.rules().items() if rule["file"] == "logs.yml"]
+    assert len(alerts) == 16
+    for name in re.findall(r"`((?:Logstash|Elasticsearch|LogIndex)[A-Z]\w+)`", GUIDE):
+        assert name in alerts, name
+
+
+def test_its_flags_exist() -> None:
+    helped = io.StringIO()
+    for verb in ("bootstrap", "check", "search"):
+        with contextlib.redirect_stdout(helped), contextlib.suppress(SystemExit):
+            main(["logs", verb, "--help"])
+    known = set(re.findall(r"--[a-z.-]+", helped.getvalue()))
+    used = set(re.findall(r"(?<!\w)(--[a-z][a-z.-]+)", GUIDE.partition("## Elasticsearch")[2]))
+    assert used <= known, used - known
