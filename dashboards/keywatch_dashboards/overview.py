@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keywatch import catalogue as has
-from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_reconciliation
+from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_logs, catalogue_reconciliation
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
@@ -56,6 +56,11 @@ _DEAD_LETTERS = _capped(
     "2 * " + _or_nothing(f"max({grown(catalogue_dlq.DLQ_ADDED_TOTAL, 'dlq', span='5m')} > bool 0)"),
     _or_nothing(f"max({now(catalogue_dlq.DLQ_RECORDS, 'dlq')} > bool 0)"),
 )
+_LOGS = _capped(
+    f"2 * max({now(catalogue_logs.LOG_LAG_SECONDS, 'topic')} > bool 300)",
+    "2 * " + _or_nothing(f"max(1 - {now(catalogue_logs.ELASTICSEARCH_UP)})"),
+    _or_nothing(f"max(1 - {now(catalogue_logs.LOGSTASH_UP, 'logstash')})"),
+)
 _KEYWATCH = _capped(
     f'2 * (1 - max(up{{job="{HEALTH_JOB}"}}))',
     _or_nothing(f"max(1 - {now(has.PROBE_SUCCESS, 'probe')})"),
@@ -91,6 +96,12 @@ STAGES = {
         "not watched",
         "Did any come in the last five minutes (broken), and do any lie there (hurt)?",
     ),
+    "Logs": (
+        _LOGS,
+        "keywatch-logs",
+        "not watched",
+        "Can events be found within five minutes and the search be asked (broken), and does Logstash answer (hurt)?",
+    ),
     "keywatch": (
         _KEYWATCH,
         "keywatch-exporter",
@@ -99,6 +110,7 @@ STAGES = {
     ),
 }
 """Each stage of the path: its state as a query, where to look further, and the question."""
+_WIDE = ("Keycloak", "Kafka", "Consumers")
 
 
 def build() -> Dashboard:
@@ -108,7 +120,7 @@ def build() -> Dashboard:
         "Overview",
         "Is it Keycloak, Kafka or the consumers; since when; what is lost.",
         [
-            Section("The path, from Keycloak to the dead letters", [Band(4, _stages()), Band(7, [_since()])]),
+            Section("The path, from Keycloak to the logs", [Band(4, _stages()), Band(7, [_since()])]),
             Section("What is firing, and what is lost", [Band(8, _firing())]),
             Section("Objective: the path works 99.9 % of a month", [Band(5, _budget()), Band(8, _burn())]),
             Section("Keycloak's nodes", [Band(7, _nodes())]),
@@ -123,7 +135,7 @@ def _stages() -> list[Panel]:
         Stat(
             title=name,
             description=question,
-            width=4,
+            width=4 if name in _WIDE else 3,
             mappings=_STATES,
             no_value=nothing,
             data_links=[house.to(uid, f"{name}: look closer")],

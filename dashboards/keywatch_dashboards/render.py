@@ -9,10 +9,10 @@ from pathlib import Path
 
 import attr
 
-from keywatch_dashboards import consumers, dead_letters, events, exporter, kafka, overview, runtime
+from keywatch_dashboards import consumers, dead_letters, events, exporter, kafka, logs, overview, runtime
 from keywatch_dashboards.grafana import Dashboard, plain
 
-MODULES = (overview, kafka, consumers, events, dead_letters, runtime, exporter)
+MODULES = (overview, kafka, consumers, events, dead_letters, runtime, logs, exporter)
 """One for each dashboard, in the order in which one looks."""
 
 

@@ -21,6 +21,7 @@ KNOWN = series.known()
 # What a series must be for a query that asks for it; the others grow by one with every scrape.
 COURSES = {
     "cluster:keywatch_path:up": "0x4",
+    "keywatch_elasticsearch_status": "1x60",
     "keywatch_group_lag_records": "1000-1x60",
     "keywatch_group_members": "0x60",
     "keywatch_group_state": "1x60",
