@@ -93,6 +93,27 @@ async def test_a_node_that_does_not_say_whether_it_is_ready_is_asked_once_and_it
         await probe.close()
 
 
+async def test_a_second_question_is_asked_beside_one_that_hangs_and_no_third() -> None:
+    now = 0.0
+    async with serving(pages(ready=None)) as server:
+        probe = KeycloakProbe("kafka", "kc", HttpPeer(server.url), Schedule(0.5, 0.2), clock=lambda: now)
+        for _ in range(3):
+            await probe.run(0.2)
+        assert asked_ready(server) == 1
+        now += 2.0
+        server.pages["/health/ready"] = reply(DOWN, "503 Service Unavailable")
+        samples = await probe.run(0.2)
+        assert asked_ready(server) == 2
+        assert values(samples, cat.KEYCLOAK_CHECK)[("graceful_shutdown",)] == 0, "the second said why"
+        server.pages["/health/ready"] = None
+        for _ in range(6):
+            now += 2.0
+            samples = await probe.run(0.2)
+        assert asked_ready(server) == 4, "two may hang"
+        assert values(samples, cat.KEYCLOAK_CHECK)[("graceful_shutdown",)] == 0, "what it said holds while it is silent"
+        await probe.close()
+
+
 async def test_a_question_that_is_open_when_the_probe_ends_is_given_up() -> None:
     async with serving(pages(ready=None)) as server:
         probe = probe_of(server, 0.1)

@@ -32,8 +32,11 @@ _LONGEST_CHECK = 60
 # Each answer that something is not ready writes a line into Keycloak's log.
 _NOT_READY_EVERY = 1.0
 # While its database stands still, each such question holds one of Keycloak's threads, also when nobody waits for the
-# answer any more. So one is left open for this long: its answer, when the database is back, tells so at once.
+# answer any more. So two are left open at most, for this long: their answer, when the database is back, tells so at
+# once. The second comes later than the first, because one that began while the database died may hang for long.
 _OPEN_FOR = 10.0
+_MOST_OPEN = 2
+_SECOND_AFTER = 2.0
 # What a run gets more than its deadline, so that it can say which stage it was.
 _SLACK = 0.1
 
@@ -72,7 +75,7 @@ class KeycloakProbe:
         self._ready: Health | None = None
         self._ready_asked = float("-inf")
         self._ready_misses = 0
-        self._ready_question: asyncio.Task[Health] | None = None
+        self._ready_questions: list[asyncio.Task[Health]] = []
         self._started: bool | None = None
         self._reason: Reason | None = None
         self._detail = ""
@@ -99,9 +102,9 @@ class KeycloakProbe:
 
     async def close(self) -> None:
         """Close the connections."""
-        if (question := self._ready_question) is not None:
-            question.cancel()
-            await asyncio.wait({question})
+        given_up = self._give_up_questions()
+        if given_up:
+            await asyncio.wait(given_up)
         await self._peer.close()
 
     async def _ask(self, timeout: float) -> None:
@@ -111,12 +114,12 @@ class KeycloakProbe:
         if last:
             self._renewed = now
         others = []
-        if self._ready_question is not None:
-            others.append(self._await_ready(self._ready_question, 0.0))
-        elif self._ready is None or self._ready.up or now - self._ready_asked >= _NOT_READY_EVERY:
+        if self._ready_is_due(now):
             self._ready_asked = now
-            self._ready_question = asyncio.create_task(self._health("ready", _OPEN_FOR, last=last))
-            others.append(self._await_ready(self._ready_question, timeout))
+            self._ready_questions.append(asyncio.create_task(self._health("ready", _OPEN_FOR, last=last)))
+            others.append(self._await_ready(timeout))
+        elif self._ready_questions:
+            others.append(self._await_ready(0.0))
         if not self._started:
             others.append(self._ask_started(timeout, last=last))
         life = asyncio.ensure_future(self._health("live", timeout, last=last))
@@ -133,25 +136,38 @@ class KeycloakProbe:
     async def _health(self, which: str, timeout: float, *, last: bool) -> Health:
         return health_of(await self._peer.get(f"health/{which}", timeout, _MOST_BYTES, last=last))
 
-    async def _await_ready(self, question: asyncio.Task[Health], timeout: float) -> None:
-        """Wait for the answer to an open question and judge it; one that stays open is a miss, and is looked at again.
+    def _ready_is_due(self, now: float) -> bool:
+        since = now - self._ready_asked
+        if self._ready_questions:
+            return len(self._ready_questions) < _MOST_OPEN and since >= _SECOND_AFTER
+        return self._ready is None or self._ready.up or since >= _NOT_READY_EVERY
 
-        Without an answer in time Keycloak is not ready, whatever it will say; that it says it late ends the question.
+    async def _await_ready(self, timeout: float) -> None:
+        """Wait for an answer to what is open, and judge it; what stays open is a miss, and is looked at again.
+
+        Without an answer in time Keycloak is not ready, whatever it will say; one that said why keeps that reason.
         """
-        await asyncio.wait({question}, timeout=timeout)
+        await asyncio.wait(self._ready_questions, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         words = f"no answer to health/ready in {self._answer_within:.3g} s"
-        if question.done():
-            self._ready_question = None
+        for question in [question for question in self._ready_questions if question.done()]:
+            self._ready_questions.remove(question)
             try:
                 self._ready = question.result()
             except ProbeError as error:
                 words = error.detail
             else:
                 self._ready_misses = 0
+                self._give_up_questions()
                 return
         self._ready_misses += 1
-        if self._ready_misses >= self._misses_allowed:
+        if self._ready_misses >= self._misses_allowed and (self._ready is None or self._ready.up):
             self._ready = Health(False, {}, words)
+
+    def _give_up_questions(self) -> list[asyncio.Task[Health]]:
+        given_up, self._ready_questions = self._ready_questions, []
+        for question in given_up:
+            question.cancel()
+        return given_up
 
     async def _ask_started(self, timeout: float, *, last: bool) -> None:
         try:
