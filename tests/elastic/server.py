@@ -205,7 +205,9 @@ class ElasticProcess(ServerProcess):
         (config / "users").write_text("".join(f"{name}:{hash_}\n" for name, hash_ in hashes.items()), encoding="ascii")
         roles = "".join(f"{role}:{name}\n" for name, (_, role) in self._users.items())
         (config / "users_roles").write_text(roles, encoding="ascii")
-        (config / "roles.yml").write_text(json.dumps(self._roles), encoding="ascii")  # JSON is YAML
+        # JSON is YAML, but Elasticsearch takes the file apart by lines: a role begins where one is not indented.
+        roles = "".join(f"{name}: {json.dumps(role)}\n" for name, role in self._roles.items())
+        (config / "roles.yml").write_text(roles, encoding="ascii")
 
 
 def _link(source: str, target: str) -> None:

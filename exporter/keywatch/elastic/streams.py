@@ -13,6 +13,7 @@ from keywatch.elastic.server import ElasticServer, Product
 PATTERNS = ("logs-keycloak.*-*", "logs-keycloak_exporter.*-*")
 """All data streams of ours; nothing else may be called so."""
 _ALL = ",".join(PATTERNS)
+_NAMESPACE, _NOBODYS = "default", "keywatch_simulates"
 
 
 async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], list[str]]:
@@ -52,7 +53,7 @@ def _rivals(one: ElasticObject, others: Mapping[str, Any], names: set[str]) -> I
 
 
 def _streams(one: ElasticObject) -> list[str]:
-    streams = [f"logs-{dataset}-default" for dataset in DATASETS]
+    streams = [f"logs-{dataset}-{_NAMESPACE}" for dataset in DATASETS]
     return [stream for stream in streams if _matches(stream, one.body["index_patterns"])]
 
 
@@ -68,7 +69,9 @@ async def in_force(
     wanted = {"default_pipeline": _setting(objects, "default_pipeline")}
     for one in objects:
         for stream in _streams(one) if one.kind is Kind.INDEX else ():
-            found = await server.ask("POST", f"_index_template/_simulate_index/{stream}", timeout)
+            # OpenSearch cannot simulate an index by the name of a data stream that is there.
+            name = f"{stream.removesuffix(_NAMESPACE)}{_NOBODYS}"
+            found = await server.ask("POST", f"_index_template/_simulate_index/{name}", timeout)
             index = found.get("template", {}).get("settings", {}).get("index", {})
             if index.get("default_pipeline") != wanted["default_pipeline"]:
                 troubles.append(f"{stream}: would be made without the ingest pipeline {wanted['default_pipeline']}")
