@@ -251,7 +251,8 @@ def _kinds() -> list[Panel]:
             no_value="nobody logs in",
             targets=[
                 query(
-                    f"sum by (realm) (rate({failed}[$__rate_interval])) / "
+                    f"(sum by (realm) (rate({failed}[$__rate_interval])) "
+                    f"or 0 * sum by (realm) (rate({logins}[$__rate_interval]))) / "
                     f"sum by (realm) (rate({logins}[$__rate_interval]))",
                     "{{realm}}",
                 )

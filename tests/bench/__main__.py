@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cost, detection, dlq, event_path, events, large, many, slow
+from tests.bench import cost, dashboards, detection, dlq, event_path, events, large, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
-_WITHOUT_KAFKA = ("dlq",)
+_WITHOUT_KAFKA = ("dlq", "dashboards")
 _WORDS = {
     "detection": "Faults, and how fast they are seen",
     "slow": "Slow brokers and busy cores",
@@ -30,6 +30,7 @@ _WORDS = {
     "event_path": "The path from Keycloak to Kafka",
     "many": "Many brokers",
     "large": "A large cluster",
+    "dashboards": "Dashboards",
 }
 
 
@@ -52,6 +53,7 @@ def main() -> int:
         "event_path": lambda: event_path.measure(3 if options.quick else 10, 60 if options.quick else 600, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "dlq": lambda: dlq.measure(10 if options.quick else 60, not options.quick, _say),
+        "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
     met = True
