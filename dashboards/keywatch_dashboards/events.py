@@ -70,7 +70,7 @@ def _now() -> list[Panel]:
             nothing="not reconciled",
         ),
         _stat(
-            "No events",
+            "Malformed",
             "How many records in the listener's topics were no events in the time shown?",
             f"sum({grown(has.EVENTS_MALFORMED_TOTAL, where=_WHERE, span='$__range')})",
             critical=False,
