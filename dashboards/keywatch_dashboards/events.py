@@ -70,7 +70,7 @@ def _now() -> list[Panel]:
             nothing="not reconciled",
         ),
         _stat(
-            "No events",
+            "Malformed",
             "How many records in the listener's topics were no events in the time shown?",
             f"sum({grown(has.EVENTS_MALFORMED_TOTAL, where=_WHERE, span='$__range')})",
             critical=False,
@@ -251,7 +251,8 @@ def _kinds() -> list[Panel]:
             no_value="nobody logs in",
             targets=[
                 query(
-                    f"sum by (realm) (rate({failed}[$__rate_interval])) / "
+                    f"(sum by (realm) (rate({failed}[$__rate_interval])) "
+                    f"or 0 * sum by (realm) (rate({logins}[$__rate_interval]))) / "
                     f"sum by (realm) (rate({logins}[$__rate_interval]))",
                     "{{realm}}",
                 )

@@ -76,6 +76,7 @@ def _now() -> list[Panel]:
             "Are TLS and users of keywatch's port those of its files?",
             f"min by (instance) ({pick(has.WEB_CONFIG_RELOAD_SUCCESSFUL)})",
             "{{instance}}",
+            no_value="none is set",
             mappings=loaded,
         ),
         _stat(
@@ -103,7 +104,7 @@ def _probes() -> list[Panel]:
         "Answers": f"min by (instance, cluster, probe) ({pick(has.PROBE_SUCCESS)})",
         "Last run": f"time() - min by (instance, cluster, probe) ({last})",
         "Runs every": f"max by (instance, cluster, probe) ({pick(has.PROBE_PERIOD_SECONDS)})",
-        "Values are": f"time() - min by (instance, cluster, probe) ({pick(has.PROBE_FRAME_TIMESTAMP_SECONDS)})",
+        "Age of values": f"time() - min by (instance, cluster, probe) ({pick(has.PROBE_FRAME_TIMESTAMP_SECONDS)})",
     }
     labels = {"instance": "Instance", "cluster": "Cluster", "probe": "Probe"}
     return [
@@ -119,7 +120,7 @@ def _probes() -> list[Panel]:
                 house.coloured("Answers", mappings=house.words(house.YES_NO)),
                 house.column("Last run", unit="s", decimals=1),
                 house.column("Runs every", unit="s"),
-                house.column("Values are", unit="s", decimals=1),
+                house.column("Age of values", unit="s", decimals=1),
             ],
         ),
         StateTimeline(

@@ -6,7 +6,7 @@ from keywatch import catalogue as has
 from keywatch.metric import Metric
 from keywatch.probe import Reason
 from keywatch_dashboards import house, palette
-from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
+from keywatch_dashboards.grafana import Dashboard, Panel, Step, heat, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Heatmap, Stat, StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import buckets, coded, grown, now, quantile, rate
@@ -301,7 +301,7 @@ def _topics() -> list[Panel]:
         "Elect a leader": has.TOPIC_PARTITIONS_ELECTING,
         "Lack replicas": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
         "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
-        "min.insync.replicas": has.TOPIC_MIN_INSYNC_REPLICAS,
+        "min ISR": has.TOPIC_MIN_INSYNC_REPLICAS,
     }
     bad = house.limits(house.above(bad=1))
     return [
@@ -313,7 +313,13 @@ def _topics() -> list[Panel]:
             targets=[newest(now(metric, "topic"), table=True) for metric in columns.values()],
             transformations=house.joined({"cluster": "Cluster", "topic": "Topic"}, list(columns)),
             overrides=[
-                house.coloured("Exists", mappings=house.words(house.YES_NO)),
+                house.column("Topic", custom__width=190),
+                house.coloured(
+                    "Exists",
+                    mappings=house.words(house.YES_NO),
+                    noValue="not watched",
+                    thresholds=house.limits([Step("transparent")]),
+                ),
                 *(house.coloured(name, thresholds=bad) for name in ("Offline", "Refuse writes")),
                 *(
                     house.coloured(name, thresholds=house.limits(house.above(attention=1)))
@@ -330,6 +336,7 @@ def _addresses() -> list[Panel]:
             title="Where brokers are expected",
             description="Under which address and in which rack is each broker?",
             width=8,
+            unit="string",
             no_value="no broker known",
             targets=[newest(now(has.BROKER_INFO, "broker", "host", "port", "rack"), table=True)],
             transformations=house.renamed(
@@ -349,7 +356,7 @@ def _addresses() -> list[Panel]:
                 )
             ],
             transformations=house.renamed({"cluster": "Cluster", "broker": "Broker", "Value": "Ends"}),
-            overrides=[house.column("Ends", unit="dateTimeAsIso")],
+            overrides=[house.column("Broker", unit="string"), house.column("Ends", unit="dateTimeAsIso")],
         ),
         TimeSeries(
             title="What Kafka's metadata tells, 7 to 12 s late",

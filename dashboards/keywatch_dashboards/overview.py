@@ -185,6 +185,7 @@ def _firing() -> list[Panel]:
             ],
             transformations=house.renamed({**labels, "Value": "Since"}),
             overrides=[
+                house.column("Alert", custom__width=230),
                 house.column("Since", unit="dateTimeFromNow"),
                 house.coloured("Severity", mappings=severity),
             ],
@@ -223,6 +224,9 @@ def _firing() -> list[Panel]:
 
 def _recorded(name: str) -> str:
     return f'cluster:keywatch_{name}{{cluster=~"$cluster"}}'
+
+
+_BROKEN = f"timestamp({_recorded('path:up')} == 0)"
 
 
 def _budget() -> list[Panel]:
@@ -266,7 +270,13 @@ def _budget() -> list[Panel]:
             unit="dateTimeFromNow",
             background=False,
             no_value="none in seven days",
-            targets=[newest(f"1000 * max_over_time(timestamp({_recorded('path:up')} == 0)[7d:1m])", "{{cluster}}")],
+            # What lasts, and what was shorter than a minute, can lie between two steps of the week.
+            targets=[
+                newest(
+                    f"1000 * ({_BROKEN} or max_over_time({_BROKEN}[1d:15s]) or max_over_time({_BROKEN}[7d:1m]))",
+                    "{{cluster}}",
+                )
+            ],
         ),
     ]
 

@@ -13,6 +13,10 @@ _TOOLTIP: Json = {"mode": "multi", "sort": "desc", "hideZeros": False}
 _HIDE_FROM: Json = {"legend": False, "tooltip": False, "viz": False}
 
 
+# Without it, Grafana draws nothing but zeros on an axis up to 100, or to 10000 %.
+_SOFT_MAX = {"cps": 0.1, "percentunit": 0.1, "reqps": 0.1, "s": 0.1, "short": 1}
+
+
 def _reduced(calc: str) -> Json:
     return {"calcs": [calc], "fields": "", "values": False}
 
@@ -31,6 +35,7 @@ class TimeSeries(Panel):
         """Give how lines are drawn."""
         return {
             "axisPlacement": "auto",
+            "axisSoftMax": _SOFT_MAX.get(self.unit) if self.low == 0 and self.high is None else None,
             "drawStyle": "bars" if self.stacked else "line",
             "fillOpacity": 60 if self.stacked else 8,
             "gradientMode": "none",
@@ -87,14 +92,14 @@ class BarGauge(Panel):
         return {
             "displayMode": "basic",
             "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
-            "maxVizHeight": 300,
+            "maxVizHeight": 48,
             "minVizHeight": 16,
             "minVizWidth": 8,
-            "namePlacement": "auto",
+            "namePlacement": "top",
             "orientation": "horizontal",
             "reduceOptions": _reduced("lastNotNull"),
             "showUnfilled": True,
-            "sizing": "auto",
+            "sizing": "manual",
             "valueMode": "color",
         }
 

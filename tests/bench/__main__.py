@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cost, detection, dlq, event_path, events, large, logs, logs_model, many, slow
+from tests.bench import cost, dashboards, detection, dlq, event_path, events, large, logs, logs_model, many, slow
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
-_WITHOUT_KAFKA = ("dlq", "logs", "logs_model")
+_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model")
 _WORDS = {
     "detection": "Faults, and how fast they are seen",
     "slow": "Slow brokers and busy cores",
@@ -32,6 +32,7 @@ _WORDS = {
     "large": "A large cluster",
     "logs_model": "Logstash's pipelines, as tests run them",
     "logs": "Logs in OpenSearch",
+    "dashboards": "Dashboards",
 }
 
 
@@ -56,6 +57,7 @@ def main() -> int:
         "dlq": lambda: dlq.measure(10 if options.quick else 60, not options.quick, _say),
         "logs_model": lambda: logs_model.measure(2000 if options.quick else 20_000, _say),
         "logs": lambda: logs.measure(20_000 if options.quick else 1_000_000, 3 if options.quick else 20, _say),
+        "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
     met = True

@@ -31,7 +31,7 @@ _VALUES = {
 }
 _UNITS = {
     "short", "s", "ms", "cps", "bytes", "Bps", "reqps", "percentunit",
-    "dtdurations", "dateTimeFromNow", "dateTimeAsIso",
+    "string", "dtdurations", "dateTimeFromNow", "dateTimeAsIso",
 }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def _series(selection: Selection) -> Iterator[str]:
 def case(query: Query) -> dict[str, Any]:
     """Give promtool's test that a query gives something."""
     # promtool evaluates a few samples only, and a week by the minute is more.
-    expr = query.realized(900).replace("[7d:1m]", "[10m:1m]")
+    expr = query.realized(900).replace("[7d:1m]", "[10m:1m]").replace("[1d:15s]", "[10m:15s]")
     return {
         "name": query.key,
         "interval": "15s",
