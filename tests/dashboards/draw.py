@@ -29,6 +29,7 @@ _SCENES = {
     "keywatch-events": ("Keycloak cut off", 165.0),
     "keywatch-dead-letters": ("dead letters", 45.0),
     "keywatch-runtime": ("broker killed", 45.0),
+    "keywatch-logs": ("calm", 45.0),
     "keywatch-exporter": ("broker killed", 45.0),
 }
 """The scene in which each dashboard is looked at, and how many seconds after it began."""
