@@ -8,13 +8,13 @@ from keywatch.metric import Metric
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section
-from keywatch_dashboards.panels import BarGauge, Stat, StateTimeline, Table, TimeSeries
+from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import Q, now, pick
 
 UID = "keywatch-consumers"
 
 _G = 'group=~"$group"'
-_GROUP, _TOPIC = "{{cluster}} / {{group}}", "{{cluster}} / {{group}} / {{topic}}"
+_GROUP = "{{cluster}} / {{group}}"
 _NONE = "no groups"
 
 
@@ -156,15 +156,21 @@ def _trend() -> list[Panel]:
     lag = f"sum by (cluster, group) ({now(has.GROUP_LAG_RECORDS, 'group', 'topic', where=_G)})"
     slope = f"sum by (cluster, group) (max by (cluster, group, topic) (deriv({pick(has.GROUP_LAG_RECORDS, _G)}[5m])))"
     return [
-        BarGauge(
+        Table(
             title="Ten groups that are furthest behind",
             description="Whom does it hurt most, by the age of the oldest record left?",
             width=8,
-            unit="s",
-            low=0,
-            steps=house.above(attention=60, bad=300),
+            sort="Oldest left",
             no_value=_NONE,
-            targets=[newest(f"topk(10, {now(has.GROUP_LAG_SECONDS, 'group', 'topic', where=_G)})", _TOPIC)],
+            targets=[newest(f"topk(10, {now(has.GROUP_LAG_SECONDS, 'group', 'topic', where=_G)})", table=True)],
+            transformations=house.renamed(
+                {"cluster": "Cluster", "group": "Group", "topic": "Topic", "Value": "Oldest left"}
+            ),
+            overrides=[
+                house.coloured(
+                    "Oldest left", unit="s", thresholds=house.limits(house.above(attention=60, bad=300)), decimals=0
+                )
+            ],
         ),
         TimeSeries(
             title="Caught up in",

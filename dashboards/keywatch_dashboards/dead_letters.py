@@ -6,7 +6,7 @@ from keywatch import catalogue_dlq as has
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
-from keywatch_dashboards.panels import BarGauge, Stat, StateTimeline, Table, TimeSeries
+from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import grown, now, pick, rate
 
 UID = "keywatch-dead-letters"
@@ -109,20 +109,15 @@ def _reasons() -> list[Panel]:
             no_value="none came",
             targets=[query(f"{rate(has.DLQ_ADDED_TOTAL, 'dlq', 'reason')} > 0", f"{_DLQ}: {{{{reason}}}}")],
         ),
-        BarGauge(
+        Table(
             title="Reasons, in the time shown",
             description="Which reason is the most frequent?",
             width=10,
-            low=0,
-            decimals=0,
-            steps=house.above(),
+            sort="Dead letters",
             no_value="none came",
-            targets=[
-                newest(
-                    f"sort_desc({grown(has.DLQ_ADDED_TOTAL, 'reason', span='$__range')} > 0)",
-                    "{{cluster}} / {{reason}}",
-                )
-            ],
+            targets=[newest(f"{grown(has.DLQ_ADDED_TOTAL, 'reason', span='$__range')} > 0", table=True)],
+            transformations=house.renamed({"cluster": "Cluster", "reason": "Reason", "Value": "Dead letters"}),
+            overrides=[house.column("Dead letters", decimals=0)],
         ),
     ]
 

@@ -8,7 +8,7 @@ from keywatch.metric import Metric
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section
-from keywatch_dashboards.panels import BarGauge, Heatmap, Stat, StateTimeline, TimeSeries
+from keywatch_dashboards.panels import Heatmap, Stat, StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import buckets, grown, now, quantile, rate
 
 UID = "keywatch-events"
@@ -153,15 +153,19 @@ def _missing() -> list[Panel]:
                 query(now(counted.EVENTS_MISSING_LIMIT, "listener", where=_WHERE), f"{_LISTENER}: limit"),
             ],
         ),
-        BarGauge(
+        Table(
             title="Missing by realm, event and outcome",
             description="Which events are missing now?",
             width=8,
-            low=0,
-            decimals=0,
-            steps=house.above(bad=1),
+            sort="Missing",
             no_value="none is missing",
-            targets=[newest(f"topk(10, {now(counted.EVENTS_MISSING, *labels[1:], where=_WHERE)} > 0)", _KIND)],
+            targets=[
+                newest(f"topk(10, {now(counted.EVENTS_MISSING, *labels[1:], where=_WHERE)} > 0)", table=True),
+            ],
+            transformations=house.renamed(
+                {"cluster": "Cluster", "realm": "Realm", "event": "Event", "outcome": "Outcome", "Value": "Missing"}
+            ),
+            overrides=[house.coloured("Missing", thresholds=house.limits(house.above(bad=1)))],
         ),
         TimeSeries(
             title="Lost, and arrived uncounted",

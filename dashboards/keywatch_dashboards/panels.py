@@ -82,29 +82,6 @@ class Stat(Panel):
 
 
 @attr.s(auto_attribs=True, kw_only=True)
-class BarGauge(Panel):
-    """One bar for each series."""
-
-    kind: ClassVar[str] = "bargauge"
-
-    def options(self) -> Json:
-        """Give how bars are drawn."""
-        return {
-            "displayMode": "basic",
-            "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
-            "maxVizHeight": 48,
-            "minVizHeight": 16,
-            "minVizWidth": 8,
-            "namePlacement": "top",
-            "orientation": "horizontal",
-            "reduceOptions": _reduced("lastNotNull"),
-            "showUnfilled": True,
-            "sizing": "manual",
-            "valueMode": "color",
-        }
-
-
-@attr.s(auto_attribs=True, kw_only=True)
 class Table(Panel):
     """A table; its columns' colours and units come by overrides."""
 
