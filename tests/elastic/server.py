@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import bcrypt
+import yaml
 
 from tests.elastic.distribution import Distribution, java_home
 from tests.kafka.guard import Guard, nodes_of
@@ -205,7 +206,8 @@ class ElasticProcess(ServerProcess):
         (config / "users").write_text("".join(f"{name}:{hash_}\n" for name, hash_ in hashes.items()), encoding="ascii")
         roles = "".join(f"{role}:{name}\n" for name, (_, role) in self._users.items())
         (config / "users_roles").write_text(roles, encoding="ascii")
-        (config / "roles.yml").write_text(json.dumps(self._roles), encoding="ascii")  # JSON is YAML
+        # It reads the file role by role, each from a line that begins with its name.
+        (config / "roles.yml").write_text(yaml.safe_dump(self._roles, sort_keys=False), encoding="ascii")
 
 
 def _link(source: str, target: str) -> None:

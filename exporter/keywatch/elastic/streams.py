@@ -13,6 +13,7 @@ from keywatch.elastic.server import ElasticServer, Product
 PATTERNS = ("logs-keycloak.*-*", "logs-keycloak_exporter.*-*")
 """All data streams of ours; nothing else may be called so."""
 _ALL = ",".join(PATTERNS)
+_NOWHERE = "keywatch_simulates"
 
 
 async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], list[str]]:
@@ -68,7 +69,9 @@ async def in_force(
     wanted = {"default_pipeline": _setting(objects, "default_pipeline")}
     for one in objects:
         for stream in _streams(one) if one.kind is Kind.INDEX else ():
-            found = await server.ask("POST", f"_index_template/_simulate_index/{stream}", timeout)
+            # Of a namespace that is not there: a data stream that exists makes the question a failure.
+            simulated = f"{stream.rpartition('-')[0]}-{_NOWHERE}"
+            found = await server.ask("POST", f"_index_template/_simulate_index/{simulated}", timeout)
             index = found.get("template", {}).get("settings", {}).get("index", {})
             if index.get("default_pipeline") != wanted["default_pipeline"]:
                 troubles.append(f"{stream}: would be made without the ingest pipeline {wanted['default_pipeline']}")
