@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from keywatch.config_keycloak import BasicAuthSection
+from keywatch.config_paths import FilePath
 from keywatch.config_security import Section, TlsSection, Url, Variable
 from keywatch.secret import ApiKey
 
@@ -53,7 +53,7 @@ class ElasticsearchSection(Section):
     tls: TlsSection | None = Field(None, description="TLS towards an https:// URL; unset: the system's authorities.")
     basic_auth: BasicAuthSection | None = Field(None, description="Who keywatch is there, by name.")
     api_key: SecretStr | None = Field(None, description="Who keywatch is there, by key: `encoded`, or id:key.")
-    api_key_file: Path | None = Field(None, description="File that holds the key.")
+    api_key_file: FilePath | None = Field(None, description="File that holds the key.")
     api_key_env: Variable | None = Field(None, description="Variable that holds the key.")
     namespace: _Namespace = Field("default", description="Namespace of the data streams, their last part; * for all.")
     period: Period = Field(10.0, description="Seconds between two questions.")

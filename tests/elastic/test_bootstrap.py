@@ -189,6 +189,9 @@ def test_streams_take_up_changes_at_their_next_rollover_or_at_once(
     stub: Stub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stub.resolved["data_streams"] = [{"name": "logs-keycloak.dlq-default"}]
+    # What real ones answer when an index of a stream that is there is simulated.
+    failure = {"error": {"type": "illegal_state_exception"}}
+    stub.replies["POST _index_template/_simulate_index/logs-keycloak.dlq-default"] = Reply(500, failure)
     assert run(stub, "bootstrap") == 0
     assert "1 data streams take up changed mappings when they next roll over; --rollover" in capsys.readouterr().out
     assert run(stub, "bootstrap", "--rollover") == 0

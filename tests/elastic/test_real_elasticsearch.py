@@ -130,12 +130,12 @@ def test_the_role_that_bootstraps_cannot_read_an_event(prepared: ElasticProcess)
 
 
 def test_the_role_of_logstash_adds_documents_and_can_neither_read_nor_change_them(prepared: ElasticProcess) -> None:
-    status, answer = prepared.ask("POST", "_bulk?refresh=true", bulk([user_event(1), user_event(2)]), user="logstash")
+    event = user_event(1)
+    event["event"]["id"], event["kafka"]["topic"] = "once", "another-topic"
+    status, answer = prepared.ask("POST", "_bulk?refresh=true", bulk([event, event]), user="logstash")
     assert status == 200
-    assert [item["create"]["status"] for item in answer["items"]] == [201, 201]
+    assert [item["create"]["status"] for item in answer["items"]] == [201, 409]
     index = answer["items"][0]["create"]["_index"]
-    _, again = prepared.ask("POST", "_bulk", bulk([user_event(1)]), user="logstash")
-    assert [item["create"]["status"] for item in again["items"]] == [409]
     wrong = user_event(3)
     wrong["source"]["ip"] = "nowhere"
     _, refused = prepared.ask("POST", "_bulk", bulk([wrong]), user="logstash")
@@ -146,6 +146,7 @@ def test_the_role_of_logstash_adds_documents_and_can_neither_read_nor_change_the
     changed = stored | {"if_seq_no": 0, "if_primary_term": 1}
     _, answer = prepared.ask("POST", "_bulk", [{"delete": stored}, {"index": changed}, user_event(1)], user="logstash")
     assert [result["status"] for item in answer["items"] for result in item.values()] == [403, 403]
+    assert prepared.ask("DELETE", stream, user="logstash")[0] == 403
     _, elsewhere = prepared.ask("POST", "_bulk", [{"create": {"_index": "other"}}, {"a": 1}], user="logstash")
     assert [item["create"]["status"] for item in elsewhere["items"]] == [403]
 
