@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue as has
+from keywatch import catalogue_groups as has
 from keywatch import catalogue_lag
 from keywatch.metric import Metric
 from keywatch_dashboards import house
@@ -145,7 +145,10 @@ def _lag() -> list[Panel]:
             no_value=_NONE,
             overrides=[dashed],
             targets=[
-                query(f"sum by (cluster, group) ({now(has.GROUP_LAG_RECORDS, 'group', 'topic', where=_G)})", _GROUP),
+                query(
+                    f"sum by (cluster, group) ({now(has.GROUP_LAG_RECORDS, 'group', 'topic', where=_G)})",
+                    _GROUP,
+                ),
                 query(now(has.GROUP_LAG_RECORDS_LIMIT, "group", where=_G), f"{_GROUP} limit"),
             ],
         ),
@@ -250,7 +253,10 @@ def _partitions() -> list[Panel]:
             low=0,
             no_value="not exported",
             targets=[
-                query(f"topk(20, {committed} and {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)", legend)
+                query(
+                    f"topk(20, {committed} and {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)",
+                    legend,
+                )
             ],
         ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keywatch import catalogue as has
+from keywatch import catalogue_canary as sent
 from keywatch.metric import Metric
 from keywatch.probe import Reason
 from keywatch_dashboards import house, palette
@@ -88,7 +89,7 @@ def _now() -> list[Panel]:
             mappings=house.words({0: ("all brokers", house.GOOD)}),
             steps=house.above(bad=1),
             no_value="canary is off",
-            targets=[newest(f"sum by (cluster) (1 - {now(has.CANARY_UP, 'broker')})", "{{cluster}}")],
+            targets=[newest(f"sum by (cluster) (1 - {now(sent.CANARY_UP, 'broker')})", "{{cluster}}")],
         ),
         _count(
             "Partitions offline", has.TOPIC_PARTITIONS_OFFLINE, "How many partitions can be neither written nor read?"
@@ -140,7 +141,12 @@ def _states() -> list[Panel]:
             width=12,
             mappings=house.reason_words(_CANARY_REASONS),
             no_value="canary is off",
-            targets=[query(coded(has.CANARY_UP, has.CANARY_DOWN_REASON, _CANARY_REASONS, "broker"), _BROKER)],
+            targets=[
+                query(
+                    coded(sent.CANARY_UP, sent.CANARY_DOWN_REASON, _CANARY_REASONS, "broker"),
+                    _BROKER,
+                )
+            ],
         ),
     ]
 
@@ -180,7 +186,7 @@ def _crossing() -> list[Panel]:
             width=12,
             unit="s",
             no_value="canary is off",
-            targets=[heat(buckets(has.CANARY_ROUND_TRIP_SECONDS))],
+            targets=[heat(buckets(sent.CANARY_ROUND_TRIP_SECONDS))],
         ),
         TimeSeries(
             title="Round trips by broker",
@@ -196,8 +202,8 @@ def _crossing() -> list[Panel]:
                 house.by_query("B", custom__lineStyle={"dash": [4, 6], "fill": "dash"}),
             ],
             targets=[
-                query(quantile(0.5, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} half"),
-                query(quantile(0.99, has.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} 99 %"),
+                query(quantile(0.5, sent.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} half"),
+                query(quantile(0.99, sent.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} 99 %"),
             ],
         ),
     ]
@@ -212,7 +218,7 @@ def _lost() -> list[Panel]:
             steps=house.above(bad=1),
             decimals=0,
             no_value="canary is off",
-            targets=[newest(grown(has.CANARY_RECORDS_LOST_TOTAL, span="$__range"), "{{cluster}}")],
+            targets=[newest(grown(sent.CANARY_RECORDS_LOST_TOTAL, span="$__range"), "{{cluster}}")],
         ),
         Stat(
             title="Topic kept",
@@ -220,7 +226,7 @@ def _lost() -> list[Panel]:
             width=4,
             mappings=house.words({0: ("refused", house.ATTENTION), 1: ("yes", house.GOOD)}),
             no_value="canary is off",
-            targets=[newest(now(has.CANARY_TOPIC_KEPT, how="min"), "{{cluster}}")],
+            targets=[newest(now(sent.CANARY_TOPIC_KEPT, how="min"), "{{cluster}}")],
         ),
         TimeSeries(
             title="Records that failed, came twice or out of order",
@@ -231,9 +237,9 @@ def _lost() -> list[Panel]:
             stacked=True,
             no_value="nothing went wrong",
             targets=[
-                query(f"{rate(has.CANARY_FAILURES_TOTAL, 'reason')} > 0", "{{cluster}} / {{reason}}"),
-                query(f"{rate(has.CANARY_RECORDS_DUPLICATED_TOTAL)} > 0", "{{cluster}} / came twice"),
-                query(f"{rate(has.CANARY_RECORDS_REORDERED_TOTAL)} > 0", "{{cluster}} / out of order"),
+                query(f"{rate(sent.CANARY_FAILURES_TOTAL, 'reason')} > 0", "{{cluster}} / {{reason}}"),
+                query(f"{rate(sent.CANARY_RECORDS_DUPLICATED_TOTAL)} > 0", "{{cluster}} / came twice"),
+                query(f"{rate(sent.CANARY_RECORDS_REORDERED_TOTAL)} > 0", "{{cluster}} / out of order"),
             ],
         ),
         TimeSeries(
@@ -246,7 +252,7 @@ def _lost() -> list[Panel]:
             steps=house.above(bad=1),
             no_value="canary is off",
             overrides=palette.by_broker(),
-            targets=[query(now(has.CANARY_LAST_ROUND_TRIP_SECONDS, "broker", how="min"), _BROKER)],
+            targets=[query(now(sent.CANARY_LAST_ROUND_TRIP_SECONDS, "broker", how="min"), _BROKER)],
         ),
     ]
 

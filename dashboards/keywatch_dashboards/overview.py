@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keywatch import catalogue as has
 from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_logs, catalogue_reconciliation
+from keywatch import catalogue_groups as groups
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
@@ -45,11 +46,15 @@ _KAFKA = _capped(
     _or_nothing(f"max(1 - {now(has.BROKER_UP, 'broker')})"),
 )
 _CONSUMERS = _capped(
-    f"max(1 - {now(has.GROUP_UP, 'group')})",
+    f"max(1 - {now(groups.GROUP_UP, 'group')})",
     "2 * "
-    + _or_nothing(f"max({now(has.GROUP_LAG_RECORDS, 'group')} > bool {now(has.GROUP_LAG_RECORDS_LIMIT, 'group')})"),
+    + _or_nothing(
+        f"max({now(groups.GROUP_LAG_RECORDS, 'group')} > bool {now(groups.GROUP_LAG_RECORDS_LIMIT, 'group')})"
+    ),
     "2 * "
-    + _or_nothing(f"max({now(has.GROUP_LAG_SECONDS, 'group')} > bool {now(has.GROUP_LAG_SECONDS_LIMIT, 'group')})"),
+    + _or_nothing(
+        f"max({now(groups.GROUP_LAG_SECONDS, 'group')} > bool {now(groups.GROUP_LAG_SECONDS_LIMIT, 'group')})"
+    ),
 )
 _DEAD_LETTERS = _capped(
     f"max(1 - {now(catalogue_dlq.DLQ_UP, 'dlq')})",

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keywatch import catalogue
+from keywatch import catalogue, catalogue_groups
 from keywatch.config import Config
 from keywatch.watch import Watch
 
@@ -56,7 +56,7 @@ def report(watch: Watch) -> dict[str, Any]:
                 for label, broker in topology.brokers.items()
             },
             "topics": len(topology.topics or {}),
-            "groups": len({labels[1] for labels in watch.store.values(catalogue.GROUP_UP) if labels[0] == name}),
+            "groups": len({labels[1] for labels in watch.store.values(catalogue_groups.GROUP_UP) if labels[0] == name}),
         }
     healthy = not problems and all(cluster["up"] for cluster in clusters.values())
     return {"healthy": healthy, "clusters": clusters, "problems": problems}

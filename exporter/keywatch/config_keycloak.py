@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from keywatch.config_paths import FilePath
-from keywatch.config_security import Section, TlsSection, Url, Variable
+from keywatch.config_security import Section, TlsSection, Url, Variable, check_tls, distinct
 
 
 class BasicAuthSection(Section):
@@ -46,17 +45,8 @@ class KeycloakSection(Section):
 
     @model_validator(mode="after")
     def _tls_fits(self) -> Self:
-        if self.tls is not None and not self.url.startswith("https://"):
-            raise ValueError("tls is given, but url is not https://")
+        check_tls(self.url, self.tls)
         return self
 
 
-def _distinct(sections: Sequence[KeycloakSection]) -> Sequence[KeycloakSection]:
-    names = [section.name for section in sections]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two entries are called {name!r}; each needs a name of its own")
-    return sections
-
-
-KeycloakSections = Annotated[tuple[KeycloakSection, ...], AfterValidator(_distinct)]
+KeycloakSections = Annotated[tuple[KeycloakSection, ...], AfterValidator(distinct)]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from keywatch.config_keycloak import BasicAuthSection
 from keywatch.config_paths import FilePath
-from keywatch.config_security import Section, TlsSection, Url, Variable
+from keywatch.config_security import Section, TlsSection, Url, Variable, check_tls, distinct
 from keywatch.secret import ApiKey
 
 Period = Annotated[float, Field(ge=0.1, le=3600)]
 Timeout = Annotated[float, Field(ge=0.1, le=60)]
 _TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-_S = TypeVar("_S", bound=Section)
 
 
 def _checked_namespace(text: str) -> str:
@@ -43,7 +41,8 @@ class LogstashSection(Section):
 
     @model_validator(mode="after")
     def _tls_fits(self) -> Self:
-        return _tls_checked(self, self.url, self.tls)
+        check_tls(self.url, self.tls)
+        return self
 
 
 class ElasticsearchSection(Section):
@@ -66,21 +65,14 @@ class ElasticsearchSection(Section):
             raise ValueError(f"{' and '.join(given)} are given; only one may be")
         if given and self.basic_auth is not None:
             raise ValueError(f"basic_auth and {given[0]} are given; only one may be")
-        return _tls_checked(self, self.url, self.tls)
+        check_tls(self.url, self.tls)
+        return self
 
     @property
     def key(self) -> ApiKey | None:
         """Where the API key comes from; None without one."""
         given = self.api_key is not None or self.api_key_file is not None or self.api_key_env is not None
         return ApiKey(self.api_key, self.api_key_file, self.api_key_env) if given else None
-
-
-def _distinct(sections: Sequence[LogstashSection]) -> Sequence[LogstashSection]:
-    names = [section.name for section in sections]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two entries are called {name!r}; each needs a name of its own")
-    return sections
 
 
 class LogLagSection(Section):
@@ -93,7 +85,7 @@ class LogLagSection(Section):
 class LogsSection(Section):
     """Where the events go after Kafka."""
 
-    logstash: Annotated[tuple[LogstashSection, ...], AfterValidator(_distinct)] = Field(
+    logstash: Annotated[tuple[LogstashSection, ...], AfterValidator(distinct)] = Field(
         (), description="The nodes of Logstash."
     )
     elasticsearch: ElasticsearchSection | None = Field(None, description="Where the events can be searched.")
@@ -112,9 +104,3 @@ class LogsSection(Section):
                     raise ValueError(f"lag: the topic {topic!r} is given twice; one group carries it")
                 seen.add(topic)
         return self
-
-
-def _tls_checked(section: _S, url: str, tls: TlsSection | None) -> _S:
-    if tls is not None and not url.startswith("https://"):
-        raise ValueError("tls is given, but url is not https://")
-    return section

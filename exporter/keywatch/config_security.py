@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -20,6 +21,26 @@ def _checked_url(text: str) -> str:
     if scheme not in {"http", "https"} or not separator or not rest or "@" in rest.partition("/")[0]:
         raise ValueError("must be http://… or https://…, without a user in it")
     return text
+
+
+class Named(Protocol):
+    """A section of which there may be several, told apart by name."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+_N = TypeVar("_N", bound=Named)
+
+
+def distinct(sections: Sequence[_N]) -> Sequence[_N]:
+    """Give the sections if each has a name of its own; raises `ValueError`."""
+    names = [section.name for section in sections]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two entries are called {name!r}; each needs a name of its own")
+    return sections
 
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -46,6 +67,12 @@ class TlsSection(Section):
         if given and self.key_file is None:
             raise ValueError(f"{given} is given, but no key_file")
         return self
+
+
+def check_tls(url: str, tls: TlsSection | None) -> None:
+    """Raise `ValueError` for TLS towards a server that is not spoken to by it."""
+    if tls is not None and not url.startswith("https://"):
+        raise ValueError("tls is given, but url is not https://")
 
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"]

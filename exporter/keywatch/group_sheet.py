@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keywatch import catalogue, catalogue_lag
+from keywatch import catalogue_groups as cat
+from keywatch import catalogue_lag
 from keywatch.block import Block, Rows, Sheet, Value
 from keywatch.kafka.groups import Group
 from keywatch.kafka.wire import TopicPartition
@@ -115,7 +116,7 @@ class GroupSheet:
         if self._ageless:
             return False
         for index, block in enumerate(self._lag):
-            if block.metric is catalogue.GROUP_LAG_SECONDS:
+            if block.metric is cat.GROUP_LAG_SECONDS:
                 behind = {partition.topic for partition in self.behind}
                 ages = {t: now - since if t in behind else 0.0 for t, since in self._since.items()}
                 self._lag[index] = self._seconds(ages, block.rows)
@@ -125,19 +126,19 @@ class GroupSheet:
     def _state_blocks(self) -> list[Block]:
         group = self.group
         trouble = f"{group.trouble[0]}: {group.trouble[1]}" if group.trouble else None
-        blocks = [self._one(catalogue.GROUP_UP, int(trouble is None), trouble)]
+        blocks = [self._one(cat.GROUP_UP, int(trouble is None), trouble)]
         if trouble is None:
             states = Rows([(*self._labels, state) for state in STATES])
             flags = [int(state == group.state) for state in STATES]
-            blocks.append(self._sheet.put(catalogue.GROUP_STATE, states, flags))
+            blocks.append(self._sheet.put(cat.GROUP_STATE, states, flags))
             if group.members is not None:
-                blocks.append(self._one(catalogue.GROUP_MEMBERS, group.members))
+                blocks.append(self._one(cat.GROUP_MEMBERS, group.members))
             info = Rows([(*self._labels, group.kind or "unknown", group.coordinator)])
-            blocks.append(self._sheet.put(catalogue.GROUP_INFO, info, [1]))
+            blocks.append(self._sheet.put(cat.GROUP_INFO, info, [1]))
         if self._limit is not None and self._limit.records is not None:
-            blocks.append(self._one(catalogue.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
+            blocks.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
         if self._limit is not None and self._limit.seconds is not None:
-            blocks.append(self._one(catalogue.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
+            blocks.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
         return blocks
 
     def _lag_blocks(self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
@@ -145,7 +146,7 @@ class GroupSheet:
         if counted:
             most = self._limit.records if self._limit else None
             notes = [_above("records", value, most) for value in counted.values()]
-            yield self._put(catalogue.GROUP_LAG_RECORDS, self._topics(counted, rows), list(counted.values()), notes)
+            yield self._put(cat.GROUP_LAG_RECORDS, self._topics(counted, rows), list(counted.values()), notes)
         aged = {name: topic.seconds for name, topic in topics.items() if topic.seconds is not None}
         if aged:
             yield self._seconds(aged, self._topics(aged, rows))
@@ -153,11 +154,11 @@ class GroupSheet:
         words = "{} partitions could not be read, their last known lag stands"
         notes = [words.format(count) if count else None for count in unknown]
         if topics:
-            yield self._put(catalogue.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
+            yield self._put(cat.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
             astray = [topic.astray for topic in topics.values()]
             notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
             yield self._put(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
-        yield self._one(catalogue.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
+        yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
         yield self._one(catalogue_lag.GROUP_LAG_KNOWN, int(bool(counted)))
 
     def _detail_blocks(self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
@@ -166,9 +167,9 @@ class GroupSheet:
             key = tuple([lag.partition for lag in known])
             made = rows[key] = self._rows.get(key) or Rows([(*self._labels, p.topic, str(p.partition)) for p in key])
             lagging = [lag.records or 0 for lag in known]
-            yield self._sheet.put(catalogue.GROUP_PARTITION_LAG_RECORDS, made, lagging)
+            yield self._sheet.put(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
             committed = [lag.committed for lag in known]
-            yield self._sheet.put(catalogue.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
+            yield self._sheet.put(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
 
     def _topics(self, names: Iterable[str], rows: dict[tuple[object, ...], Rows]) -> Rows:
         key = tuple(names)
@@ -179,7 +180,7 @@ class GroupSheet:
     def _seconds(self, ages: Mapping[str, float], rows: Rows) -> Block:
         most = self._limit.seconds if self._limit else None
         notes = [_above("seconds", value, most) for value in ages.values()]
-        return self._put(catalogue.GROUP_LAG_SECONDS, rows, list(ages.values()), notes)
+        return self._put(cat.GROUP_LAG_SECONDS, rows, list(ages.values()), notes)
 
     def _one(self, metric: Metric, value: Value, note: str | None = None) -> Block:
         return self._put(metric, self._itself, [value], [note])

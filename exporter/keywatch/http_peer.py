@@ -112,7 +112,7 @@ class HttpPeer:
             raise ProbeError(stage.reason, f"{url}: {_STAGES[stage.reason]} in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason, words = _failure(error)
-            raise ProbeError(reason, f"{url}: {words.replace('the broker', 'the server')}") from error
+            raise ProbeError(reason, f"{url}: {words}") from error
         if 300 <= response.status < 400:
             where = response.headers.get("Location", "elsewhere")[:200]
             raise ProbeError(Reason.PROTOCOL, f"{url} redirects to {where}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from keywatch import __version__, catalogue
+from keywatch import __version__, catalogue, catalogue_canary, catalogue_groups
 from keywatch.block import Labels
 from keywatch.metric import Metric
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
@@ -88,8 +88,8 @@ def _brokers(watch: Watch, cluster: str) -> str:
     store = watch.store
     states = store.values(catalogue.BROKER_UP)
     answers = store.values(catalogue.BROKER_RESPONSE_SECONDS)
-    canaries = store.values(catalogue.CANARY_UP)
-    trips = store.values(catalogue.CANARY_LAST_ROUND_TRIP_SECONDS)
+    canaries = store.values(catalogue_canary.CANARY_UP)
+    trips = store.values(catalogue_canary.CANARY_LAST_ROUND_TRIP_SECONDS)
     topology = watch.topologies.get(cluster)
     rows = []
     for label, broker in topology.brokers.items() if topology else ():
@@ -129,10 +129,10 @@ def _topics(watch: Watch, cluster: str) -> str:
 
 
 def _groups(watch: Watch, cluster: str) -> str:
-    records = _of(watch, catalogue.GROUP_LAG_RECORDS, cluster)
-    seconds = watch.store.values(catalogue.GROUP_LAG_SECONDS)
-    unknown = watch.store.values(catalogue.GROUP_PARTITIONS_UNKNOWN)
-    members = watch.store.values(catalogue.GROUP_MEMBERS)
+    records = _of(watch, catalogue_groups.GROUP_LAG_RECORDS, cluster)
+    seconds = watch.store.values(catalogue_groups.GROUP_LAG_SECONDS)
+    unknown = watch.store.values(catalogue_groups.GROUP_PARTITIONS_UNKNOWN)
+    members = watch.store.values(catalogue_groups.GROUP_MEMBERS)
     rows = []
     for labels, lag in _worst_first(records, [unknown, records]):
         rows.append(

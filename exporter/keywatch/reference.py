@@ -38,7 +38,7 @@ _EXAMPLES: dict[str, str] = {
     "clusters[].logs.logstash[].url": "http://logstash-1:9600",
     "clusters[].logs.elasticsearch.url": "https://elasticsearch:9200",
     "clusters[].logs.elasticsearch.api_key_file": "/etc/keywatch/elasticsearch.key",
-    "clusters[].logs.lag[].group": "logstash-keycloak-user-events",
+    "clusters[].logs.lag[].group": "keywatch-keycloak-user-events",
     "clusters[].logs.lag[].topics": '["keycloak-events"]',
     "clusters[].tls.ca_file": "/etc/keywatch/ca.pem",
 }

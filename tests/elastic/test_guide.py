@@ -10,6 +10,7 @@ from pathlib import Path
 from keywatch import catalogue
 from keywatch.cli import main
 from keywatch.config import Config
+from keywatch.reference import example
 from keywatch.yaml_file import tree, validated
 from tests.alerts import table
 
@@ -49,3 +50,13 @@ def test_its_flags_exist() -> None:
     known = set(re.findall(r"--[a-z.-]+", helped.getvalue()))
     used = set(re.findall(r"(?<!\w)(--[a-z][a-z.-]+)", GUIDE.partition("## Elasticsearch")[2]))
     assert used <= known | KEYCLOAKS, used - known
+
+
+def test_the_groups_whose_lag_is_shown_are_those_of_the_pipelines() -> None:
+    pipelines = (ROOT / "logstash" / "pipeline" / "10-events.conf").read_text(encoding="utf-8")
+    groups = {group.replace("${KAFKA_GROUP_PREFIX:keywatch}", "keywatch")
+              for group in re.findall(r'group_id => "(.*)"', pipelines)}  # fmt: skip
+    assert len(groups) == 2
+    for text in (GUIDE, example()):
+        assert set(re.findall(r"- group: (\S+)", text)) & groups
+        assert set(re.findall(r"- group: (\S+-keycloak-\S+)", text)) <= groups

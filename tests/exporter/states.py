@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keywatch import catalogue as cat
+from keywatch import catalogue_canary as sent
 from keywatch.probe import Reason, Sample
 from keywatch.store import Account, Key, Store
 
@@ -24,8 +25,8 @@ def known() -> Store:
         store.replace(key, samples, WALL - int(broker), NOW + 10)
         store.account(key, Account(True, WALL - int(broker), 0.5), 0.002, None)
     canary = Key("kafka", "canary", "")
-    trips = [Sample(cat.CANARY_ROUND_TRIP_SECONDS, ("kafka", "1"), seconds) for seconds in (0.004, 0.005, 0.3, 7.0)]
-    store.replace(canary, [Sample(cat.CANARY_UP, ("kafka", "1"), 1.0), *trips], WALL, NOW + 10)
+    trips = [Sample(sent.CANARY_ROUND_TRIP_SECONDS, ("kafka", "1"), seconds) for seconds in (0.004, 0.005, 0.3, 7.0)]
+    store.replace(canary, [Sample(sent.CANARY_UP, ("kafka", "1"), 1.0), *trips], WALL, NOW + 10)
     store.account(canary, Account(False, WALL - 30, 1.0), 2.5, Reason.TIMEOUT_RESPONSE)
     offsets = Key("kafka", "offsets", "")
     ends = [Sample(cat.PARTITION_END_OFFSET, ("kafka", ODD, str(index)), 2.0**53 * index) for index in range(2)]

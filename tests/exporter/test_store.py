@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keywatch import catalogue as cat
+from keywatch import catalogue_canary as sent
 from keywatch.block import Blocks
 from keywatch.distribution import Distribution
 from keywatch.metric import Kind, Metric
@@ -77,14 +78,14 @@ def test_a_failure_before_the_first_frame_tells_what_it_knows() -> None:
 def test_counters_and_histograms_accumulate_over_frames_and_failures() -> None:
     store = Store()
     failure = Sample(cat.BROKER_FAILURES_TOTAL, ("kafka", "1", Reason.REFUSED), 2)
-    trip = Sample(cat.CANARY_ROUND_TRIP_SECONDS, ("kafka", "1"), 0.005)
+    trip = Sample(sent.CANARY_ROUND_TRIP_SECONDS, ("kafka", "1"), 0.005)
     store.replace(KEY, [failure, trip], found=1, expires=10)
     store.replace(KEY, [failure], found=2, expires=10)
     store.degrade(KEY, [failure, trip], found=3, expires=10)
     store.accumulate([failure, trip, Sample(cat.TOPIC_UP, A, 1)])
     store.expire(100)
     assert store.values(cat.BROKER_FAILURES_TOTAL) == {failure.labels: 8}
-    assert store.histograms[cat.CANARY_ROUND_TRIP_SECONDS][trip.labels].cumulative()[-1] == 3
+    assert store.histograms[sent.CANARY_ROUND_TRIP_SECONDS][trip.labels].cumulative()[-1] == 3
     assert store.values(cat.TOPIC_UP) == {}  # a gauge belongs to a frame
 
 
@@ -117,18 +118,18 @@ def test_a_dropped_probe_takes_its_frame_its_account_and_its_targets_counters_al
         key = Key("kafka", "broker", broker)
         labels = ("kafka", broker)
         samples = [Sample(cat.BROKER_UP, labels, 1), Sample(cat.BROKER_FAILURES_TOTAL, (*labels, Reason.DNS), 1)]
-        store.replace(key, [*samples, Sample(cat.CANARY_RECORDS_SENT_TOTAL, labels, 1)], found=1, expires=10)
+        store.replace(key, [*samples, Sample(sent.CANARY_RECORDS_SENT_TOTAL, labels, 1)], found=1, expires=10)
         store.account(key, Account(True, 1, 1), 0.1, None)
     store.drop(Key("kafka", "broker", "1"))
     assert store.values(cat.BROKER_UP) == {("kafka", "2"): 1}
     assert store.values(cat.BROKER_FAILURES_TOTAL) == {("kafka", "2", Reason.DNS): 1}
-    assert len(store.values(cat.CANARY_RECORDS_SENT_TOTAL)) == 2  # another probe's
+    assert len(store.values(sent.CANARY_RECORDS_SENT_TOTAL)) == 2  # another probe's
     assert [key.target for key, _ in store.accounts()] == ["2"]
     store.drop(Key("kafka", "broker", "never there"))
 
 
 def test_many_observations_are_added_to_a_histogram_at_once() -> None:
-    store, metric, labels = Store(), cat.CANARY_ROUND_TRIP_SECONDS, ("c", "1")
+    store, metric, labels = Store(), sent.CANARY_ROUND_TRIP_SECONDS, ("c", "1")
     for _ in range(2):
         many = Distribution.of(metric)
         many.observe(metric, 0.5)

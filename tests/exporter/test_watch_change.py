@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from keywatch import catalogue as cat
+from keywatch import catalogue_canary as sent
 from keywatch.config import Config
 from keywatch.config_file import check
 from keywatch.demo.embedded import EmbeddedCluster
@@ -50,7 +51,7 @@ async def watch(clusters: dict[str, str]) -> AsyncIterator[Watch]:
 
 def settled(watch: Watch, brokers: int) -> bool:
     up = sum(watch.store.values(cat.BROKER_UP).values())
-    return up == brokers == sum(watch.store.values(cat.CANARY_UP).values()) and not watch.scheduler.not_yet_run()
+    return up == brokers == sum(watch.store.values(sent.CANARY_UP).values()) and not watch.scheduler.not_yet_run()
 
 
 def serving(watch: Watch) -> dict[Key, Probe]:

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from keywatch import catalogue as cat
+from keywatch import catalogue_groups
 from keywatch.config_file import check
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.itself import Itself
@@ -129,7 +130,7 @@ async def test_what_kafka_calls_things_is_text_and_never_markup(session: aiohttp
     evil = "<script>alert(1)</script>"
     samples = [
         Sample(cat.TOPIC_PARTITIONS, ("kafka", evil), 3.0),
-        Sample(cat.GROUP_LAG_RECORDS, ("kafka", evil, evil), 3.0, f"lag of {evil}"),
+        Sample(catalogue_groups.GROUP_LAG_RECORDS, ("kafka", evil, evil), 3.0, f"lag of {evil}"),
     ]
     key = Key("kafka", "topics", "evil")
     watch.store.replace(key, samples, 0.0, float("inf"))

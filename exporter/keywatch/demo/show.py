@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from keywatch import catalogue, catalogue_events, catalogue_reconciliation
+from keywatch import catalogue, catalogue_canary, catalogue_events, catalogue_groups, catalogue_reconciliation
 from keywatch.config import Config
 from keywatch.config_file import check
 from keywatch.demo.bed import CANARY, EVENTS, GROUP, Bed, EmbeddedBed
@@ -184,15 +184,15 @@ class Screen:
                 f"{label}:{'up' if up else 'DOWN'}"
                 for (_, label), up in sorted(watch.store.values(catalogue.BROKER_UP).items())
             )
-            lag = sum(watch.store.values(catalogue.GROUP_LAG_RECORDS).values())
-            seconds = max(watch.store.values(catalogue.GROUP_LAG_SECONDS).values(), default=0.0)
+            lag = sum(watch.store.values(catalogue_groups.GROUP_LAG_RECORDS).values())
+            seconds = max(watch.store.values(catalogue_groups.GROUP_LAG_SECONDS).values(), default=0.0)
             self.say(f"brokers {brokers or 'not known yet'}; lag {lag:.0f} records, {seconds:.1f} s{_events(watch)}")
 
     def _view(self, watch: Watch, address: str) -> RenderableType:
         store = watch.store
         up, answers = store.values(catalogue.BROKER_UP), store.values(catalogue.BROKER_RESPONSE_SECONDS)
-        canaries = store.values(catalogue.CANARY_UP)
-        trips = store.values(catalogue.CANARY_LAST_ROUND_TRIP_SECONDS)
+        canaries = store.values(catalogue_canary.CANARY_UP)
+        trips = store.values(catalogue_canary.CANARY_LAST_ROUND_TRIP_SECONDS)
         brokers = Table(box=None, pad_edge=False)
         for heading in ("broker", "state", "answers in", "canary", "round trip"):
             brokers.add_column(heading)
@@ -208,9 +208,9 @@ class Screen:
         lags = Table(box=None, pad_edge=False)
         for heading in ("consumer group", "topic", "lag, records", "lag, time", "partitions unknown"):
             lags.add_column(heading)
-        seconds = store.values(catalogue.GROUP_LAG_SECONDS)
-        unknown = store.values(catalogue.GROUP_PARTITIONS_UNKNOWN)
-        for key, records in sorted(store.values(catalogue.GROUP_LAG_RECORDS).items()):
+        seconds = store.values(catalogue_groups.GROUP_LAG_SECONDS)
+        unknown = store.values(catalogue_groups.GROUP_PARTITIONS_UNKNOWN)
+        for key, records in sorted(store.values(catalogue_groups.GROUP_LAG_RECORDS).items()):
             age = seconds.get(key)
             missing = unknown.get(key, 0)
             lags.add_row(*key[1:], f"{records:.0f}", "" if age is None else f"{age:.1f} s", f"{missing:.0f}")

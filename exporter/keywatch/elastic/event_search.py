@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.probe import ProbeError, Reason
 
 _STREAMS = {
@@ -120,7 +120,7 @@ async def _hits(
     answer = await server.ask("POST", path, timeout, body)
     shards, hits = answer.get("_shards", {}), answer.get("hits", {})
     if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
-        raise ProbeError(Reason.PROTOCOL, "the answer to the search is none")
+        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}")
     if shards.get("failed"):
         words = f"{shards['failed']} of {shards.get('total')} shards did not answer, so events may be missing"
         raise ProbeError(Reason.REPLICA_DOWN, words)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import ProbeError, Reason
 
@@ -74,7 +74,7 @@ async def recent(server: ElasticServer, topics: Sequence[str], namespace: str, t
     except (KeyError, TypeError, ValueError):
         if not answer.get("_shards", {}).get("total"):  # there is no data stream yet, so there are no aggregations
             return Recent({}, 0)
-        raise ProbeError(Reason.PROTOCOL, "the answer to the search for the newest offsets is none") from None
+        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}") from None
 
 
 async def older(
@@ -103,11 +103,10 @@ async def older(
 
 async def _ask(server: ElasticServer, namespace: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     streams = f"logs-keycloak.*-{namespace}"
-    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true&request_cache=false"
-    # A request with a size may not be told about the cache of requests without one.
-    answer = await server.ask(
-        "POST", path if not body["size"] else path.replace("&request_cache=false", ""), timeout, body
-    )
+    # Only a request without a size may be told about the cache.
+    cache = "" if body["size"] else "&request_cache=false"
+    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true{cache}"
+    answer = await server.ask("POST", path, timeout, body)
     if answer.get("timed_out"):
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the newest offsets was cut short")
     failed = answer.get("_shards", {}).get("failed")

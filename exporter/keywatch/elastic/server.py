@@ -16,6 +16,8 @@ from keywatch.probe import ProbeError, Reason
 _MOST_BYTES = 16 * 1024 * 1024
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
+NO_SEARCH = "a search is answered without what each Elasticsearch gives: is it a proxy that answers?"
+"""What is said of such an answer."""
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.\d{1,4}[A-Za-z0-9.-]{0,40}")
 _ELASTIC = "You Know, for Search"
 _OPEN = "The OpenSearch Project"

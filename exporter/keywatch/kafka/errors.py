@@ -112,7 +112,7 @@ def connection_error(error: BaseException) -> tuple[Reason, str]:
 
 
 def _verification(error: ssl.SSLCertVerificationError) -> tuple[Reason, str]:
-    words = f"the broker's certificate does not hold: {error.verify_message}"
+    words = f"its certificate does not hold: {error.verify_message}"
     if error.verify_code in _VERIFY_EXPIRED:
         return Reason.TLS_EXPIRED, words
     if error.verify_code in _VERIFY_HOSTNAME:
@@ -125,5 +125,5 @@ def _tls(error: ssl.SSLError) -> tuple[Reason, str]:
     if name in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
         return Reason.TLS, f"the port does not speak TLS ({name})"
     if "_ALERT_" in name and ("CERTIFICATE" in name or "UNKNOWN_CA" in name):
-        return Reason.TLS_CLIENT, f"the broker refused keywatch's certificate, or wants one ({name})"
+        return Reason.TLS_CLIENT, f"it refused keywatch's certificate, or wants one ({name})"
     return Reason.TLS, f"TLS failed: {name or error}"

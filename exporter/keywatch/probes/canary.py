@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from keywatch import catalogue
+from keywatch import catalogue_canary as cat
 from keywatch.canary_ledger import Entry, Ledger
 from keywatch.kafka import wire
 from keywatch.kafka.canary_link import CanaryLink
@@ -21,11 +21,11 @@ from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 _COMMON = (Reason.TIMEOUT_RESPONSE, Reason.NO_LEADER, Reason.REPLICA_DOWN)
 _COUNTERS = (
-    catalogue.CANARY_RECORDS_SENT_TOTAL,
-    catalogue.CANARY_RECORDS_RECEIVED_TOTAL,
-    catalogue.CANARY_RECORDS_LOST_TOTAL,
-    catalogue.CANARY_RECORDS_DUPLICATED_TOTAL,
-    catalogue.CANARY_RECORDS_REORDERED_TOTAL,
+    cat.CANARY_RECORDS_SENT_TOTAL,
+    cat.CANARY_RECORDS_RECEIVED_TOTAL,
+    cat.CANARY_RECORDS_LOST_TOTAL,
+    cat.CANARY_RECORDS_DUPLICATED_TOTAL,
+    cat.CANARY_RECORDS_REORDERED_TOTAL,
 )
 # After leadership moved the client may still send to the old leader for one refresh of its metadata.
 _MOVING_FOR = 5.0
@@ -167,14 +167,14 @@ class CanaryProbe:
     def _judge(self, sent: Sequence[Entry]) -> list[Sample]:
         refusal = self._topic.refusal
         kept_note = f"{refusal.reason}: {refusal.detail}" if refusal else None
-        samples = [Sample(catalogue.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
+        samples = [Sample(cat.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
         verdicts: dict[str, list[tuple[Reason, str] | None]] = {}
         for entry in sent:
-            samples.append(Sample(catalogue.CANARY_RECORDS_SENT_TOTAL, (self.cluster, entry.broker), 1.0))
+            samples.append(Sample(cat.CANARY_RECORDS_SENT_TOTAL, (self.cluster, entry.broker), 1.0))
             trouble = self._trouble(entry)
             if trouble is not None:
                 labels = (self.cluster, entry.broker, trouble[0])
-                samples.append(Sample(catalogue.CANARY_FAILURES_TOTAL, labels, 1.0))
+                samples.append(Sample(cat.CANARY_FAILURES_TOTAL, labels, 1.0))
                 if self._clock() - self._leaders[entry.partition][1] < _MOVING_FOR:
                     continue
             verdicts.setdefault(entry.broker, []).append(trouble)
@@ -211,28 +211,27 @@ class CanaryProbe:
         for broker in {str(state.leader) for state in self._topic.partitions.values() if state.leader >= 0}:
             labels = (self.cluster, broker)
             samples.extend(Sample(metric, labels, 0.0) for metric in _COUNTERS)
-            samples.extend(Sample(catalogue.CANARY_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON)
+            samples.extend(Sample(cat.CANARY_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON)
         arrivals, self._arrivals = self._arrivals, []
         last: dict[str, float] = {}
         for entry in arrivals:
             labels = (self.cluster, entry.broker)
             took = (entry.received or entry.sent) - entry.sent
             last[entry.broker] = took
-            samples.append(Sample(catalogue.CANARY_RECORDS_RECEIVED_TOTAL, labels, 1.0))
-            samples.append(Sample(catalogue.CANARY_ROUND_TRIP_SECONDS, labels, took))
+            samples.append(Sample(cat.CANARY_RECORDS_RECEIVED_TOTAL, labels, 1.0))
+            samples.append(Sample(cat.CANARY_ROUND_TRIP_SECONDS, labels, took))
         for broker, took in last.items():
-            samples.append(Sample(catalogue.CANARY_LAST_ROUND_TRIP_SECONDS, (self.cluster, broker), took))
+            samples.append(Sample(cat.CANARY_LAST_ROUND_TRIP_SECONDS, (self.cluster, broker), took))
         for ledger in self._ledgers.values():
             leader = str(self._leaders.get(ledger.partition, (-1, 0.0))[0])
             duplicated, reordered = ledger.take_counts()
             labels = (self.cluster, leader)
             if duplicated:
-                samples.append(Sample(catalogue.CANARY_RECORDS_DUPLICATED_TOTAL, labels, float(duplicated)))
+                samples.append(Sample(cat.CANARY_RECORDS_DUPLICATED_TOTAL, labels, float(duplicated)))
             if reordered:
-                samples.append(Sample(catalogue.CANARY_RECORDS_REORDERED_TOTAL, labels, float(reordered)))
+                samples.append(Sample(cat.CANARY_RECORDS_REORDERED_TOTAL, labels, float(reordered)))
             samples.extend(
-                Sample(catalogue.CANARY_RECORDS_LOST_TOTAL, (self.cluster, entry.broker), 1.0)
-                for entry in ledger.losses()
+                Sample(cat.CANARY_RECORDS_LOST_TOTAL, (self.cluster, entry.broker), 1.0) for entry in ledger.losses()
             )
         return samples
 
@@ -242,9 +241,9 @@ class CanaryProbe:
         reasons = self._reasons.setdefault(broker, set())
         if trouble:
             reasons.add(trouble[0])
-        samples = [Sample(catalogue.CANARY_UP, labels, float(trouble is None), note)]
+        samples = [Sample(cat.CANARY_UP, labels, float(trouble is None), note)]
         samples.extend(
-            Sample(catalogue.CANARY_DOWN_REASON, (*labels, reason), float(bool(trouble) and reason is trouble[0]))  # type: ignore[index]
+            Sample(cat.CANARY_DOWN_REASON, (*labels, reason), float(bool(trouble) and reason is trouble[0]))  # type: ignore[index]
             for reason in reasons
         )
         return samples

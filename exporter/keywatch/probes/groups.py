@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from keywatch import catalogue
+from keywatch import catalogue_groups as cat
 from keywatch.block import Blocks
 from keywatch.group_sheet import GroupSheet, Limit
 from keywatch.kafka import wire
@@ -236,9 +236,9 @@ class GroupsProbe:
         reads, received = self._times.reads - self._counted[0], self._times.received - self._counted[1]
         self._counted = (self._times.reads, self._times.received)
         loose = [
-            Sample(catalogue.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
-            Sample(catalogue.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
-            Sample(catalogue.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
+            Sample(cat.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
+            Sample(cat.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
+            Sample(cat.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
         ]
         now = self._clock()
         blocks = []
