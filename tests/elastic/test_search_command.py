@@ -94,7 +94,7 @@ def test_what_a_terminal_would_obey_is_not_obeyed(stub: Stub, capsys: pytest.Cap
     [
         (found(_shards={"total": 3, "failed": 1}), "1 of 3 shards did not answer, so events may be missing"),
         (found(timed_out=True), "the search was cut short"),
-        (Reply(200, {"hits": []}), "the answer to the search is none"),
+        (Reply(200, {"hits": []}), "a search is answered without what each Elasticsearch gives"),
         (Reply(403, {"error": {"type": "security_exception"}}), "status 403; a right is missing"),
     ],
 )

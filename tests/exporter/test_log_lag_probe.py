@@ -10,6 +10,7 @@ import pytest
 
 from keywatch import catalogue_logs as cat
 from keywatch.elastic.server import ElasticServer
+from keywatch.http_peer import HttpPeer
 from keywatch.kafka.connection import Endpoint
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
@@ -36,6 +37,7 @@ class FakeServer:
         self.failure: ProbeError | None = None
         self.answer: dict[str, Any] | None = None
         self.bodies: list[Mapping[str, Any]] = []
+        self.peer = HttpPeer("http://elasticsearch:9200")
 
     async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a search."""
