@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--twin", action="store_true", help="each fault once, watched by two instances of keywatch")
     parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
     parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
+    parser.add_argument("--more", action="store_true", help="add to the runs that are written down, replace none")
     parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
     parser.add_argument("--only", action="append", help="this fault alone (may be repeated); nothing is written")
@@ -53,13 +54,15 @@ def main() -> int:
     hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short or options.twin else _HOLD
     say(f"{len(turns)} faults, seed {options.seed}")
 
+    earlier = document.earlier_runs() if options.more else []
+
     def keep(outcomes: list[Outcome]) -> None:
         if options.short or options.only:
             return
         if options.twin:
             document.write_twin(outcomes, options.seed)
         else:
-            document.write(outcomes, options.seed, hold)
+            document.write(earlier, outcomes, options.seed, hold)
 
     outcomes = make(turns, chance, hold, keep, twin=options.twin)
     made = rows(faults, outcomes)

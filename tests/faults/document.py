@@ -24,9 +24,16 @@ _DOCUMENT, _RECORD, _PICTURE = (_DOCS / f"faults.{ending}" for ending in ("md", 
 _BEGIN, _END = "<!-- Written by `make faults` from faults.json. -->", "<!-- End of what `make faults` writes. -->"
 
 
-def write(outcomes: Sequence[Outcome], seed: int, hold: float) -> None:
-    """Put a run of faults in place of the one before."""
-    _keep({"seed": seed, "hold": hold, "outcomes": [asdict(outcome) for outcome in outcomes]})
+def earlier_runs() -> list[dict[str, Any]]:
+    """Give the runs of faults that the page shows now."""
+    runs: list[dict[str, Any]] = json.loads(_RECORD.read_text(encoding="utf-8"))["runs"]
+    return runs
+
+
+def write(earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], seed: int, hold: float) -> None:
+    """Put a run of faults beside `earlier` ones, which may be none, in place of all that were there before."""
+    run = {"seed": seed, "hold": hold, **_made_on(), "outcomes": [asdict(outcome) for outcome in outcomes]}
+    _keep({"runs": [*earlier, run]})
 
 
 def write_twin(outcomes: Sequence[Outcome], seed: int) -> None:
@@ -53,10 +60,8 @@ def _made_on() -> dict[str, str]:
 
 def _keep(part: Mapping[str, Any]) -> None:
     record = json.loads(_RECORD.read_text(encoding="utf-8")) | part
-    if "outcomes" in part:
-        record |= _made_on()
     _RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    outcomes = [Outcome(**one) for one in record["outcomes"]]
+    outcomes = [Outcome(**one) for run in record["runs"] for one in run["outcomes"]]
     made = rows(catalogue(), outcomes)
     alerts, shares, allowed = matrix(made)
     titles = [f"{row.fault.id} {row.fault.title}" for row in made]
@@ -70,13 +75,14 @@ def _keep(part: Mapping[str, Any]) -> None:
 def _written(record: Mapping[str, Any], made: Sequence[Row]) -> str:
     done = {row.fault.id for row in made}
     left = ", ".join(fault.id for fault in catalogue() if fault.id not in done)
-    hold = f"each fault for {record['hold']:g} s longer than until its pages came"
-    return f"""On {record["measured"]}, on a machine of {record["machine"]}, shared with others; seed {record["seed"]};
-{hold}.
+    machines = sorted({run["machine"] for run in record["runs"]})
+    return f"""On a machine of {", or of ".join(machines)}, shared with others:
+
+{_runs_text(record["runs"])}
 
 {table(made)}
 
-{f"Not made in this run: {left}." if left else "All faults were made."}
+{f"Not made: {left}." if left else "All faults were made."}
 
 {notes([row.fault for row in made])}
 
@@ -99,6 +105,15 @@ def _written(record: Mapping[str, Any], made: Sequence[Row]) -> str:
 ## Without a fault
 
 {calm_text(record["calm"]) if "calm" in record else "Not measured yet."}"""
+
+
+def _runs_text(runs: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        f"- {run['measured']}, seed {run['seed']}: {len(run['outcomes'])} faults, each for {run['hold']:g} s "
+        "longer than until its pages came"
+        for run in runs
+    ]
+    return "\n".join(lines)
 
 
 def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:
