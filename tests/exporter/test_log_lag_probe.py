@@ -37,6 +37,7 @@ class FakeServer:
         self.failure: ProbeError | None = None
         self.answer: dict[str, Any] | None = None
         self.bodies: list[Mapping[str, Any]] = []
+        self.paths: list[str] = []
         self.peer = HttpPeer("http://elasticsearch:9200")
 
     async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +46,7 @@ class FakeServer:
         assert path.startswith("logs-keycloak.*-default/_search?ignore_unavailable=true")
         assert timeout > 0
         self.bodies.append(body)
+        self.paths.append(path)
         if self.failure is not None:
             raise self.failure
         if self.answer is not None:
@@ -147,6 +149,23 @@ def test_a_topic_that_is_idle_for_long_is_looked_up_once_and_is_not_behind() -> 
     assert len(bed.server.bodies) == asked + 1, "what is known is not looked up again"
 
 
+def test_a_partition_without_any_document_is_looked_up_once() -> None:
+    bed = Bed()
+    bed.server.recent = dict.fromkeys((A0, A1, B0), (99, 1000.0))
+    bed.cycle()
+    assert [body["size"] for body in bed.server.bodies] == [0, 1]
+    bed.cycle()
+    assert [body["size"] for body in bed.server.bodies] == [0, 1, 0]
+
+
+def test_what_is_asked_again_and_again_is_never_answered_from_a_cache() -> None:
+    bed = Bed()
+    bed.server.recent = dict.fromkeys((A0, A1, B0), (99, 1000.0))
+    bed.cycle()
+    # With a size the parameter is refused.
+    assert ["request_cache=false" in path for path in bed.server.paths] == [True, False]
+
+
 def test_where_nothing_was_ever_searchable_the_lag_grows_from_where_keywatch_began() -> None:
     bed = Bed()
     bed.cycle()
@@ -188,6 +207,10 @@ def test_a_topic_that_was_made_anew_begins_anew() -> None:
     assert bed.series(cat.LOG_CONSUME_LAG_RECORDS) == {"a": 0, "b": 0}
     assert bed.series(cat.LOG_INDEX_LAG_RECORDS) == {"a": 0, "b": 0}
     assert bed.series(cat.LOG_SEARCHABLE_RECORDS_TOTAL) == {"a": 0, "b": 0}
+    bed.server.recent = {A0: (3, 2000.0)}
+    bed.peers.ends[A0] = bed.peers.commits[GROUP][A0] = 20
+    bed.cycle()
+    assert bed.series(cat.LOG_INDEX_LAG_RECORDS) == {"a": 16, "b": 0}, "what was found before is of another topic"
 
 
 def test_partitions_that_cannot_be_read_are_counted_and_left_out() -> None:
