@@ -14,7 +14,8 @@ import pytest
 
 _SECONDS = 300.0
 _BATCH = 40
-_VERDICT = re.compile(r"^Unit Testing:\s+(\S+)\n(.*?)(?=^Unit Testing:|\Z)", re.MULTILINE | re.DOTALL)
+_HEAD = r"^(?:Unit Testing|Processing test file):\s+"  # as promtool 2 and 3 have it
+_VERDICT = re.compile(rf"{_HEAD}(\S+)\n(.*?)(?={_HEAD}|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def promtool_required() -> str:
