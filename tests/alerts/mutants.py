@@ -122,12 +122,12 @@ def plan(mutant: Mutant, folder: Path, number: int) -> list[Path]:
     rules = {**table.rules(), mutant.rule: mutant.data}
     path = table.write_rules([rules[name] for name in table.needed(concerned)], folder / f"{number}.rules")
     cases = [replace(case, firing={}) for case in CASES if case.subject in concerned]
-    intervals = dict.fromkeys(case.interval for case in cases)
+    intervals = dict.fromkeys(case.evaluated for case in cases)
     files = []
     for interval in intervals:
-        tests = [case.test() for case in cases if case.interval == interval]
+        tests = [case.test() for case in cases if case.evaluated == interval]
         target = folder / f"{number}-{interval}.yml"
-        target.write_text(table.render(tests, [path]), encoding="utf-8")
+        target.write_text(table.render(tests, [path], interval), encoding="utf-8")
         files.append(target)
     return files
 

@@ -42,6 +42,8 @@ class Case:
     rule_files: tuple[str, ...]
     component: str
     interval: str
+    evaluated: str
+    """How often rules are evaluated; as often as samples come where the table says nothing."""
     series: Mapping[str, str]
     expect: Mapping[str, list[dict[str, str]]]
     firing: Mapping[str, list[str]]
@@ -83,12 +85,12 @@ class Case:
         return {"exp_labels": labels, "exp_annotations": annotations}
 
 
-def render(tests: list[dict[str, Any]], rule_files: list[Path]) -> str:
-    """Write a file for promtool; all tests have one interval, since promtool knows one a file."""
+def render(tests: list[dict[str, Any]], rule_files: list[Path], evaluated: str) -> str:
+    """Write a file for promtool, in which all tests have rules evaluated this often: it knows one interval a file."""
     return yaml.safe_dump(
         {
             "rule_files": [str(file) for file in rule_files],
-            "evaluation_interval": tests[0]["interval"],
+            "evaluation_interval": evaluated,
             # Without it promtool takes any order, and what builds on a recorded series is a step late now and then.
             "group_eval_order": [name for file in rule_files for name in _groups(file)],
             "tests": tests,
@@ -169,6 +171,7 @@ def cases() -> Iterator[Case]:
         for subject, entries in table["tests"].items():
             for entry in entries:
                 kind = next(key for key in (*KINDS, "scene") if key in entry)
+                interval = entry.get("interval", table["interval"])
                 yield Case(
                     table=path.stem,
                     subject=subject,
@@ -176,7 +179,8 @@ def cases() -> Iterator[Case]:
                     words=entry[kind],
                     rule_files=tuple(table["rules"]),
                     component=table.get("component", ""),
-                    interval=entry.get("interval", table["interval"]),
+                    interval=interval,
+                    evaluated=entry.get("evaluated", interval),
                     series=entry.get("series", {}),
                     expect=entry.get("expect", {}),
                     firing=entry.get("firing", {}),

@@ -21,7 +21,7 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> dict[table.Case, str]:
     folder = tmp_path_factory.mktemp("cases")
     files = {folder / f"{number}.yml": case for number, case in enumerate(CASES)}
     for path, case in files.items():
-        path.write_text(table.render([case.test()], _rules_for(case, folder)), encoding="utf-8")
+        path.write_text(table.render([case.test()], _rules_for(case, folder), case.evaluated), encoding="utf-8")
     return {files[path]: words for path, words in verdicts(list(files)).items()}
 
 
@@ -60,7 +60,7 @@ def test_a_wrong_expectation_is_seen(tmp_path: Path) -> None:
     promtool_required()
     case = next(case for case in CASES if case.subject == "Watchdog")
     good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
-    text = table.render([case.test()], [table.RULES / name for name in case.rule_files])
+    text = table.render([case.test()], [table.RULES / name for name in case.rule_files], case.evaluated)
     good.write_text(text, encoding="utf-8")
     bad.write_text(text.replace("severity: info", "severity: critical"), encoding="utf-8")
     found = verdicts([good, bad, good])
