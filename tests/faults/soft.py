@@ -148,7 +148,8 @@ def restless(bed: Bed) -> Iterator[None]:
 def throttled(bed: Bed) -> Iterator[None]:
     """Have a follower that was away catch up without end while all brokers answer; one in sync is never throttled.
 
-    Every ten seconds or so Kafka lets it fetch a megabyte of each partition all the same, so more than that is written.
+    Kafka lets it fetch a megabyte and more a second all the same (10 MB in each window of its quota), so what it missed
+    is much, and nearly as much is written on.
     """
     topic = ConfigResource(ResourceType.TOPIC, AUDIT)
     alter(bed, topic, AlterConfigOpType.SET, ("follower.replication.throttled.replicas", "*"))
@@ -156,9 +157,9 @@ def throttled(bed: Bed) -> Iterator[None]:
     broker = ConfigResource(ResourceType.BROKER, str(node.id))
     alter(bed, broker, AlterConfigOpType.SET, ("follower.replication.throttled.rate", "1"))
     node.stop()
-    _fill(bed, 30)
+    _fill(bed, 1000)
     node.start()
-    with _again_and_again(lambda: _fill(bed, 3), 1.5):
+    with _again_and_again(lambda: _fill(bed, 5), 1.5):
         yield
 
 
