@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -27,9 +28,22 @@ class Carrier:
     OpenSearch has answered for it, so none is lost while either stands still. Where the queue is full, nothing is read.
     """
 
-    def __init__(self, bootstrap: str, address: str, ruby: Ruby, *, queue_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        address: str,
+        ruby: Ruby,
+        *,
+        queue_bytes: int = 64 << 20,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read the pipelines; `environment` goes over that of the tests."""
+        variables = dict(environment or {})
         self.queue = EventQueue(queue_bytes)
-        self.inputs = [KafkaInput(plugin, bootstrap, self.queue) for plugin in inputs_of(_INPUTS)]
+        self.inputs = [
+            KafkaInput(plugin, bootstrap, self.queue, {**ours.ENVIRONMENT, **variables})
+            for plugin in inputs_of(_INPUTS)
+        ]
         self.outputs = {NAME: BulkOutput(address), REJECTED: BulkOutput(address)}
         self.begun = time.time()
         self.filtered = dict.fromkeys(self.outputs, 0)
@@ -37,7 +51,8 @@ class Carrier:
         self.worked = dict.fromkeys(self.outputs, 0.0)
         """Seconds that the worker spent on filters and outputs."""
         self.rejected_bytes = 0
-        self._pipelines = {name: ours.pipeline(name, ruby) for name in self.outputs}
+        # That of events last, so that a script of it is the newest, which can be put out of order.
+        self._pipelines = {name: ours.pipeline(name, ruby, **variables) for name in (REJECTED, NAME)}
         self._ended = threading.Event()
         self._worker = threading.Thread(target=self._work, daemon=True)
 

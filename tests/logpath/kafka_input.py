@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +34,10 @@ _SETTINGS = {
 class KafkaInput:
     """One input. It reads from `start` to `stop`, in the group and the topics of the pipeline file."""
 
-    def __init__(self, plugin: Plugin, bootstrap: str, queue: EventQueue) -> None:
-        settings = {setting.name: _text(setting.value) for setting in plugin.settings if setting.name != "codec"}
+    def __init__(self, plugin: Plugin, bootstrap: str, queue: EventQueue, environment: Mapping[str, str]) -> None:
+        settings = {
+            setting.name: _text(setting.value, environment) for setting in plugin.settings if setting.name != "codec"
+        }
         self.id = settings["id"]
         self.group = settings["group_id"]
         self._pattern = f"^{settings['topics_pattern']}$"
@@ -105,5 +107,5 @@ def _decoded(part: str | bytes | None) -> str | None:
     return part.decode(errors="replace") if isinstance(part, bytes) else part
 
 
-def _text(value: object) -> str:
-    return substituted(value.raw, ours.ENVIRONMENT) if isinstance(value, Text) else str(getattr(value, "raw", value))
+def _text(value: object, environment: Mapping[str, str]) -> str:
+    return substituted(value.raw, environment) if isinstance(value, Text) else str(getattr(value, "raw", value))

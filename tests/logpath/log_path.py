@@ -30,6 +30,7 @@ WRITTEN, SEARCHABLE = "keywatch_log_written_records_total", "keywatch_log_search
 SECONDS, UNKNOWN = "keywatch_log_lag_seconds", "keywatch_log_partitions_unknown"
 PARTITIONS = {USER: 3, ADMIN: 1}
 LOGSTASH = "logstash-0"
+_IN_FLIGHT = 20
 
 
 @dataclass
@@ -59,6 +60,12 @@ class LogPath:
         """Tell whether every lag is known, and 0."""
         lags = [scrape.value(name, topic=topic) for name in (CONSUME, INDEX, SECONDS, UNKNOWN) for topic in PARTITIONS]
         return lags == [0.0] * len(lags)
+
+    @staticmethod
+    def nearly_calm(scrape: Scrape) -> bool:
+        """Tell whether every lag is known and no more than what comes in a second or two, while records come."""
+        lags = [scrape.value(name, topic=topic) for name in (CONSUME, INDEX) for topic in PARTITIONS]
+        return all(lag is not None and lag <= _IN_FLIGHT for lag in lags)
 
     def stored(self, dataset: str) -> int:
         """Count the documents of a dataset that can be found, without keywatch."""

@@ -15,6 +15,7 @@ from tests.kafka.exporter_process import Recorder, Scrape
 from tests.kafka.waiting import wait_until
 from tests.logpath import log_path
 from tests.logpath.log_path import CONSUME, INDEX, SEARCHABLE, SECONDS, USER, WRITTEN, LogPath, logins
+from tests.logpath.refusals import refusing
 from tests.logstash import ours
 
 pytestmark = [pytest.mark.kafka, pytest.mark.elastic]
@@ -24,8 +25,6 @@ LAG_TIMEOUT = 2.0
 # One refresh of OpenSearch, one look of keywatch, and what the machine takes.
 FOUND_WITHIN = 10.0
 DOCUMENTS = "keywatch_logstash_documents_total"
-# A pipeline that refuses each document, as one of somebody else may: no type of event is a number.
-REFUSES = {"processors": [{"convert": {"field": "keycloak.event.type", "type": "integer"}}]}
 
 
 @pytest.fixture(scope="module")
@@ -153,14 +152,12 @@ def test_documents_that_opensearch_refuses_count_as_found_and_are_told(path: Log
     path.settled()
     stream = "logs-keycloak.user_event-default"
     stored, refused = path.stored("keycloak.user_event"), path.stored("keycloak.rejected")
-    assert path.opensearch.ask("PUT", "_ingest/pipeline/of-somebody", REFUSES)[0] == 200
-    assert path.opensearch.ask("PUT", f"{stream}/_settings", {"index.final_pipeline": "of-somebody"})[0] == 200
     before = path.exporter.scrape()
-    send(path, some(5))
-    wait_grown(path, before, DOCUMENTS, 5, pipeline="keycloak-events", result="dlq")
-    path.settled()
-    stay(path, (0, 0))
-    assert path.opensearch.ask("PUT", f"{stream}/_settings", {"index.final_pipeline": None})[0] == 200
+    with refusing(path.opensearch, stream):
+        send(path, some(5))
+        wait_grown(path, before, DOCUMENTS, 5, pipeline="keycloak-events", result="dlq")
+        path.settled()
+        stay(path, (0, 0))
     wait_until(lambda: path.stored("keycloak.rejected") == refused + 5, 10, "each left why, and where from")
     assert path.stored("keycloak.user_event") == stored
 
