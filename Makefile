@@ -27,7 +27,7 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
 # What starts servers of its own besides Kafka, or computes for long: after Kafka's tests, whose bounds are tight.
-HEAVY := tests/dashboards tests/elastic tests/logstash
+HEAVY := tests/dashboards tests/elastic tests/logpath tests/logstash
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
 	@# Tests of Kafka mostly wait, so two run at a time; the others run beside them, and give way to them.

@@ -29,7 +29,7 @@ _SCENES = {
     "keywatch-events": ("Keycloak cut off", 165.0),
     "keywatch-dead-letters": ("dead letters", 45.0),
     "keywatch-runtime": ("broker killed", 45.0),
-    "keywatch-logs": ("calm", 45.0),
+    "keywatch-logs": ("documents held back", 50.0),
     "keywatch-exporter": ("broker killed", 45.0),
 }
 """The scene in which each dashboard is looked at, and how many seconds after it began."""
@@ -38,9 +38,9 @@ _SCENES = {
 def answers(recorded: Prometheus, uid: str) -> list[Json]:
     """Give what each query gives at the dashboard's moment, moved to the present."""
     scene, after = _SCENES[uid]
-    at = moments()[scene][0] + after
+    at = moments(uid)[scene][0] + after
     moved = time.time() - at
-    start = max(at - _SPAN, moments()["all"][0])
+    start = max(at - _SPAN, moments(uid)["all"][0])
     found = []
     for query in queries(uid):
         expr = query.realized(at - start)

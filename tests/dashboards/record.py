@@ -167,14 +167,16 @@ def main() -> int:
     return int(play.failed)
 
 
-def keep(blocks: Path, moments: dict[str, tuple[float, float]]) -> None:
-    """Write the recording."""
-    with tarfile.open(BLOCKS, "w:xz", preset=9) as archive:
+def keep(blocks: Path, moments: dict[str, tuple[float, float]], kept: Path = BLOCKS) -> None:
+    """Write the recording, and beside it when each scene was."""
+    with tarfile.open(kept, "w:xz", preset=9) as archive:
         for path in sorted(blocks.rglob("*")):
             if path.is_file():
                 archive.add(path, path.relative_to(blocks), filter=_nameless)
-    MOMENTS.write_text(json.dumps(moments, indent=1) + "\n", encoding="utf-8")
-    say(f"{BLOCKS.name}: {BLOCKS.stat().st_size:,} bytes")
+    MOMENTS.with_name(f"{kept.name.partition('.')[0]}.json").write_text(
+        json.dumps(moments, indent=1) + "\n", encoding="utf-8"
+    )
+    say(f"{kept.name}: {kept.stat().st_size:,} bytes")
 
 
 def _nameless(info: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import signal
 import subprocess
@@ -65,6 +66,11 @@ class ExporterProcess:
         self.log = Path(self._folder.name) / "log"
         self.file = Path(self._folder.name) / "keywatch.yml"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Give a copy of the configuration."""
+        return copy.deepcopy(self._config)
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Write another configuration, which takes a restart or a reload to be in force."""

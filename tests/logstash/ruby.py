@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ class Ruby:
         self._process = subprocess.Popen(
             [*_command(), str(_HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         )
+        self._one_asks = threading.Lock()
         self._loaded = 0
         self._newest: dict[str, str] = {}
 
@@ -103,9 +105,10 @@ class Ruby:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the interpreter has no pipes")
-        stdin.write(json.dumps(command) + "\n")
-        stdin.flush()
-        line = stdout.readline()
+        with self._one_asks:
+            stdin.write(json.dumps(command) + "\n")
+            stdin.flush()
+            line = stdout.readline()
         if not line:
             raise RuntimeError(f"the interpreter ended with {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)

@@ -32,10 +32,18 @@ class Recent:
     redaction_failed: int
 
 
-async def recent(server: ElasticServer, topics: Sequence[str], namespace: str, timeout: float) -> Recent:
+async def recent(
+    server: ElasticServer,
+    topics: Sequence[str],
+    namespace: str,
+    timeout: float,
+    *,
+    ages: Mapping[str, float] | None = None,
+) -> Recent:
     """Ask about all documents that were indexed, or happened, in the last hour; raises `ProbeError`.
 
-    Those that could not be read or were refused are of the same streams: their records are settled as well.
+    Those that could not be read or were refused are of the same streams: their records are settled as well. `ages` are
+    the seconds since a topic was made anew: what was indexed before is of another topic of that name.
     """
     since = {"gte": f"now-{_WINDOW}"}
     lately = [{"range": {"event.ingested": since}}, {"range": {"@timestamp": since}}]
@@ -50,7 +58,7 @@ async def recent(server: ElasticServer, topics: Sequence[str], namespace: str, t
         "query": {"bool": {"should": lately, "minimum_should_match": 1}},
         "aggs": {
             "read": {
-                "filter": {"terms": {"kafka.topic": list(topics)}},
+                "filter": _of(topics, ages or {}),
                 "aggs": {
                     "topics": {
                         "terms": {"field": "kafka.topic", "size": _MOST_TOPICS},
@@ -99,6 +107,16 @@ async def older(
                 moment = fields.get("kafka.timestamp")
                 found[partition] = _newest(offset[0], float(moment[0]) if moment else None)
     return found
+
+
+def _of(topics: Sequence[str], ages: Mapping[str, float]) -> dict[str, Any]:
+    """Give the filter for documents of these topics, as they are now."""
+    wanted = {"terms": {"kafka.topic": list(topics)}}
+    before = []
+    for topic, age in ages.items():
+        indexed = {"range": {"event.ingested": {"lt": f"now-{int(age)}s"}}}  # by the server's own clock
+        before.append({"bool": {"filter": [{"term": {"kafka.topic": topic}}, indexed]}})
+    return {"bool": {"filter": [wanted], "must_not": before}} if before else wanted
 
 
 async def _ask(server: ElasticServer, namespace: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:

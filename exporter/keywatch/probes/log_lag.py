@@ -79,6 +79,8 @@ class LogLagProbe:
         self._clock = clock
         self._ends = Watermarks(topology, peers, wire.END)
         self._known: dict[TopicPartition, _Partition] = {}
+        self._made_anew: dict[str, float] = {}
+        """Topic → when it was noticed to be another one of its name; documents of the one before stay for months."""
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read both sides and compare; raises `ProbeError`, with what Kafka alone tells where the search fails."""
@@ -86,6 +88,7 @@ class LogLagProbe:
         sheet = LogLagSheet(self.cluster, self._carried, self._topology.existing)
         for partition in unread:
             sheet.unknown(partition)
+        self._begin_anew(ends)
         for partition, end in ends.items():
             known = self._known.setdefault(partition, _Partition())
             self._consumed(sheet, partition, known, committed[partition], end)
@@ -140,7 +143,8 @@ class LogLagProbe:
         return committed, ends, unread
 
     async def _search(self, timeout: float) -> Recent:
-        found = await recent(self._server, list(self._carried), self._namespace, timeout * 0.6)
+        ages = {topic: self._clock() - moment for topic, moment in self._made_anew.items()}
+        found = await recent(self._server, list(self._carried), self._namespace, timeout * 0.6, ages=ages)
         for partition, newest in found.newest.items():
             self._learn(partition, newest)
         missing = [one for one, known in self._known.items() if known.newest is None and not known.looked_up]
@@ -158,11 +162,21 @@ class LogLagProbe:
         if known.newest is None or newest.offset > known.newest.offset:
             known.newest = newest
 
+    def _begin_anew(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Forget what can be searched of topics of which more can be than there is: their offsets begin anew."""
+        beyond = {
+            partition.topic
+            for partition, end in ends.items()
+            if (known := self._known.get(partition)) and known.newest is not None and known.newest.offset >= end
+        }
+        for partition, known in self._known.items():
+            if partition.topic in beyond:
+                known.newest, known.first_committed, known.counted_newest = None, None, None
+        self._made_anew |= dict.fromkeys(beyond, self._clock())
+
     def _consumed(
         self, sheet: LogLagSheet, partition: TopicPartition, known: _Partition, committed: int, end: int
     ) -> None:
-        if known.newest is not None and known.newest.offset >= end:  # the topic was made anew, its offsets begin anew
-            known.newest, known.first_committed, known.counted_newest = None, None, None
         if known.first_committed is None:
             known.first_committed = committed
         sheet.add(cat.LOG_CONSUME_LAG_RECORDS, partition, max(end - committed, 0))
