@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: dashboards dashboards-check faults faults-short faults-soft faults-calm
+.PHONY: dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -27,7 +27,7 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
 # What starts servers of its own besides Kafka, or computes for long: after Kafka's tests, whose bounds are tight.
-HEAVY := tests/dashboards tests/elastic tests/logpath tests/logstash
+HEAVY := tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
 	@# Tests of Kafka mostly wait, so two run at a time; the others run beside them, and give way to them.
@@ -95,6 +95,9 @@ faults: .venv/.dev ## make every hard fault 20 times on a real path, hours; writ
 
 faults-short: .venv/.dev ## make every hard fault once, minutes: each must page within 5 s, rightly named, and nothing else
 	$(BIN)/python -m tests.faults --short $(FAULTS)
+
+logs-proof: .venv/.dev ## prove the pipelines on a real Logstash, in containers: golden documents, and a kill that loses nothing
+	$(BIN)/python -m tests.logproof
 
 faults-soft: .venv/.dev ## wear a real path out in many ways at once until each alert fires, a quarter of an hour
 	$(BIN)/python -m tests.faults.soft $(FAULTS)
