@@ -29,7 +29,7 @@ FILE = Path(__file__).parents[2] / "deploy" / "compose" / "logs.yml"
 LOGS = {"keycloak": ("keycloak-log-ecs", "keycloak-log-json"), "keywatch": ("keywatch-log",)}
 """Folder → the samples whose lines lie in its files."""
 
-_UP_SECONDS = 300.0
+_UP_SECONDS = 900.0  # images of 2 GB may have to come first
 _DOWN_SECONDS = 120.0
 
 
