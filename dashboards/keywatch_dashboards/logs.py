@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keywatch import catalogue_logs as has
-from keywatch_dashboards import house
+from keywatch_dashboards import house, log_canary
 from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
@@ -27,6 +27,7 @@ def build() -> Dashboard:
         [
             Section("Now", [Band(5, _now())]),
             Section("Three lags", [Band(8, _lags()), Band(8, _flow())]),
+            Section("Marked events", [Band(7, log_canary.marked())]),
             Section("Logstash", [Band(8, _logstash()), Band(8, _queue()), Band(8, _refused())]),
             Section("Elasticsearch", [Band(7, _search()), Band(8, _kept())]),
             Section("What Logstash runs on", [Band(8, _costs())], closed=True),

@@ -11,6 +11,7 @@ from keywatch import (
     catalogue_groups,
     catalogue_keycloak,
     catalogue_lag,
+    catalogue_log_canary,
     catalogue_logs,
     catalogue_reconciliation,
 )
@@ -293,6 +294,7 @@ METRICS: Final[tuple[Metric, ...]] = tuple(
         vars(catalogue_keycloak),
         vars(catalogue_dlq),
         vars(catalogue_logs),
+        vars(catalogue_log_canary),
     )
     for value in list(module.values())
     if isinstance(value, Metric)

@@ -82,6 +82,19 @@ class LogLagSection(Section):
     topics: tuple[_TopicName, ...] = Field(..., min_length=1, description="Topics that it reads.")
 
 
+class LogCanarySection(Section):
+    """Probe `log_canary`: is an event that keywatch writes to Kafka found by a search in time? Off without this."""
+
+    topic: _TopicName = Field(..., description="Topic of user events that Logstash reads; keywatch needs Write on it.")
+    realm: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = Field(
+        "keywatch-canary", description="Realm of the events, by which everybody else can leave them out."
+    )
+    every: float = Field(30.0, ge=1, le=3600, description="Seconds between two events.")
+    limit: float = Field(60.0, ge=1, le=3600, description="Seconds within which an event must be searchable.")
+    period: Period = Field(1.0, description="Seconds between two searches while an event is under way.")
+    timeout: Timeout = Field(5.0, description="Seconds for writing, searching and finding out where it is stuck.")
+
+
 class LogsSection(Section):
     """Where the events go after Kafka."""
 
@@ -92,11 +105,13 @@ class LogsSection(Section):
     lag: tuple[LogLagSection, ...] = Field((), description="Which groups carry which topics there.")
     lag_period: Period = Field(5.0, description="Seconds between two looks at the lag of the search.")
     lag_timeout: Timeout = Field(4.0, description="Seconds for one look.")
+    canary: LogCanarySection | None = Field(None, description="Marked events that go the whole way.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.lag and self.elasticsearch is None:
-            raise ValueError("lag needs elasticsearch, which is asked for what can be searched")
+        for name in ("lag", "canary"):
+            if getattr(self, name) and self.elasticsearch is None:
+                raise ValueError(f"{name} needs elasticsearch, which is asked for what can be searched")
         seen: set[str] = set()
         for section in self.lag:
             for topic in section.topics:

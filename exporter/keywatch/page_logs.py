@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from keywatch import catalogue_log_canary as canary
 from keywatch import catalogue_logs as cat
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
 from keywatch.watch import Watch
 
 
 def logs(watch: Watch, cluster: str) -> str:
-    """Write a row for each Logstash, one for Elasticsearch, and one for each topic that is carried there."""
-    return _logstashes(watch, cluster) + _elasticsearch(watch, cluster) + _topics(watch, cluster)
+    """Write a row for each Logstash, one for Elasticsearch, one for each topic carried there, one for marked events."""
+    rows = (_logstashes, _elasticsearch, _topics, _marked)
+    return "".join(write(watch, cluster) for write in rows)
 
 
 def _logstashes(watch: Watch, cluster: str) -> str:
@@ -64,3 +66,18 @@ def _topics(watch: Watch, cluster: str) -> str:
     ]
     heads = "".join(f'<th class="n">{head}</th>' for head in ("not read", "read, not to be found", "behind"))
     return table(f"<th>logs of</th>{heads}", rows)
+
+
+def _marked(watch: Watch, cluster: str) -> str:
+    values = watch.store.values
+    key = (cluster,)
+    state = values(canary.LOG_CANARY_UP).get(key)
+    if state is None:
+        return ""
+    took, limit = (
+        values(one).get(key) for one in (canary.LOG_CANARY_LAST_ROUND_TRIP_SECONDS, canary.LOG_CANARY_LIMIT_SECONDS)
+    )
+    lost = values(canary.LOG_CANARY_EVENTS_TOTAL).get((cluster, "lost"))
+    row = f'<td>{verdict(state)}</td><td class="n">{ago(took)}</td><td class="n">{ago(limit)}</td>{count(lost)}'
+    heads = "".join(f'<th class="n">{head}</th>' for head in ("to the search in", "limit", "lost"))
+    return table(f"<th>marked events</th>{heads}", [row])

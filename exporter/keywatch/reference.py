@@ -40,6 +40,7 @@ _EXAMPLES: dict[str, str] = {
     "clusters[].logs.elasticsearch.api_key_file": "/etc/keywatch/elasticsearch.key",
     "clusters[].logs.lag[].group": "keywatch-keycloak-user-events",
     "clusters[].logs.lag[].topics": '["keycloak-events"]',
+    "clusters[].logs.canary.topic": "keycloak-events",
     "clusters[].tls.ca_file": "/etc/keywatch/ca.pem",
 }
 

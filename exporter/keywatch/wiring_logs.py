@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from keywatch.allowance import Allowance
-from keywatch.config_logs import ElasticsearchSection, LogLagSection, LogsSection, LogstashSection
+from keywatch.config_logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
 from keywatch.elastic.server import ElasticServer
 from keywatch.http_peer import HttpPeer
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.record_reader import RecordReader
 from keywatch.kafka.record_search import RecordSearch
 from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.single_record import SingleRecord
 from keywatch.probe import Probe, Schedule
 from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.log_canary import WRITING, LogCanaryProbe
 from keywatch.probes.log_lag import LogLagProbe
 from keywatch.probes.logstash import LogstashProbe
 
@@ -34,6 +36,8 @@ def makers(logs: LogsSection) -> Iterator[tuple[str, Callable[..., Probe], str, 
         if logs.lag:
             schedule = Schedule(logs.lag_period, logs.lag_timeout)
             yield LogLagProbe.name, _log_lag, LogLagProbe.target, (logs.elasticsearch, logs.lag, schedule)
+        if logs.canary is not None:
+            yield LogCanaryProbe.name, _log_canary, LogCanaryProbe.target, (logs.elasticsearch, logs.lag, logs.canary)
 
 
 def _logstash(base: Base, section: LogstashSection) -> Probe:
@@ -48,6 +52,27 @@ def _elasticsearch(base: Base, section: ElasticsearchSection) -> Probe:
 
 def _elastic_server(section: ElasticsearchSection) -> ElasticServer:
     return ElasticServer(HttpPeer(section.url, section.tls, section.basic_auth, section.key))
+
+
+def _log_canary(
+    base: Base, elasticsearch: ElasticsearchSection, lags: tuple[LogLagSection, ...], section: LogCanarySection
+) -> Probe:
+    group = next((lag.group for lag in lags if section.topic in lag.topics), None)
+    carried = None
+    if group is not None:
+        peers = base.peers()
+        carried = group, Groups(base.topology, peers, group.__eq__, (group,)), peers
+    return LogCanaryProbe(
+        base.cluster,
+        SingleRecord(base.clients, section.topic, section.timeout * WRITING),
+        _elastic_server(elasticsearch),
+        Schedule(section.period, section.timeout),
+        realm=section.realm,
+        carried=carried,
+        every=section.every,
+        limit=section.limit,
+        namespace=elasticsearch.namespace,
+    )
 
 
 def _log_lag(base: Base, section: ElasticsearchSection, lags: tuple[LogLagSection, ...], schedule: Schedule) -> Probe:

@@ -37,7 +37,7 @@ def test_its_runbooks_exist_and_every_alert_about_logs_has_one() -> None:
     for page in re.findall(r"\(\.\./\.\./(alerts/runbooks/\w+\.md)\)", GUIDE):
         assert (ROOT / page).is_file(), page
     alerts = [name for name, rule in table.rules().items() if rule["file"] == "logs.yml"]
-    assert len(alerts) == 16
+    assert len(alerts) == 17
     for name in re.findall(r"`((?:Logstash|Elasticsearch|LogIndex)[A-Z]\w+)`", GUIDE):
         assert name in alerts, name
 

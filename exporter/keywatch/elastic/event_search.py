@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
+from keywatch.log_canary_event import CLIENT, TYPE
 from keywatch.probe import ProbeError, Reason
 
 _STREAMS = {
@@ -52,7 +53,7 @@ async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: floa
     body = {
         "size": most,
         "track_total_hits": False,
-        "query": {"bool": {"filter": _filters(wanted)}},
+        "query": _query(wanted),
         "sort": [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
     }
     return await _ask(server, wanted, body, timeout)
@@ -96,7 +97,7 @@ class Follower:
         body: dict[str, Any] = {
             "size": _MOST_AT_ONCE,
             "track_total_hits": False,
-            "query": {"bool": {"filter": [*_filters(self._wanted), newer]}},
+            "query": _query(self._wanted, newer),
             "sort": [{name: {"order": "asc", "unmapped_type": kind}} for name, kind in _ORDER],
         }
         if after is not None:
@@ -132,6 +133,15 @@ async def _hits(
 def _event(hit: Mapping[str, Any]) -> Event:
     source = hit.get("_source")
     return Event(f"{hit.get('_index')}/{hit.get('_id')}", source if isinstance(source, dict) else {})
+
+
+def _query(wanted: Wanted, *more: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the query; marked events of keywatch's own are nobody's, and are found where their realm is asked for."""
+    query: dict[str, Any] = {"filter": [*_filters(wanted), *more]}
+    if not wanted.realm:
+        marks = {"keycloak.client.id": CLIENT, "keycloak.event.type": TYPE}
+        query["must_not"] = [{"bool": {"filter": [{"term": {field: value}} for field, value in marks.items()]}}]
+    return {"bool": query}
 
 
 def _filters(wanted: Wanted) -> list[dict[str, Any]]:
