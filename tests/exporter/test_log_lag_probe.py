@@ -39,6 +39,7 @@ class FakeServer:
         self.failure: ProbeError | None = None
         self.answer: dict[str, Any] | None = None
         self.bodies: list[Mapping[str, Any]] = []
+        self.timeouts: list[float] = []
         self.peer = HttpPeer("http://elasticsearch:9200")
 
     async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class FakeServer:
         assert path.startswith("logs-keycloak.*-default/_search?ignore_unavailable=true")
         assert timeout > 0
         self.bodies.append(body)
+        self.timeouts.append(timeout)
         if self.failure is not None:
             raise self.failure
         if self.answer is not None:
@@ -150,6 +152,15 @@ def test_a_topic_that_is_idle_for_long_is_looked_up_once_and_is_not_behind() -> 
     asked = len(bed.server.bodies)
     bed.cycle()
     assert len(bed.server.bodies) == asked + 1, "what is known is not looked up again"
+
+
+def test_the_search_has_what_kafka_left_of_the_deadline_and_no_more() -> None:
+    bed = Bed()
+    bed.cycle()
+    first, *others = bed.server.timeouts
+    assert 2 < first < 3, "of 4 seconds, of which the fakes take none"
+    assert len(others) == 4
+    assert sum(others) <= 3.4, "the lookups share what the search left"
 
 
 def test_where_nothing_was_ever_searchable_the_lag_grows_from_where_keywatch_began() -> None:
