@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm
+.PHONY: dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -101,6 +101,9 @@ logs-proof: .venv/.dev ## prove the pipelines on a real Logstash, in containers:
 
 faults-soft: .venv/.dev ## wear a real path out in many ways at once until each alert fires, a quarter of an hour
 	$(BIN)/python -m tests.faults.soft $(FAULTS)
+
+faults-logs: .venv/.dev ## have the path of logs suffer in many ways at once until each alert fires, half an hour
+	$(BIN)/python -m tests.logpath.soft $(FAULTS)
 
 faults-calm: .venv/.dev ## disturb a real path for an hour in ways that are no faults: nobody may be called (FAULTS="--minutes 10")
 	$(BIN)/python -m tests.faults.calm $(FAULTS)

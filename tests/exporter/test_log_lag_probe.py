@@ -40,6 +40,7 @@ class FakeServer:
         self.answer: dict[str, Any] | None = None
         self.bodies: list[Mapping[str, Any]] = []
         self.paths: list[str] = []
+        self.timeouts: list[float] = []
         self.peer = HttpPeer("http://elasticsearch:9200")
 
     async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +50,7 @@ class FakeServer:
         assert timeout > 0
         self.bodies.append(body)
         self.paths.append(path)
+        self.timeouts.append(timeout)
         if self.failure is not None:
             raise self.failure
         if self.answer is not None:
@@ -169,6 +171,15 @@ def test_what_is_asked_again_and_again_is_never_answered_from_a_cache() -> None:
     bed.cycle()
     # With a size the parameter is refused.
     assert ["request_cache=false" in path for path in bed.server.paths] == [True, False]
+
+
+def test_the_search_has_what_kafka_left_of_the_deadline_and_no_more() -> None:
+    bed = Bed()
+    bed.cycle()
+    first, *others = bed.server.timeouts
+    assert 2 < first < 3, "of 4 seconds, of which the fakes take none"
+    assert len(others) == 4
+    assert sum(others) <= 3.4, "the lookups share what the search left"
 
 
 def test_where_nothing_was_ever_searchable_the_lag_grows_from_where_keywatch_began() -> None:

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,8 +117,3 @@ def _reason(document: Json, status: int, item: Json) -> str:
     response = json.dumps(item).replace(": ", "=>")
     words = f"Could not index event to Elasticsearch. status: {status}, action: [{json.dumps(document)}]"
     return f"{words}, response: {response}"
-
-
-def moment() -> str:
-    """Give this moment as Logstash writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from tests.logpath.bulk_output import BulkOutput, moment
+from tests.logpath.bulk_output import BulkOutput
 from tests.logpath.event_queue import EventQueue, Json
 from tests.logpath.kafka_input import KafkaInput, inputs_of
 from tests.logstash import ours
@@ -112,7 +112,8 @@ class Carrier:
         if refused is None:
             return []
         self.out[name] += len(documents)
-        said = {"plugin_type": "elasticsearch", "entry_time": moment()}
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        said = {"plugin_type": "elasticsearch", "entry_time": at}
         return [
             ours.event(
                 {

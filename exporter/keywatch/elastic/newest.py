@@ -88,7 +88,10 @@ async def recent(
 async def older(
     server: ElasticServer, partitions: Iterable[TopicPartition], namespace: str, timeout: float
 ) -> dict[TopicPartition, Newest]:
-    """Ask about partitions without documents in the last hour, one after the other; raises `ProbeError`."""
+    """Ask about partitions without documents in the last hour, one after the other; raises `ProbeError`.
+
+    Each question gets `timeout` seconds.
+    """
     found = {}
     for partition in partitions:
         terms = {"kafka.topic": partition.topic, "kafka.partition": partition.partition}

@@ -20,8 +20,11 @@ from keywatch.kafka.wire import TopicPartition
 from keywatch.log_lag_sheet import LogLagSheet
 from keywatch.probe import ProbeError, Sample, Schedule
 
-# How the deadline is shared: metadata and commits, offsets, the search, the records' times.
-_SHARES = (0.3, 0.2, 0.3, 0.15)
+# How the deadline is shared: metadata and commits, offsets, the records' times. The search, which takes longest where
+# there are many documents, has what those before it left.
+_SHARES = (0.3, 0.2, 0.15)
+# Of the search's time, for the documents of the last hour; the rest is for partitions that had none.
+_RECENT_SHARE = 0.7
 # Partitions that are looked up one by one in a run; the others follow in the next ones.
 _MOST_LOOKED_UP = 5
 _MOST_RECORDS = 100
@@ -84,6 +87,7 @@ class LogLagProbe:
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read both sides and compare; raises `ProbeError`, with what Kafka alone tells where the search fails."""
+        searched_by = self._clock() + timeout * (1 - _SHARES[2])
         committed, ends, unread = await self._kafka(timeout)
         sheet = LogLagSheet(self.cluster, self._carried, self._topology.existing)
         for partition in unread:
@@ -94,11 +98,11 @@ class LogLagProbe:
             self._consumed(sheet, partition, known, committed[partition], end)
         failure, answer = None, None
         try:
-            answer = await self._search(timeout * _SHARES[2])
+            answer = await self._search(searched_by)
         except ProbeError as error:
             failure = error
         if answer is not None:
-            await self._found(sheet, committed, ends, timeout * _SHARES[3])
+            await self._found(sheet, committed, ends, timeout * _SHARES[2])
             failed = answer.redaction_failed
             note = f"{failed} documents of the last hour were left empty, since redaction failed" if failed else None
             sheet.loose.append(Sample(cat.LOG_REDACTION_FAILED_DOCUMENTS, (self.cluster,), float(failed), note))
@@ -142,14 +146,17 @@ class LogLagProbe:
         ends = {one: end for one in committed.keys() - unread if (end := self._ends.get(one)) is not None}
         return committed, ends, unread
 
-    async def _search(self, timeout: float) -> Recent:
-        ages = {topic: self._clock() - moment for topic, moment in self._made_anew.items()}
-        found = await recent(self._server, list(self._carried), self._namespace, timeout * 0.6, ages=ages)
+    async def _search(self, end: float) -> Recent:
+        now = self._clock()
+        ages = {topic: now - moment for topic, moment in self._made_anew.items()}
+        within = (end - now) * _RECENT_SHARE
+        found = await recent(self._server, list(self._carried), self._namespace, within, ages=ages)
         for partition, newest in found.newest.items():
             self._learn(partition, newest)
         missing = [one for one, known in self._known.items() if known.newest is None and not known.looked_up]
         if chosen := missing[:_MOST_LOOKED_UP]:
-            for partition, newest in (await older(self._server, chosen, self._namespace, timeout * 0.3)).items():
+            each = (end - self._clock()) / len(chosen)
+            for partition, newest in (await older(self._server, chosen, self._namespace, each)).items():
                 self._learn(partition, newest)
             for partition in chosen:
                 self._known[partition].looked_up = True
