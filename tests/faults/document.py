@@ -21,6 +21,7 @@ from tests.faults.run import Outcome
 _RULE_TESTS = Path(__file__).parents[1] / "alerts"
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD, _PICTURE = (_DOCS / f"faults.{ending}" for ending in ("md", "json", "svg"))
+_LOGS = _DOCS / "faults-logs.json"
 _BEGIN, _END = "<!-- Written by `make faults` from faults.json. -->", "<!-- End of what `make faults` writes. -->"
 
 
@@ -126,7 +127,8 @@ def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _soft_text(soft: Mapping[str, Any], made: Sequence[Row]) -> str:
-    shown = {one["alert"] for one in soft["seen"] if one["seconds"] is not None}
+    logs = json.loads(_LOGS.read_text(encoding="utf-8"))
+    shown = {one["alert"] for one in (*soft["seen"], *logs["seen"]) if one["seconds"] is not None}
     shown |= {alert for row in made for alert in row.alerts}
     rest: dict[str, list[str]] = {}
     for file in sorted(_RULE_TESTS.glob("*.yml")):
@@ -137,6 +139,11 @@ def _soft_text(soft: Mapping[str, Any], made: Sequence[Row]) -> str:
     return f"""On {soft["measured"]}, on a machine of {soft["machine"]}, by `make faults-soft`.
 
 {soft_table(soft["seen"])}
+
+On {logs["measured"]}, on a machine of {logs["machine"]}, by `make faults-logs`: a real Kafka and a real OpenSearch, and
+between them a stand-in for Logstash that runs our pipelines.
+
+{soft_table(logs["seen"])}
 
 All other alerts would take hours, other servers, or clocks that are wrong; promtool shows them firing, with series of
 their own (`make rules`):
