@@ -64,6 +64,8 @@ def _log_canary(
         carried = group, Groups(base.topology, peers, group.__eq__, (group,)), peers
     return LogCanaryProbe(
         base.cluster,
+        base.topology,
+        section.topic,
         SingleRecord(base.clients, section.topic, section.timeout * WRITING),
         _elastic_server(elasticsearch),
         Schedule(section.period, section.timeout),

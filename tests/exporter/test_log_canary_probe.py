@@ -94,12 +94,13 @@ class Bed:
         self.writer, self.server = FakeWriter(), FakeServer()
         self.peers = FakePeers(ends={PLACE: 200})
         self.peers.commits[GROUP] = {PLACE: 100}
-        topology = Topology([Endpoint("k1", 9092)])
+        self.topology = topology = Topology([Endpoint("k1", 9092)])
         topology.learn(metadata([1, 2], {PLACE.topic: [partition(1, [1]), partition(2, [2])]}))
         peers = cast("Peers", self.peers)
         carried = (GROUP, Groups(topology, peers, GROUP.__eq__, (GROUP,)), peers) if known_group else None
         self.probe = LogCanaryProbe(
-            "kafka", self.writer, cast("ElasticServer", self.server), Schedule(1.0, 5.0), realm=REALM, carried=carried,
+            "kafka", topology, PLACE.topic, self.writer, cast("ElasticServer", self.server), Schedule(1.0, 5.0),
+            realm=REALM, carried=carried,
             every=30.0, limit=60.0, clock=lambda: self.now, wall=lambda: self.now + 1_790_000_000,
         )  # fmt: skip
         self.told: list[Sample] = []
@@ -217,6 +218,16 @@ def test_what_kafka_refuses_is_told_at_once_and_tried_again_when_the_next_is_due
     assert "Kafka did not take it, authorization: Write on Topic:keycloak.events is missing" in bed.note
     bed.cycle()
     assert bed.counted["refused"] == 1, "not every second"
+
+
+def test_nothing_is_written_to_a_topic_that_is_not_there() -> None:
+    bed = Bed()
+    bed.topology.learn(metadata([1, 2], {"another": [partition(1, [1])]}))
+    with pytest.raises(ProbeError, match="of marked events is not there") as failed:
+        bed.cycle()
+    assert failed.value.reason is Reason.UNKNOWN_TOPIC
+    assert bed.writer.values == []
+    assert (bed.last(cat.LOG_CANARY_UP), bed.counted["refused"]) == (0, 1)
 
 
 def test_a_search_that_fails_is_the_probes_failure_and_after_the_limit_the_reason() -> None:

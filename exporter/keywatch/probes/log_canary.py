@@ -13,14 +13,15 @@ from keywatch.elastic.server import ElasticServer
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_search import Position
+from keywatch.kafka.topology import Topology
 from keywatch.log_canary_event import KEY, marked_event
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 FOUND, LATE, LOST, REFUSED = RESULTS = ("found", "late", "lost", "refused")
 
-WRITING = 0.5
+WRITING = 0.4
 """Share of the deadline in which Kafka must take an event."""
-_SEARCHING, _ASKING = 0.3, 0.15
+_METADATA, _SEARCHING, _ASKING = 0.1, 0.3, 0.15
 # What was not found in so many times the limit will not be.
 _GIVEN_UP_AFTER = 10
 
@@ -53,6 +54,8 @@ class LogCanaryProbe:
     def __init__(
         self,
         cluster: str,
+        topology: Topology,
+        topic: str,
         writer: Writes,
         server: ElasticServer,
         schedule: Schedule,
@@ -65,9 +68,11 @@ class LogCanaryProbe:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Watch what `writer` writes; `carried` says by which consumer group, and reads how far that is."""
+        """Watch what `writer` writes to `topic`; `carried` says by which consumer group, and reads how far that is."""
         self.cluster = cluster
         self.schedule = schedule
+        self._topology = topology
+        self._topic = topic
         self._writer = writer
         self._server = server
         self._realm = realm
@@ -88,7 +93,7 @@ class LogCanaryProbe:
         samples += [Sample(cat.LOG_CANARY_EVENTS_TOTAL, (self.cluster, result), 0.0) for result in RESULTS]
         failure: ProbeError | None = None
         try:
-            await self._write()
+            await self._write(timeout)
         except ProbeError as error:
             failure = error
             samples.append(self._became(REFUSED))
@@ -109,10 +114,13 @@ class LogCanaryProbe:
         if self._carried is not None:
             self._carried[2].close()
 
-    async def _write(self) -> None:
+    async def _write(self, timeout: float) -> None:
         if self._clock() < self._due:
             return
         self._due = self._clock() + self._every
+        # A producer would have brokers create a topic whose name is misspelt.
+        if self._topic not in await self._topology.partitions(timeout * _METADATA):
+            raise ProbeError(Reason.UNKNOWN_TOPIC, f"the topic {self._topic!r} of marked events is not there")
         event_id, value = marked_event(self._realm, self._wall())
         begun = self._clock()
         self._sent[event_id] = _Sent(begun, await self._writer.write(KEY, value))
