@@ -65,6 +65,15 @@ def test_filters_become_terms_and_times_a_range(stub: Stub, capsys: pytest.Captu
     assert "r1" not in stub.asked[-1][1], "what is searched for is in no address, which logs would keep"
 
 
+def test_marked_events_of_keywatchs_own_are_found_only_where_their_realm_is_asked_for(stub: Stub) -> None:
+    stub.replies[AT] = found()
+    assert search(stub) == 0
+    marks = [{"term": {"keycloak.client.id": "keywatch"}}, {"term": {"keycloak.event.type": "CLIENT_INFO"}}]
+    assert query(stub)["query"]["bool"]["must_not"] == [{"bool": {"filter": marks}}]
+    assert search(stub, "--realm", "keywatch-canary") == 0
+    assert "must_not" not in query(stub)["query"]["bool"]
+
+
 def test_a_table_shows_an_events_columns(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     stub.replies[AT] = found(hit(1, error="invalid_user_credentials"))
     assert search(stub) == 0

@@ -14,6 +14,8 @@ UP, EVENTS = "keywatch_log_canary_up", "keywatch_log_canary_events_total"
 REALM = "keywatch-canary"
 _SECONDS = 40.0
 
+pytestmark = [pytest.mark.kafka, pytest.mark.elastic]
+
 
 def test_marked_events_tell_whether_the_way_works_and_where_it_does_not(capsys: pytest.CaptureFixture[str]) -> None:
     required()

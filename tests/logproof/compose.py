@@ -50,10 +50,7 @@ class Compose:
         certificates = self.folder / "certificates"
         authority = CertificateAuthority(certificates)
         self.authority = authority.certificate
-        made = authority.server("elasticsearch", ["elasticsearch", "localhost", "127.0.0.1"])
-        for source, name in ((made.certificate, "elasticsearch.pem"), (made.key, "elasticsearch.key")):
-            if source.name != name:
-                shutil.copy(source, certificates / name)
+        authority.server("elasticsearch", ["elasticsearch", "localhost", "127.0.0.1"])
         for file in certificates.iterdir():
             file.chmod(0o644)  # Elasticsearch runs as another user
         self.folder.chmod(0o755)
@@ -116,6 +113,7 @@ class Compose:
 
     def _prepare(self) -> None:
         password = self.folder / "password"
+        password.touch(0o600)
         password.write_text(self._password, encoding="utf-8")
         known = ["--url", self.url, "--ca-file", str(self.authority), "--username", "elastic"]
         assert main(["logs", "bootstrap", *known, "--password-file", str(password)]) == 0, "bootstrap failed"

@@ -61,6 +61,8 @@ def path() -> Iterator[tuple[KafkaCluster, Ask]]:
         yield kafka, ask
 
 
+@pytest.mark.kafka
+@pytest.mark.elastic
 def test_golden_documents_come_out_and_each_event_once(path: tuple[KafkaCluster, Ask]) -> None:
     kafka, ask = path
     began = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%S.000Z}"

@@ -50,11 +50,17 @@ class SingleRecord:
         except BufferError:
             raise ProbeError(Reason.INTERNAL, "the producer's queue is full") from None
         except KafkaException as error:
-            raise ProbeError(*kafka_error(error)) from None
+            raise self._refusal(error) from None
         refusal, message = self._told[0]
         if refusal is not None:
-            raise ProbeError(*kafka_error(refusal))
+            raise self._refusal(refusal)
         return Position(TopicPartition(self._topic, int(message.partition())), int(message.offset()))
+
+    def _refusal(self, error: KafkaError | KafkaException) -> ProbeError:
+        reason, detail = kafka_error(error)
+        if reason is Reason.AUTHORIZATION:
+            detail = f"Write on Topic:{self._topic} is missing"
+        return ProbeError(reason, detail)
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         self._told.append((error, message))

@@ -179,6 +179,7 @@ class LogLagProbe:
         for partition, known in self._known.items():
             if partition.topic in beyond:
                 known.newest, known.first_committed, known.counted_newest = None, None, None
+                known.looked_up = True  # what is older is of the topic before
         self._made_anew |= dict.fromkeys(beyond, self._clock())
 
     def _consumed(
