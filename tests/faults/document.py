@@ -21,7 +21,6 @@ from tests.faults.run import Outcome
 _RULE_TESTS = Path(__file__).parents[1] / "alerts"
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD, _PICTURE = (_DOCS / f"faults.{ending}" for ending in ("md", "json", "svg"))
-_LOGS = _DOCS / "faults-logs.json"
 _BEGIN, _END = "<!-- Written by `make faults` from faults.json. -->", "<!-- End of what `make faults` writes. -->"
 
 
@@ -47,11 +46,11 @@ def write_calm(calm: Mapping[str, Any]) -> None:
     _keep({"calm": {**calm, **_made_on()}})
 
 
-def write_soft(seen: Sequence[Mapping[str, Any]]) -> None:
-    """Put soft faults in place of the same of an earlier run."""
-    before = json.loads(_RECORD.read_text(encoding="utf-8")).get("soft", {"seen": []})["seen"]
+def write_soft(bed: str, seen: Sequence[Mapping[str, Any]]) -> None:
+    """Put soft faults of a bed, `soft` or `logs`, in place of the same of an earlier run."""
+    before = json.loads(_RECORD.read_text(encoding="utf-8")).get(bed, {"seen": []})["seen"]
     made = {one["alert"] for one in seen}
-    _keep({"soft": {"seen": [*(one for one in before if one["alert"] not in made), *seen], **_made_on()}})
+    _keep({bed: {"seen": [*(one for one in before if one["alert"] not in made), *seen], **_made_on()}})
 
 
 def _made_on() -> dict[str, str]:
@@ -97,7 +96,7 @@ def _written(record: Mapping[str, Any], made: Sequence[Row]) -> str:
 
 ## Soft faults
 
-{_soft_text(record["soft"], made) if "soft" in record else "Not measured yet."}
+{_soft_text(record["soft"], record["logs"], made)}
 
 ## Watched by two instances of keywatch
 
@@ -126,8 +125,7 @@ def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(["| alert | made by | fires after |", "| --- | --- | --- |", *lines])
 
 
-def _soft_text(soft: Mapping[str, Any], made: Sequence[Row]) -> str:
-    logs = json.loads(_LOGS.read_text(encoding="utf-8"))
+def _soft_text(soft: Mapping[str, Any], logs: Mapping[str, Any], made: Sequence[Row]) -> str:
     shown = {one["alert"] for one in (*soft["seen"], *logs["seen"]) if one["seconds"] is not None}
     shown |= {alert for row in made for alert in row.alerts}
     rest: dict[str, list[str]] = {}

@@ -9,9 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported there for users, but not by its typing
     AlterConfigOpType,
@@ -21,9 +20,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
 
 from tests.faults import document
 from tests.faults.__main__ import requirements_missing, say
-from tests.faults.bed import AUDIT, DEAD, EVENTS, WORK, Bed, bed, now
+from tests.faults.bed import AUDIT, DEAD, EVENTS, WORK, Bed, bed
 from tests.faults.partitions import alter
 from tests.faults.traffic import Readers
+from tests.faults.wearing import Soft, wear_out
 from tests.kafka import admin
 from tests.keycloak.driver import Driver
 from tests.keycloak.event_path import REALM, USER
@@ -34,25 +34,6 @@ _RESTLESS = "restless"
 _DAY = 86_400
 # The longest `for`, the longest window before it, and an evaluation or two.
 _WITHIN = 15 * 60.0
-_LOOK_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Soft:
-    """A soft fault: the alert that must fire, what is done, and a context in which it is done."""
-
-    alert: str
-    title: str
-    make: Callable[[Bed], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What came of it: seconds from when it was made until Prometheus had the alert firing; None: never."""
-
-    alert: str
-    title: str
-    seconds: float | None
 
 
 def main() -> int:
@@ -64,14 +45,15 @@ def main() -> int:
         say(f"skipped, because a whole path is needed: {reason}")
         return 2 if os.environ.get("KEYWATCH_REQUIRE") == "all" else 0
     with bed() as made:
-        seen = wear_out(made, [soft for soft in soft_faults() if not options.only or soft.alert in options.only])
-    record = [asdict(one) for one in seen]
-    document.write_soft(record)
-    print(f"\n{document.soft_table(record)}", flush=True)
-    return 1 if any(one.seconds is None for one in seen) else 0
+        made.use("proxied")
+        wanted = [soft for soft in soft_faults() if not options.only or soft.alert in options.only]
+        seen = wear_out(made, made.alerting, wanted, _WITHIN)
+    document.write_soft("soft", seen)
+    print(f"\n{document.soft_table(seen)}", flush=True)
+    return 1 if any(one["seconds"] is None for one in seen) else 0
 
 
-def soft_faults() -> list[Soft]:
+def soft_faults() -> list[Soft[Bed]]:
     """Give those that a bed can show within minutes."""
     return [
         Soft("KafkaGroupStuck", "members that stay and read nothing while records come", stuck),
@@ -86,23 +68,6 @@ def soft_faults() -> list[Soft]:
         Soft("DeadLetterQueueUnreadable", "the topic of dead letters deleted", no_queue),
         Soft("KeywatchReloadFailed", "a configuration with a mistake, reloaded", bad_reload),
     ]
-
-
-def wear_out(bed: Bed, wanted: Sequence[Soft]) -> list[Seen]:
-    """Make all of them at once and tell what came of each."""
-    bed.use("proxied")
-    fired: dict[str, float] = {}
-    with ExitStack() as stack:
-        for make in dict.fromkeys(soft.make for soft in wanted):
-            stack.enter_context(make(bed))
-        begin = now()
-        while now() - begin < _WITHIN and not all(soft.alert in fired for soft in wanted):
-            for soft in wanted:
-                if soft.alert not in fired and soft.alert in bed.alerting.firing():
-                    fired[soft.alert] = now() - begin
-                    say(f"{soft.alert} after {fired[soft.alert]:.0f} s")
-            time.sleep(_LOOK_SECONDS)
-    return [Seen(soft.alert, soft.title, fired.get(soft.alert)) for soft in wanted]
 
 
 @contextmanager

@@ -1,25 +1,23 @@
 """Has the path of logs suffer in many ways at once and waits until Prometheus has the alert of each firing.
 
-`make faults-logs` writes docs/faults-logs.json; half an hour.
+`make faults-logs` writes what came of it into docs/faults.md; half an hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
 import os
-import platform
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tests.elastic.distribution import OPENSEARCH
+from tests.faults import document
+from tests.faults.__main__ import say
 from tests.faults.alerting import Alerting
 from tests.faults.alerting import requirements_missing as alerting_missing
+from tests.faults.wearing import Soft, wear_out
 from tests.kafka.distribution import requirements_missing as kafka_missing
 from tests.kafka.waiting import wait_until
 from tests.logpath.log_path import USER, LogPath, log_path
@@ -28,11 +26,9 @@ from tests.logpath.stand import Stand, stands
 from tests.logpath.traffic import Traffic
 from tests.logstash.ruby import missing as ruby_missing
 
-_RECORD = Path(__file__).parents[2] / "docs" / "faults-logs.json"
 _RATE = 2.0
 # The longest: a window of 5 minutes, 6 minutes before it, held for 10.
 _WITHIN = 25 * 60.0
-_LOOK_SECONDS = 2.0
 _SMALL = 64 << 10
 _LARGE = 64 << 20
 _QUEUES = {
@@ -50,50 +46,32 @@ class Scene:
     stands: dict[str, Stand]
 
 
-@dataclass(frozen=True)
-class Soft:
-    """The alert that must fire, what is done, a context in which it is done, and the stand that the alert must name."""
-
-    alert: str
-    title: str
-    make: Callable[[Scene], AbstractContextManager[None]]
-    stand: str | None = None
-
-    def seen_in(self, firing: Sequence[Mapping[str, str]]) -> bool:
-        """Tell whether the alert is among those that fire, and names whom it was done to."""
-        own = [labels for labels in firing if labels["alertname"] == self.alert]
-        if self.stand is None:
-            return bool(own)
-        return any(
-            labels.get("logstash") == self.stand or labels.get("topic") == f"{USER}.{self.stand}" for labels in own
-        )
+def _at(stand: str) -> Callable[[Mapping[str, str]], bool]:
+    """Tell of labels whether they name a stand, by its Logstash or its topic."""
+    return lambda labels: labels.get("logstash") == stand or labels.get("topic") == f"{USER}.{stand}"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What came of it: seconds from when it was made until Prometheus had the alert firing; None: never."""
-
-    alert: str
-    title: str
-    seconds: float | None
-
-
-def soft_faults() -> list[Soft]:
+def soft_faults() -> list[Soft[Scene]]:
     """Give those that this path can show within half an hour."""
     held = "documents held back while Logstash goes on reading"
     disk = "an index read-only, as a full disk makes it"
     return [
-        Soft("LogstashDown", "a Logstash that is gone", gone, "gone"),
-        Soft("LogstashRejecting", "an ingest pipeline of somebody else that refuses each document", refused, "refused"),
-        Soft("LogstashRetryStorm", disk, blocked, "blocked"),
+        Soft("LogstashDown", "a Logstash that is gone", gone, _at("gone")),
+        Soft(
+            "LogstashRejecting",
+            "an ingest pipeline of somebody else that refuses each document",
+            refused,
+            _at("refused"),
+        ),
+        Soft("LogstashRetryStorm", disk, blocked, _at("blocked")),
         Soft("ElasticsearchReadOnly", disk, blocked),
-        Soft("LogstashQueueFull", "a queue of 64 KiB that nobody empties", full, "full"),
-        Soft("LogstashQueueFilling", "a queue of 64 KiB, seven eighths full", filling, "filling"),
+        Soft("LogstashQueueFull", "a queue of 64 KiB that nobody empties", full, _at("full")),
+        Soft("LogstashQueueFilling", "a queue of 64 KiB, seven eighths full", filling, _at("filling")),
         Soft("ElasticsearchClusterRed", "an index whose primary may stand on no node", red),
         Soft("LogRedactionFailed", "a script of redaction that raises at each event", unredacted),
-        Soft("LogIndexLagGrowing", held, held_back, "held"),
-        Soft("KeycloakLogsStalled", held, held_back, "held"),
-        Soft("KeycloakLogsLate", held, held_back, "held"),
+        Soft("LogIndexLagGrowing", held, held_back, _at("held")),
+        Soft("KeycloakLogsStalled", held, held_back, _at("held")),
+        Soft("KeycloakLogsLate", held, held_back, _at("held")),
     ]
 
 
@@ -103,7 +81,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="what makes this alert fire alone (may be repeated)")
     options = parser.parse_args()
     if reason := kafka_missing() or OPENSEARCH.requirements_missing() or ruby_missing() or alerting_missing():
-        _say(f"skipped, because a whole path is needed: {reason}")
+        say(f"skipped, because a whole path is needed: {reason}")
         return 2 if os.environ.get("KEYWATCH_REQUIRE") == "all" else 0
     wanted = [soft for soft in soft_faults() if not options.only or soft.alert in options.only]
     with log_path(lag_period=2.0, lag_timeout=4.0) as path, stands(path, _QUEUES) as made:
@@ -114,30 +92,10 @@ def main() -> int:
         ):
             scene = Scene(path, made)
             wait_until(lambda: all(_stored(scene, one) for one in made.values()), 60, "each stand stores events")
-            seen = wear_out(scene, alerting, wanted)
-    if not options.only:
-        _write(seen)
-    print(json.dumps([asdict(one) for one in seen], indent=1), flush=True)
-    return 1 if any(one.seconds is None for one in seen) else 0
-
-
-def wear_out(scene: Scene, alerting: Alerting, wanted: Sequence[Soft]) -> list[Seen]:
-    """Make all of them at once and tell what came of each."""
-    fired: dict[str, float] = {}
-    made: dict[Callable[[Scene], AbstractContextManager[None]], float] = {}
-    with ExitStack() as stack:
-        for make in dict.fromkeys(soft.make for soft in wanted):
-            made[make] = time.monotonic()  # as some take a while, and count from their beginning
-            stack.enter_context(make(scene))
-        end = time.monotonic() + _WITHIN
-        while time.monotonic() < end and len(fired) < len(wanted):
-            firing = alerting.ask('ALERTS{alertstate="firing"}')
-            for soft in wanted:
-                if soft.alert not in fired and soft.seen_in(firing):
-                    fired[soft.alert] = time.monotonic() - made[soft.make]
-                    _say(f"{soft.alert} after {fired[soft.alert]:.0f} s")
-            time.sleep(_LOOK_SECONDS)
-    return [Seen(soft.alert, soft.title, fired.get(soft.alert)) for soft in wanted]
+            seen = wear_out(scene, alerting, wanted, _WITHIN)
+    document.write_soft("logs", seen)
+    print(f"\n{document.soft_table(seen)}", flush=True)
+    return 1 if any(one["seconds"] is None for one in seen) else 0
 
 
 @contextmanager
@@ -208,16 +166,6 @@ def held_back(scene: Scene) -> Iterator[None]:
 def _stored(scene: Scene, stand: Stand) -> bool:
     _, found = scene.path.opensearch.ask("GET", f"{stand.stream}/_count?ignore_unavailable=true")
     return bool(found and found.get("count"))
-
-
-def _write(seen: Sequence[Seen]) -> None:
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    record = {"measured": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "machine": machine, "seen": [asdict(s) for s in seen]}
-    _RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
