@@ -37,7 +37,7 @@ def faults() -> list[Fault]:
             Fault(f"H07 {kind}", f"a broker's certificate is {words}", partial(certificate, kind), "tls", clock=clock)
             for kind, words in kinds.items()
         ),
-        Fault("H08", "keywatch's credentials revoked", revoked, "users"),
+        Fault("H08", "keywatch's credentials revoked", revoked, "users", lasting=True),
         Fault("H09 group", "the right to describe groups revoked", partial(denied, _GROUPS, "groups"), "users"),
         Fault("H09 topic", "the right to read topics revoked", partial(denied, _TOPICS, "topics"), "users"),
     ]
