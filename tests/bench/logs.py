@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from keywatch.elastic.event_search import Follower, Wanted, search
@@ -22,6 +23,7 @@ from tests.bench.figures import Figure, spread
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import bulk, user_event
 from tests.elastic.server import ElasticProcess
+from tests.kafka.waiting import wait_until
 
 _T = TypeVar("_T")
 _AT_ONCE = 5000
@@ -66,6 +68,14 @@ def _fill(server: ElasticProcess, documents: int, say: Callable[[str], None]) ->
         if first % 100_000 == 0:
             say(f"{first} of {documents} events")
     server.ask("POST", "logs-*/_refresh")
+    begin = time.monotonic()
+    wait_until(partial(_merged, server), 120, "the segments of so many events at once are merged")
+    say(f"merges ended {time.monotonic() - begin:.1f} s after the last event")
+
+
+def _merged(server: ElasticProcess) -> bool:
+    """Tell whether no merge runs: what is put in at once keeps a server busy for a while, and refreshes late."""
+    return bool(server.ask("GET", "_stats/merge")[1]["_all"]["total"]["merges"]["current"] == 0)
 
 
 def _searches(server: ElasticProcess, documents: int, repetitions: int, say: Callable[[str], None]) -> Figure:

@@ -6,8 +6,9 @@ import contextlib
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from tests.faults import strain
 from tests.faults.bed import Bed, now
 from tests.faults.fault import Case, Fault
 from tests.faults.receiver import Notice
@@ -21,7 +22,10 @@ _UNRESOLVED_AFTER = 60.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault: seconds until each page that had to come (None: it did not), and until all had ended."""
+    """What came of a fault: seconds until each page that had to come (None: it did not), and until all had ended.
+
+    `waits` are the seconds that the machine had processes wait between the fault and the end of its pages (`strain`).
+    """
 
     fault: str
     within: float
@@ -31,6 +35,7 @@ class Outcome:
     false: list[str]
     wrong: list[str]
     error: str = ""
+    waits: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def broken(cls, fault: Fault, error: str) -> Outcome:
@@ -60,7 +65,8 @@ class Outcome:
             found.append(f"came after {self.slowest:.2f} s instead of {self.within:g} s")
         if self.resolved is None or self.resolved > RESOLVED_WITHIN:
             found.append("did not resolve" if self.resolved is None else f"resolved after {self.resolved:.2f} s")
-        return [*found, *self.wrong, *(f"false page: {page}" for page in self.false)]
+        found += [*self.wrong, *(f"false page: {page}" for page in self.false)]
+        return [*found, strain.words(self.waits)] if found and self.waits else found
 
 
 def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
@@ -70,6 +76,7 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     bed.use(fault.access)
     bed.wait_unbiased(by_brokers=fault.held_back)
     case = fault.prepare(bed, chance)
+    before = strain.waited()
     injected = case.inject()
 
     def fired() -> list[Notice]:
@@ -87,11 +94,12 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
         wait_until(lambda: _ended(receiver.pages(injected)), _UNRESOLVED_AFTER, "all pages ended")
         ends = [n.at - repaired for n in receiver.pages(injected) if not n.firing]
         resolved = max(0.0, *ends) if ends else 0.0
+    waits = strain.since(before)
     case.clean()
     bed.wait_calm()
     # The bed itself starts keywatch anew, which on busy cores takes longer than a moment.
     early = [n for n in receiver.pages(begun) if n.firing and n.at < injected and n.alert != "KeywatchDown"]
-    return judge(fault, case, injected, resolved, [*fired(), *early])
+    return replace(judge(fault, case, injected, resolved, [*fired(), *early]), waits=waits)
 
 
 def _ended(notices: Sequence[Notice]) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
+import pytest
+
+from tests.faults import strain
 from tests.faults.calm import Calm, unexpected
 from tests.faults.catalogue import catalogue
 from tests.faults.disturbances import Expected
@@ -42,6 +46,21 @@ def test_what_is_not_as_promised_is_said() -> None:
     assert outcome(notice(2, words="timeout")).complaints == ["KafkaBrokerDown{broker=2} does not say refused: timeout"]
     assert outcome(notice(2), resolved=None).complaints == ["did not resolve"]
     assert outcome(notice(2), resolved=11.0).complaints == ["resolved after 11.00 s"]
+
+
+def test_what_came_late_is_told_with_how_long_the_machine_held_it_up() -> None:
+    late = replace(outcome(notice(5.1)), waits={"for a core": 1.25, "for a disk": 2.0})
+    told = "the machine had processes wait meanwhile: for a core 1.2 s, for a disk 2.0 s"
+    assert late.complaints == ["came after 5.10 s instead of 5 s", told]
+    assert replace(outcome(notice(2.5)), waits={"for a disk": 2.0}).complaints == []
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells")
+def test_how_long_processes_waited_is_counted_from_a_moment_on() -> None:
+    before = strain.waited()
+    assert before["for the host"] >= 0
+    earlier = {what: value - 2 for what, value in before.items()}
+    assert all(2 <= seconds < 2 + 60 for seconds in strain.since(earlier).values())
 
 
 def test_another_alert_another_label_and_a_page_before_the_fault_are_false() -> None:
