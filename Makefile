@@ -34,7 +34,7 @@ test: .venv/.dev ## run all tests; what the machine lacks is skipped with its re
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
 	nice -n 5 $(BIN)/pytest $(addprefix --ignore=,tests/kafka $(HEAVY)) >$$log 2>&1 & half=$$!; \
 	$(BIN)/pytest -n 2 --dist loadfile tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; \
-	$(BIN)/pytest $(HEAVY) || code=$$?; exit $$code
+	$(BIN)/pytest -n 2 --dist loadfile $(HEAVY) || code=$$?; exit $$code
 
 check: lint types docs-check dashboards-check ## lint, types, and whether generated files are fresh
 
