@@ -6,11 +6,11 @@ from keywatch import catalogue as has
 from keywatch import catalogue_canary as sent
 from keywatch.metric import Metric
 from keywatch.probe import Reason
-from keywatch_dashboards import house, palette
-from keywatch_dashboards.grafana import Dashboard, Panel, Step, heat, newest, query
+from keywatch_dashboards import house, kafka_canary, kafka_partitions, palette
+from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
-from keywatch_dashboards.panels import Heatmap, Stat, StateTimeline, Table, TimeSeries
-from keywatch_dashboards.queries import buckets, coded, grown, now, quantile, rate
+from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
+from keywatch_dashboards.queries import coded, now, rate
 
 UID = "keywatch-kafka"
 
@@ -56,8 +56,11 @@ def build() -> Dashboard:
         [
             Section("Now", [Band(4, _now())]),
             Section("Brokers", [Band(7, _states()), Band(8, _brokers())]),
-            Section("Canary: a record through each broker, every second", [Band(8, _crossing()), Band(7, _lost())]),
-            Section("Partitions", [Band(8, _partitions()), Band(9, _topics())]),
+            Section(
+                "Canary: a record through each broker, every second",
+                [Band(8, kafka_canary.crossing()), Band(7, kafka_canary.lost())],
+            ),
+            Section("Partitions", [Band(8, kafka_partitions.partitions()), Band(9, kafka_partitions.topics())]),
             Section("Addresses, certificates and what Kafka itself tells", [Band(8, _addresses())], closed=True),
         ],
         component="kafka",
@@ -175,164 +178,6 @@ def _brokers() -> list[Panel]:
             no_value="no attempt failed",
             targets=[query(f"{rate(has.BROKER_FAILURES_TOTAL, 'broker', 'reason')} > 0", f"{_BROKER}: {{{{reason}}}}")],
         ),
-    ]
-
-
-def _crossing() -> list[Panel]:
-    return [
-        Heatmap(
-            title="Round trips",
-            description="How long do canary records take from producing to consuming, all brokers together?",
-            width=12,
-            unit="s",
-            no_value="canary is off",
-            targets=[heat(buckets(sent.CANARY_ROUND_TRIP_SECONDS))],
-        ),
-        TimeSeries(
-            title="Round trips by broker",
-            description="Which broker is slow? Half of the records, and 99 of 100 (dashed), need at most this long.",
-            width=12,
-            unit="s",
-            low=0,
-            limit_line=True,
-            steps=house.above(bad=1),
-            no_value="canary is off",
-            overrides=[
-                *palette.by_broker(),
-                house.by_query("B", custom__lineStyle={"dash": [4, 6], "fill": "dash"}),
-            ],
-            targets=[
-                query(quantile(0.5, sent.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} half"),
-                query(quantile(0.99, sent.CANARY_ROUND_TRIP_SECONDS, "broker"), f"{_BROKER} 99 %"),
-            ],
-        ),
-    ]
-
-
-def _lost() -> list[Panel]:
-    return [
-        Stat(
-            title="Records lost",
-            description="How many canary records did Kafka acknowledge and lose in the time shown? Any is a real loss.",
-            width=4,
-            steps=house.above(bad=1),
-            decimals=0,
-            no_value="canary is off",
-            targets=[newest(grown(sent.CANARY_RECORDS_LOST_TOTAL, span="$__range"), "{{cluster}}")],
-        ),
-        Stat(
-            title="Topic kept",
-            description="May keywatch give each broker a partition of the canary's topic to lead?",
-            width=4,
-            mappings=house.words({0: ("refused", house.ATTENTION), 1: ("yes", house.GOOD)}),
-            no_value="canary is off",
-            targets=[newest(now(sent.CANARY_TOPIC_KEPT, how="min"), "{{cluster}}")],
-        ),
-        TimeSeries(
-            title="Records that failed, came twice or out of order",
-            description="What went wrong with canary records, by reason?",
-            width=8,
-            unit="cps",
-            low=0,
-            stacked=True,
-            no_value="nothing went wrong",
-            targets=[
-                query(f"{rate(sent.CANARY_FAILURES_TOTAL, 'reason')} > 0", "{{cluster}} / {{reason}}"),
-                query(f"{rate(sent.CANARY_RECORDS_DUPLICATED_TOTAL)} > 0", "{{cluster}} / came twice"),
-                query(f"{rate(sent.CANARY_RECORDS_REORDERED_TOTAL)} > 0", "{{cluster}} / out of order"),
-            ],
-        ),
-        TimeSeries(
-            title="Newest round trip by broker",
-            description="How long did the newest record need? Above 1 s it is called slow (dashed line).",
-            width=8,
-            unit="s",
-            low=0,
-            limit_line=True,
-            steps=house.above(bad=1),
-            no_value="canary is off",
-            overrides=palette.by_broker(),
-            targets=[query(now(sent.CANARY_LAST_ROUND_TRIP_SECONDS, "broker", how="min"), _BROKER)],
-        ),
-    ]
-
-
-def _partitions() -> list[Panel]:
-    def total(metric: Metric) -> str:
-        return f"sum by (cluster) ({now(metric, 'topic')})"
-
-    return [
-        TimeSeries(
-            title="Partitions that do not work as they should",
-            description="How many partitions are offline, refuse writes, elect or lack replicas, and since when?",
-            width=14,
-            low=0,
-            decimals=0,
-            no_value="no topics known",
-            overrides=[
-                house.by_query(name, color=house.fixed(color))
-                for name, color in zip("ABCDE", (house.BAD, house.ATTENTION, *palette.SERIES[:3]), strict=True)
-            ],
-            targets=[
-                query(total(has.TOPIC_PARTITIONS_OFFLINE), "{{cluster}} / offline"),
-                query(total(has.TOPIC_PARTITIONS_BELOW_MIN_ISR), "{{cluster}} / refuse writes (below min ISR)"),
-                query(total(has.TOPIC_PARTITIONS_ELECTING), "{{cluster}} / elect a leader"),
-                query(total(has.TOPIC_PARTITIONS_UNDER_REPLICATED), "{{cluster}} / lack replicas"),
-                query(total(has.TOPIC_PARTITIONS_UNREAD), "{{cluster}} / offsets not read"),
-            ],
-        ),
-        TimeSeries(
-            title="Partitions led by each broker",
-            description="Is leadership spread evenly, and where did it go when a broker died? Broker -1: nobody leads.",
-            width=10,
-            low=0,
-            decimals=0,
-            no_value="no partitions known",
-            overrides=palette.by_broker(),
-            targets=[
-                query(
-                    f'count_values by (cluster) ("broker", {now(has.PARTITION_LEADER, "topic", "partition")})', _BROKER
-                )
-            ],
-        ),
-    ]
-
-
-def _topics() -> list[Panel]:
-    columns = {
-        "Exists": has.TOPIC_EXISTS,
-        "Partitions": has.TOPIC_PARTITIONS,
-        "Offline": has.TOPIC_PARTITIONS_OFFLINE,
-        "Refuse writes": has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
-        "Elect a leader": has.TOPIC_PARTITIONS_ELECTING,
-        "Lack replicas": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
-        "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
-        "min ISR": has.TOPIC_MIN_INSYNC_REPLICAS,
-    }
-    bad = house.limits(house.above(bad=1))
-    return [
-        Table(
-            title="Topics",
-            description="Which topic is hurt? Watched topics that are missing say so in the column Exists.",
-            sort="Offline",
-            no_value="none",
-            targets=[newest(now(metric, "topic"), table=True) for metric in columns.values()],
-            transformations=house.joined({"cluster": "Cluster", "topic": "Topic"}, list(columns)),
-            overrides=[
-                house.column("Topic", custom__width=190),
-                house.coloured(
-                    "Exists",
-                    mappings=house.words(house.YES_NO),
-                    noValue="not watched",
-                    thresholds=house.limits([Step("transparent")]),
-                ),
-                *(house.coloured(name, thresholds=bad) for name in ("Offline", "Refuse writes")),
-                *(
-                    house.coloured(name, thresholds=house.limits(house.above(attention=1)))
-                    for name in ("Elect a leader", "Lack replicas", "Offsets not read")
-                ),
-            ],
-        )
     ]
 
 

@@ -1,0 +1,94 @@
+"""Panels of partitions and topics: which do not work as they should, and who leads?"""
+
+from __future__ import annotations
+
+from keywatch import catalogue as has
+from keywatch.metric import Metric
+from keywatch_dashboards import house, palette
+from keywatch_dashboards.grafana import Panel, Step, newest, query
+from keywatch_dashboards.panels import Table, TimeSeries
+from keywatch_dashboards.queries import now
+
+_BROKER = "{{cluster}} / {{broker}}"
+
+
+def partitions() -> list[Panel]:
+    """Draw which partitions do not work, and who leads."""
+
+    def total(metric: Metric) -> str:
+        return f"sum by (cluster) ({now(metric, 'topic')})"
+
+    return [
+        TimeSeries(
+            title="Partitions that do not work as they should",
+            description="How many partitions are offline, refuse writes, elect or lack replicas, and since when?",
+            width=14,
+            low=0,
+            decimals=0,
+            no_value="no topics known",
+            overrides=[
+                house.by_query(name, color=house.fixed(color))
+                for name, color in zip("ABCDE", (house.BAD, house.ATTENTION, *palette.SERIES[:3]), strict=True)
+            ],
+            targets=[
+                query(total(has.TOPIC_PARTITIONS_OFFLINE), "{{cluster}} / offline"),
+                query(total(has.TOPIC_PARTITIONS_BELOW_MIN_ISR), "{{cluster}} / refuse writes (below min ISR)"),
+                query(total(has.TOPIC_PARTITIONS_ELECTING), "{{cluster}} / elect a leader"),
+                query(total(has.TOPIC_PARTITIONS_UNDER_REPLICATED), "{{cluster}} / lack replicas"),
+                query(total(has.TOPIC_PARTITIONS_UNREAD), "{{cluster}} / offsets not read"),
+            ],
+        ),
+        TimeSeries(
+            title="Partitions led by each broker",
+            description="Is leadership spread evenly, and where did it go when a broker died? Broker -1: nobody leads.",
+            width=10,
+            low=0,
+            decimals=0,
+            no_value="no partitions known",
+            overrides=palette.by_broker(),
+            targets=[
+                query(
+                    f'count_values by (cluster) ("broker", {now(has.PARTITION_LEADER, "topic", "partition")})', _BROKER
+                )
+            ],
+        ),
+    ]
+
+
+def topics() -> list[Panel]:
+    """List the topics, the hurt ones first."""
+    columns = {
+        "Exists": has.TOPIC_EXISTS,
+        "Partitions": has.TOPIC_PARTITIONS,
+        "Offline": has.TOPIC_PARTITIONS_OFFLINE,
+        "Refuse writes": has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        "Elect a leader": has.TOPIC_PARTITIONS_ELECTING,
+        "Lack replicas": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
+        "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
+        "min ISR": has.TOPIC_MIN_INSYNC_REPLICAS,
+    }
+    bad = house.limits(house.above(bad=1))
+    return [
+        Table(
+            title="Topics",
+            description="Which topic is hurt? Watched topics that are missing say so in the column Exists.",
+            sort="Offline",
+            no_value="none",
+            targets=[newest(now(metric, "topic"), table=True) for metric in columns.values()],
+            transformations=house.joined({"cluster": "Cluster", "topic": "Topic"}, list(columns)),
+            overrides=[
+                house.column("Topic", custom__width=190),
+                house.coloured(
+                    "Exists",
+                    mappings=house.words(house.YES_NO),
+                    noValue="not watched",
+                    thresholds=house.limits([Step("transparent")]),
+                ),
+                *(house.coloured(name, thresholds=bad) for name in ("Offline", "Refuse writes")),
+                *(
+                    house.coloured(name, thresholds=house.limits(house.above(attention=1)))
+                    for name in ("Elect a leader", "Lack replicas", "Offsets not read")
+                ),
+            ],
+        )
+    ]
