@@ -6,21 +6,17 @@ import argparse
 import os
 import random
 import sys
-import time
-from collections.abc import Callable
 
 from tests.faults import alerting, document
-from tests.faults.bed import bed
 from tests.faults.catalogue import catalogue, grouped, one_of_each, shuffled
 from tests.faults.fault import Fault
 from tests.faults.report import complaints, rows, table
-from tests.faults.run import Outcome, run
+from tests.faults.run import Outcome
+from tests.faults.turns import make_beside, say
 from tests.kafka import distribution as kafka
 from tests.keycloak import distribution as keycloak
 
 _QUICK_HOLD, _HOLD = 2.0, 15.0
-# After so many beds that did not get well nothing can be said.
-_BEDS = 5
 
 
 def main() -> int:
@@ -30,6 +26,7 @@ def main() -> int:
     parser.add_argument("--twin", action="store_true", help="each fault once, watched by two instances of keywatch")
     parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
     parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
+    parser.add_argument("--beds", type=int, default=1, help="how many beds share the faults, side by side")
     parser.add_argument("--more", action="store_true", help="add to the runs that are written down, replace none")
     parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
@@ -49,8 +46,10 @@ def main() -> int:
         if options.short or options.twin
         else shuffled(faults, options.repetitions, chance)
     )
+    beds = max(1, options.beds)
+    shares = [turns[number::beds] for number in range(beds)]
     if options.short or options.twin or options.grouped:
-        turns = grouped(turns, chance)
+        shares = [grouped(share, chance) for share in shares]
     hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short or options.twin else _HOLD
     say(f"{len(turns)} faults, seed {options.seed}")
 
@@ -62,9 +61,9 @@ def main() -> int:
         if options.twin:
             document.write_twin(outcomes, options.seed)
         else:
-            document.write(earlier, outcomes, options.seed, hold)
+            document.write(earlier, outcomes, options.seed, hold, beds)
 
-    outcomes = make(turns, chance, hold, keep, twin=options.twin)
+    outcomes = make_beside(shares, chance, hold, keep, twin=options.twin)
     made = rows(faults, outcomes)
     print(f"\n{table(made)}\n\nNot as promised:\n\n{complaints(made)}", flush=True)
     return 1 if any(outcome.complaints for outcome in outcomes) else 0
@@ -81,43 +80,6 @@ def lacking(fault: Fault) -> str:
     if reason := fault.lacks():
         say(f"{fault.id} {fault.title}: skipped, {reason}")
     return reason
-
-
-def make(
-    turns: list[Fault],
-    chance: random.Random,
-    hold: float,
-    keep: Callable[[list[Outcome]], None],
-    *,
-    twin: bool = False,
-) -> list[Outcome]:
-    """Make faults one after the other; a bed that does not get well again is a complaint, and a new one is made."""
-    outcomes: list[Outcome] = []
-    left = list(turns)
-    for _ in range(_BEDS):
-        began = time.monotonic()
-        with bed(twin=twin) as made:
-            say(f"the bed stands after {time.monotonic() - began:.0f} s")
-            while left:
-                fault, start = left.pop(0), time.monotonic()
-                try:
-                    outcome = run(made, fault, chance, hold)
-                except (TimeoutError, AssertionError) as error:
-                    outcome = Outcome.broken(fault, str(error))
-                    say(f"{fault.id}: {error}")
-                outcomes.append(outcome)
-                keep(outcomes)
-                say(f"{outcome.line} ({time.monotonic() - start:.0f} s)")
-                if outcome.error:
-                    break
-        if not left:
-            break
-    return outcomes
-
-
-def say(line: str) -> None:
-    """Tell how it goes on."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from tests.faults import document
-from tests.faults.__main__ import requirements_missing, say
+from tests.faults.__main__ import requirements_missing
 from tests.faults.bed import Bed, bed, now
 from tests.faults.disturbances import Disturbance, Expected, disturbances
 from tests.faults.receiver import Notice
+from tests.faults.turns import say
 
 # A page may come a little later than what it tells of.
 _LATE = 5.0

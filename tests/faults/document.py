@@ -30,9 +30,15 @@ def earlier_runs() -> list[dict[str, Any]]:
     return runs
 
 
-def write(earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], seed: int, hold: float) -> None:
+def write(earlier: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], seed: int, hold: float, beds: int) -> None:
     """Put a run of faults beside `earlier` ones, which may be none, in place of all that were there before."""
-    run = {"seed": seed, "hold": hold, **_made_on(), "outcomes": [asdict(outcome) for outcome in outcomes]}
+    run = {
+        "seed": seed,
+        "hold": hold,
+        "beds": beds,
+        **_made_on(),
+        "outcomes": [asdict(outcome) for outcome in outcomes],
+    }
     _keep({"runs": [*earlier, run]})
 
 
@@ -110,10 +116,14 @@ def _written(record: Mapping[str, Any], made: Sequence[Row]) -> str:
 def _runs_text(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         f"- {run['measured']}, seed {run['seed']}: {len(run['outcomes'])} faults, each for {run['hold']:g} s "
-        "longer than until its pages came"
+        f"longer than until its pages came{_beside(run.get('beds', 1))}"
         for run in runs
     ]
     return "\n".join(lines)
+
+
+def _beside(beds: int) -> str:
+    return f", in {beds} beds side by side" if beds > 1 else ""
 
 
 def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:

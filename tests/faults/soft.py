@@ -19,10 +19,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
 )
 
 from tests.faults import document
-from tests.faults.__main__ import requirements_missing, say
+from tests.faults.__main__ import requirements_missing
 from tests.faults.bed import AUDIT, DEAD, EVENTS, WORK, Bed, bed
 from tests.faults.partitions import alter
 from tests.faults.traffic import Readers
+from tests.faults.turns import say
 from tests.faults.wearing import Soft, wear_out
 from tests.kafka import admin
 from tests.keycloak.driver import Driver

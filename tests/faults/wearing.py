@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from tests.faults.__main__ import say
 from tests.faults.alerting import Alerting
+from tests.faults.turns import say
 
 _B = TypeVar("_B")
 _LOOK_SECONDS = 2.0

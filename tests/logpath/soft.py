@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from tests.elastic.distribution import OPENSEARCH
 from tests.faults import document
-from tests.faults.__main__ import say
 from tests.faults.alerting import Alerting
 from tests.faults.alerting import requirements_missing as alerting_missing
+from tests.faults.turns import say
 from tests.faults.wearing import Soft, wear_out
 from tests.kafka.distribution import requirements_missing as kafka_missing
 from tests.kafka.waiting import wait_until
