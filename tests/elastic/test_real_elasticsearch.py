@@ -22,7 +22,9 @@ from keywatch.elastic.bootstrap import Consent, apply, plan
 from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.objects import ElasticObject, Kind, load, shipped, without_lifecycle
 from keywatch.elastic.server import ElasticServer, Name
+from keywatch.elastic.stored_as import stored_as
 from keywatch.http_peer import HttpPeer
+from keywatch.kafka.record_search import Position
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import ProbeError, Reason, Schedule
 from keywatch.probes.elasticsearch import ElasticsearchProbe
@@ -159,6 +161,8 @@ def test_events_and_offsets_are_found_by_those_who_may(
     assert found.newest == {AT: Newest(4, 1_764_000_000.004)}
     looked_up = asked(prepared, "reader", lambda server: older(server, [AT], "default", 10))
     assert looked_up == {AT: Newest(4, 1_764_000_000.004)}
+    datasets = asked(prepared, "reader", lambda server: stored_as(server, Position(AT, 4), "default", 10))
+    assert datasets == ["keycloak.user_event"]
     monkeypatch.setenv("PASSWORD", SECRET)
     flags = ["--url", prepared.url, "--username", "auditor", "--password-env", "PASSWORD"]
     assert main(["logs", "search", *flags, "--json", "--limit", "2", "--kind", "user"]) == 0

@@ -21,7 +21,9 @@ from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.stored_as import stored_as
 from keywatch.http_peer import HttpPeer
+from keywatch.kafka.record_search import Position
 from keywatch.kafka.wire import TopicPartition
 from keywatch.probe import ProbeError, Reason, Schedule
 from keywatch.probes.elasticsearch import ElasticsearchProbe
@@ -197,6 +199,18 @@ def test_the_newest_offset_of_each_partition_is_found_whatever_became_of_the_rec
     assert found.redaction_failed == 0
     looked_up = asked(opensearch, lambda server: older(server, [AT, TopicPartition("x", 0)], "default", 10))
     assert looked_up == {AT: Newest(6, 1_764_000_000.006)}
+
+
+def test_as_what_a_record_is_stored_is_told(opensearch: ElasticProcess) -> None:
+    def datasets(partition: int, offset: int) -> list[str]:
+        position = Position(TopicPartition("keycloak-events", partition), offset)
+        return asked(opensearch, lambda server: stored_as(server, position, "default", 10))
+
+    assert datasets(0, 6) == [], "there is no stream yet"
+    stored(opensearch, [user_event(6), *others(40)])
+    assert datasets(0, 6) == ["keycloak.user_event"]
+    assert datasets(1, 40) == ["keycloak.unparsed"]
+    assert datasets(1, 41) == []
 
 
 def test_a_document_whose_redaction_failed_is_counted(opensearch: ElasticProcess) -> None:

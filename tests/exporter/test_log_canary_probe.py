@@ -65,14 +65,17 @@ class FakeServer:
         self.searchable: set[str] = set()
         self.failure: ProbeError | None = None
         self.answer: dict[str, Any] | None = None
+        self.elsewhere: list[str] | ProbeError = []
         self.asked = 0
         self.peer = HttpPeer("http://elasticsearch:9200")
 
     async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a search."""
         assert method == "POST"
-        assert path.startswith("logs-keycloak.user_event-default/_search?ignore_unavailable=true")
         assert timeout > 0
+        if path.startswith("logs-keycloak.*-default/_search?ignore_unavailable=true"):
+            return self._stored(body)
+        assert path.startswith("logs-keycloak.user_event-default/_search?ignore_unavailable=true")
         self.asked += 1
         if self.failure is not None:
             raise self.failure
@@ -81,6 +84,14 @@ class FakeServer:
         wanted = body["query"]["terms"]["event.id"]
         buckets = [{"key": one, "doc_count": 1} for one in wanted if one in self.searchable]
         return {"_shards": {"total": 1, "failed": 0}, "aggregations": {"ids": {"buckets": buckets}}}
+
+    def _stored(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is stored of the first record."""
+        first = [{"term": {"kafka.topic": PLACE.topic}}, {"term": {"kafka.partition": PLACE.partition}}]
+        assert body["query"]["bool"]["filter"] == [*first, {"term": {"kafka.offset": 100}}]
+        if isinstance(self.elsewhere, ProbeError):
+            raise self.elsewhere
+        return {"hits": {"hits": [{"_source": {"data_stream": {"dataset": one}}} for one in self.elsewhere]}}
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -173,6 +184,29 @@ def test_an_event_that_is_not_found_in_time_is_told_with_where_it_is_stuck(commi
     bed.cycle()
     assert bed.last(cat.LOG_CANARY_UP) == 0
     assert bed.note == f"marked events cannot be searched: {words}"
+
+
+@pytest.mark.parametrize(
+    ("datasets", "words"),
+    [
+        (["keycloak.unparsed"], ": it is stored as keycloak.unparsed"),
+        (
+            ["keycloak.user_event", "keycloak.rejected", "keycloak.user_event"],
+            ": it is stored as keycloak.rejected and keycloak.user_event",
+        ),
+        (ProbeError(Reason.TIMEOUT_RESPONSE, "late"), ""),
+    ],
+)
+@pytest.mark.parametrize("known_group", [True, False])
+def test_an_event_that_is_stored_as_something_else_is_told_so(
+    datasets: list[str] | ProbeError, words: str, known_group: bool
+) -> None:
+    bed = Bed(known_group=known_group)
+    bed.peers.commits[GROUP] = {PLACE: 101}
+    bed.server.elsewhere = datasets
+    bed.cycle(61.0).cycle()
+    assert bed.note is not None
+    assert bed.note.endswith(f"{'has read it' if known_group else 'within 60 s'}{words}")
 
 
 def test_without_a_known_group_it_says_less() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from keywatch import catalogue_log_canary as cat
 from keywatch.elastic.findable import findable
 from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.stored_as import stored_as
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_search import Position
@@ -21,7 +22,7 @@ FOUND, LATE, LOST, REFUSED = RESULTS = ("found", "late", "lost", "refused")
 
 WRITING = 0.4
 """Share of the deadline in which Kafka must take an event."""
-_METADATA, _SEARCHING, _ASKING = 0.1, 0.3, 0.15
+_METADATA, _SEARCHING, _ASKING, _ELSEWHERE = 0.1, 0.25, 0.1, 0.1
 # What was not found in so many times the limit will not be.
 _GIVEN_UP_AFTER = 10
 
@@ -153,7 +154,7 @@ class LogCanaryProbe:
             if not sent.overdue and now - sent.at > self._limit:
                 sent.overdue = True
                 self._up = False
-                self._why = str(failure) if failure else await self._where(sent.position, timeout * _ASKING)
+                self._why = str(failure) if failure else await self._where(sent.position, timeout)
             if now - sent.at > self._limit * _GIVEN_UP_AFTER:
                 del self._sent[event_id]
                 samples.append(self._became(LOST))
@@ -167,17 +168,25 @@ class LogCanaryProbe:
         where = f"{position.partition.topic}/{position.partition.partition} at {position.offset}"
         words = f"{where} was not found within {self._limit:g} s"
         if self._carried is None:
-            return words
+            return f"{words}{await self._elsewhere(position, timeout * _ELSEWHERE)}"
         group, groups, _ = self._carried
         try:
-            await groups.read(timeout)
+            await groups.read(timeout * _ASKING)
         except ProbeError as error:
             return f"{words}; how far {group} is cannot be told, {error}"
         known = groups.known.get(group)
         committed = known.offsets.get(position.partition) if known is not None else None
         if committed is None or committed <= position.offset:
             return f"{words}, and {group} has not read it"
-        return f"{words}, although {group} has read it"
+        return f"{words}, although {group} has read it{await self._elsewhere(position, timeout * _ELSEWHERE)}"
+
+    async def _elsewhere(self, position: Position, timeout: float) -> str:
+        """Tell in words as what else an event is stored; empty when it is stored nowhere, or that cannot be told."""
+        try:
+            datasets = await stored_as(self._server, position, self._namespace, timeout)
+        except ProbeError:
+            return ""  # the next search tells why
+        return f": it is stored as {' and '.join(datasets)}" if datasets else ""
 
     def _became(self, result: str) -> Sample:
         return Sample(cat.LOG_CANARY_EVENTS_TOTAL, (self.cluster, result), 1.0)
