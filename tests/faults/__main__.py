@@ -8,7 +8,7 @@ import random
 import sys
 
 from tests.faults import alerting, document
-from tests.faults.catalogue import catalogue, grouped, one_of_each, shuffled
+from tests.faults.catalogue import catalogue, grouped, one_of_each
 from tests.faults.fault import Fault
 from tests.faults.report import complaints, rows, table
 from tests.faults.run import Outcome
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="each fault once; nothing is written")
     parser.add_argument("--twin", action="store_true", help="each fault once, watched by two instances of keywatch")
     parser.add_argument("--repetitions", type=int, default=20, help="how often each fault is made")
+    parser.add_argument("--kinds", choices=("all", "one"), default="all", help="of a fault that has several kinds")
     parser.add_argument("--grouped", action="store_true", help="restart keywatch seldom, which takes half the time")
     parser.add_argument("--beds", type=int, default=1, help="how many beds share the faults, side by side")
     parser.add_argument("--more", action="store_true", help="add to the runs that are written down, replace none")
@@ -32,6 +33,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
     parser.add_argument("--only", action="append", help="this fault alone (may be repeated); nothing is written")
     options = parser.parse_args()
+    if unknown := sorted(set(options.only or ()) - {fault.id for fault in catalogue()}):
+        parser.error(f"--only {unknown[0]}: there are {', '.join(fault.id for fault in catalogue())}")
     required = os.environ.get("KEYWATCH_REQUIRE") == "all"
     if reason := requirements_missing():
         say(f"skipped, because faults need a whole path: {reason}")
@@ -41,16 +44,16 @@ def main() -> int:
     faults = [fault for fault in chosen if not lacking(fault)]
     if required and faults != chosen:
         return 2
-    turns = (
-        shuffled(one_of_each(faults, chance), 1, chance)
-        if options.short or options.twin
-        else shuffled(faults, options.repetitions, chance)
-    )
+    once = options.short or options.twin
+    repetitions = range(1 if once else options.repetitions)
+    one = once or options.kinds == "one"
+    turns = [fault for _ in repetitions for fault in (one_of_each(faults, chance) if one else faults)]
+    chance.shuffle(turns)
     beds = max(1, options.beds)
     shares = [turns[number::beds] for number in range(beds)]
-    if options.short or options.twin or options.grouped:
+    if once or options.grouped:
         shares = [grouped(share, chance) for share in shares]
-    hold = options.hold if options.hold is not None else _QUICK_HOLD if options.short or options.twin else _HOLD
+    hold = options.hold if options.hold is not None else _QUICK_HOLD if once else _HOLD
     say(f"{len(turns)} faults, seed {options.seed}")
 
     earlier = document.earlier_runs() if options.more else []

@@ -15,13 +15,6 @@ def catalogue() -> list[Fault]:
     return sorted((fault for family in _FAMILIES for fault in family.faults()), key=lambda fault: fault.id)
 
 
-def shuffled(faults: list[Fault], repetitions: int, chance: random.Random) -> list[Fault]:
-    """Give each fault so many times, in random order."""
-    turns = faults * repetitions
-    chance.shuffle(turns)
-    return turns
-
-
 def one_of_each(faults: list[Fault], chance: random.Random) -> list[Fault]:
     """Give one kind, chosen by chance, of each fault that has several."""
     kinds: dict[str, list[Fault]] = {}

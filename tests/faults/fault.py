@@ -45,8 +45,8 @@ class Fault:
     """A row of the catalogue. `prepare` makes a case in a bed that is well, choosing victims by `random`.
 
     `access` is how keywatch reaches Kafka meanwhile. `clock` says from when seconds count where that is not the system
-    call; `within` is how many there may be. `lasting` faults hold back pages of others for a while after their repair.
-    `held_back` ones are not paged shortly after a broker was down, so that is waited for.
+    call; `within` is how many there may be. `lasting` faults hold back pages of others for a while after their repair,
+    their own not; `held_back` ones are not paged shortly after a broker was down, so that is waited for.
     `lacks` gives the reason why it cannot be injected on this machine.
     """
 

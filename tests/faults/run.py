@@ -74,7 +74,8 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     receiver = bed.alerting.receiver
     begun = now()
     bed.use(fault.access)
-    bed.wait_unbiased(by_brokers=fault.held_back)
+    if not fault.lasting:
+        bed.wait_unbiased(by_brokers=fault.held_back)
     case = fault.prepare(bed, chance)
     before = strain.waited()
     injected = case.inject()
