@@ -56,6 +56,10 @@ def words(location: Path, data: object, error: Mapping[str, Any], root: type[Bas
         return "is missing"
     if kind == "too_short":
         return f"needs at least {context.get('min_length')} entry"
+    if kind == "string_too_short":
+        return f"must have at least {context['min_length']} characters" if context["min_length"] > 1 else "is empty"
+    if kind == "string_too_long":
+        return f"is longer than the {context['max_length']} characters that are allowed"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
     if kind == "literal_error":
