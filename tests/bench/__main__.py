@@ -13,7 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cost, dashboards, detection, dlq, event_path, events, large, logs, logs_model, many, slow
+from tests.bench import (
+    cost,
+    dashboards,
+    detection,
+    dlq,
+    event_path,
+    events,
+    large,
+    log_path,
+    logs,
+    logs_model,
+    many,
+    slow,
+)
 from tests.bench.figures import Figure, table
 from tests.kafka.distribution import requirements_missing
 
@@ -32,6 +45,7 @@ _WORDS = {
     "large": "A large cluster",
     "logs_model": "Logstash's pipelines, as tests run them",
     "logs": "Logs in OpenSearch",
+    "log_path": "The path of logs, with a stand-in for Logstash",
     "dashboards": "Dashboards",
 }
 
@@ -57,6 +71,7 @@ def main() -> int:
         "dlq": lambda: dlq.measure(10 if options.quick else 60, not options.quick, _say),
         "logs_model": lambda: logs_model.measure(2000 if options.quick else 20_000, _say),
         "logs": lambda: logs.measure(20_000 if options.quick else 1_000_000, 3 if options.quick else 20, _say),
+        "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),
         "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
     }
