@@ -22,7 +22,7 @@ def measure(seconds: float, say: Callable[[str], None]) -> list[Figure]:
     canary = {"topic": USER, "every": _EVERY, "limit": 30.0, "period": 0.2, "timeout": 2.0}
     with log_path(canary=canary) as path:
         path.settled(60)
-        return [*_measured(path, seconds, say)]
+        return _measured(path, seconds, say)
 
 
 def _measured(path: LogPath, seconds: float, say: Callable[[str], None]) -> list[Figure]:
