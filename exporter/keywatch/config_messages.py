@@ -33,6 +33,12 @@ _BOUNDS = {
     "less_than_equal": "at most {le:g}",
     "finite_number": "any finite number",
 }
+_LENGTHS = {
+    "missing": "is missing",
+    "too_short": "needs at least {min_length} entry",
+    "string_too_short": "needs at least {min_length} character",
+    "string_too_long": "is longer than the {max_length} characters that are allowed",
+}
 _TYPES = {
     type(None): "empty",
     str: "text",
@@ -52,14 +58,8 @@ def words(location: Path, data: object, error: Mapping[str, Any], root: type[Bas
         close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"unknown key{hint} (allowed: {', '.join(allowed)})"
-    if kind == "missing":
-        return "is missing"
-    if kind == "too_short":
-        return f"needs at least {context.get('min_length')} entry"
-    if kind == "string_too_short":
-        return f"must have at least {context['min_length']} characters" if context["min_length"] > 1 else "is empty"
-    if kind == "string_too_long":
-        return f"is longer than the {context['max_length']} characters that are allowed"
+    if kind in _LENGTHS:
+        return _LENGTHS[kind].format(**context)
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
     if kind == "literal_error":
