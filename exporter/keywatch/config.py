@@ -135,7 +135,7 @@ class BrokerSection(Section):
     period: Period = Field(0.5, description="Seconds between two questions to a broker.")
     timeout: Timeout = Field(1.0, description="Seconds a broker has to answer.")
     misses: int = Field(2, ge=1, le=20, description="Failures in a row after which a broker is down.")
-    renew_after: Period = Field(2.0, description="Seconds after which a new connection replaces the kept one.")
+    renew_after: Period = Field(1.5, description="Seconds after which a new connection replaces the kept one.")
     expected: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (), description="Ids of brokers that must exist, beside those that the cluster names."
     )

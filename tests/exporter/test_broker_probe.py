@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from keywatch import catalogue as cat
-from keywatch.kafka.connection import Endpoint
+from keywatch.kafka.connection import BrokerError, Connection, Endpoint
 from keywatch.kafka.topology import Topology
 from keywatch.probe import Reason, Sample, Schedule
 from keywatch.probes.broker import BrokerProbe
@@ -161,6 +161,36 @@ async def test_the_reason_follows_the_fault(broker: FakeBroker) -> None:
     await probe.close()
     assert reasons(frozen) == {Reason.TIMEOUT_RESPONSE}
     assert reasons(gone) == {Reason.REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("reason", "tried"),
+    [
+        (Reason.TLS_EXPIRED, [2, 3]),
+        (Reason.TLS_HOSTNAME, [2, 3]),
+        (Reason.TLS_UNTRUSTED, [2, 3]),
+        (Reason.REFUSED, [1, 2]),
+    ],
+)
+async def test_a_certificate_that_does_not_hold_is_looked_at_again_at_once(
+    reason: Reason, tried: list[int], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def refuse(*_: object, **__: object) -> Connection:
+        nonlocal tries
+        tries += 1
+        raise BrokerError(reason, "no")
+
+    monkeypatch.setattr("keywatch.probes.broker.connect", refuse)
+    probe = probe_of(endpoint)
+    first = await probe.run(2 * TIMEOUT)
+    assert failures(first) == [reason] * tried[0]
+    assert up(first) == (0 if tried[0] == 2 else None)
+    assert tries == tried[0]
+    assert up(await probe.run(2 * TIMEOUT)) == 0
+    assert tries == tried[1], "once it is known it is asked once"
+    await probe.close()
 
 
 def reasons(samples: Sequence[Sample]) -> set[str]:
