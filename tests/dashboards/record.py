@@ -84,7 +84,7 @@ class Play:
                 ("broker frozen", brokers.frozen, 25),
                 ("canary refused", partitions.unwritable, 25),
                 ("topic deleted", partitions.deleted, 20),
-                ("database killed", keycloak.not_ready, 25),
+                ("database killed", keycloak.database_killed, 25),
                 ("broker killed", partitions.leaderless, 60),
             ):
                 with self._scene(name, calm=True):

@@ -217,6 +217,16 @@ async def test_checks_without_end_and_with_odd_names_are_bounded() -> None:
     assert all(len(label) <= 60 for (label,) in checks)
 
 
+async def test_a_check_that_failed_itself_is_told_by_the_name_of_its_class() -> None:
+    name = "org.keycloak.quarkus.runtime.services.health.KeycloakReadyHealthCheck"
+    body = f'{{"status": "DOWN", "checks": [{{"name": "{name}", "status": "DOWN"}}]}}'
+    async with serving(pages(ready=reply(body.encode(), "503 Service Unavailable"))) as server:
+        probe = probe_of(server)
+        checks = values(await probe.run(1.0), cat.KEYCLOAK_CHECK)
+        await probe.close()
+    assert checks == {("keycloakreadyhealthcheck",): 0}
+
+
 async def test_a_new_connection_is_opened_now_and_then() -> None:
     now = 0.0
     async with serving(pages()) as server:

@@ -26,6 +26,8 @@ from tests.keycloak.driver import Driver
 from tests.keycloak.event_path import REALM, USER
 from tests.keycloak.server import KeycloakServer
 
+PARTITIONS = 3
+"""Of each topic but the canary's."""
 EVENTS, WORK, AUDIT, DEAD, CANARY = "keycloak-events", "work", "audit", "events-dlq", "keywatch-canary"
 LAG_LIMIT = 100
 WINDOW = 10.0
@@ -222,9 +224,10 @@ def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, numbe
 
 def _furnish(kafka: KafkaCluster) -> None:
     for topic in (EVENTS, "keycloak-admin-events", WORK, AUDIT, DEAD):
-        admin.create_topic(kafka.bootstrap, topic, partitions=3, replicas=3, configs={"min.insync.replicas": "2"})
+        configs = {"min.insync.replicas": "2"}
+        admin.create_topic(kafka.bootstrap, topic, partitions=PARTITIONS, replicas=3, configs=configs)
     # Where a group never committed, its lag is not known.
-    for partition in range(3):
+    for partition in range(PARTITIONS):
         admin.produce(kafka.bootstrap, WORK, 1, partition=partition)
     admin.set_scram_password(kafka.bootstrap, access.USER, access.PASSWORD)
     acls.allow(kafka.bootstrap, access.USER, RIGHTS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from tests.faults.bed import WINDOW, Bed, now
 from tests.faults.fault import PROMISE, Case, Fault, Page
 from tests.kafka.waiting import wait_until
+from tests.keycloak.database import Database
 from tests.keycloak.driver import Driver
 from tests.keycloak.event_path import REALM, USER
 from tests.keycloak.health import status_of
@@ -20,12 +22,8 @@ def faults() -> list[Fault]:
     """Give the faults of this family."""
     return [
         Fault("H16", "Keycloak killed", killed),
-        Fault(
-            "H17",
-            "Keycloak not ready: its database killed",
-            not_ready,
-            clock="from the first answer 503 of /health/ready, which comes some seconds after the database's end",
-        ),
+        Fault("H17 frozen", "Keycloak not ready: its database stands still", database_frozen),
+        Fault("H17 killed", "Keycloak not ready: its database killed", database_killed),
         Fault(
             "H22",
             "Keycloak cut off from Kafka",
@@ -55,28 +53,41 @@ def killed(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is 
     return Case((Page("KeycloakDown", {"cluster": bed.cluster, "keycloak": "kc"}, "refused"),), inject, repair)
 
 
-def not_ready(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is one
-    """Kill Keycloak's database."""
-    database = bed.keycloak.database
-    if database is None:
+def database_killed(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is one
+    """Kill Keycloak's database; the first who asks gets a reason, who asks after that waits for eight seconds.
+
+    So nobody but keywatch asks.
+    """
+    database = _database(bed)
+    return _not_ready(bed, database.kill, database.start, "keycloak_database_connections_async_health_check")
+
+
+def database_frozen(bed: Bed, chance: random.Random) -> Case:  # noqa: ARG001 - there is one
+    """Freeze Keycloak's database: nobody who asks gets an answer, and no reason."""
+    database = _database(bed)
+    return _not_ready(bed, database.freeze, database.thaw, "it does not say why")
+
+
+def _database(bed: Bed) -> Database:
+    if bed.keycloak.database is None:
         raise RuntimeError("Keycloak has no database of its own")
+    return bed.keycloak.database
+
+
+def _not_ready(bed: Bed, hurt: Callable[[], float], heal: Callable[[], object], words: str) -> Case:
     ready = f"{bed.keycloak.management_url}/health/ready"
 
     def inject() -> float:
         bed.logins.pause()
-        database.kill()
-        wait_until(lambda: status_of(ready) == 503, _NOTICED_WITHIN, "Keycloak is not ready")
-        return now()
+        return hurt()
 
     def repair() -> float:
-        database.start()
+        heal()
         moment = _lasts(ready, 200)
         bed.logins.resume()
         return moment
 
-    check = "keycloak_database_connections_async_health_check"
-    labels = {"cluster": bed.cluster, "keycloak": "kc", "check": check}
-    return Case((Page("KeycloakNotReady", labels),), inject, repair)
+    return Case((Page("KeycloakNotReady", {"cluster": bed.cluster, "keycloak": "kc"}, words),), inject, repair)
 
 
 def _lasts(url: str, status: int) -> float:

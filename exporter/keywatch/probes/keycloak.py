@@ -29,6 +29,7 @@ _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_
 _MOST_CHECKS = 20
 _NOT_IN_A_CHECK = re.compile(r"[^a-z0-9]+")
 _LONGEST_CHECK = 60
+_PACKAGES = re.compile(r"^(?:\w+\.)+(?=\w+$)")
 # Each answer that something is not ready writes a line into Keycloak's log.
 _NOT_READY_EVERY = 1.0
 # While its database stands still, each such question holds one of Keycloak's threads, also when nobody waits for the
@@ -218,11 +219,15 @@ class KeycloakProbe:
         return f"not ready: {', '.join(down) or ready.words or 'it does not say why'}"
 
     def _label(self, name: str) -> str:
-        """Give a check's label: its name in small letters, words joined by `_`; `other` for too many."""
+        """Give a check's label: its name in small letters, words joined by `_`; `other` for too many.
+
+        One that failed itself is told by the name of its class, of whose packages nothing is kept.
+        """
         known = self._checks.get(name)
         if known is None:
             if len(self._checks) >= _MOST_CHECKS:
                 return "other"
-            known = _NOT_IN_A_CHECK.sub("_", name.lower()).strip("_")[:_LONGEST_CHECK].strip("_") or "other"
+            words = _NOT_IN_A_CHECK.sub("_", _PACKAGES.sub("", name).lower())
+            known = words.strip("_")[:_LONGEST_CHECK].strip("_") or "other"
             self._checks[name] = known
         return known
