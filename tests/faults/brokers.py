@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 
-from tests.faults.bed import DEAD, PARTITIONS, Bed, now
+from tests.faults.bed import Bed, now
 from tests.faults.fault import Case, Fault, Page
-from tests.kafka import admin
 from tests.kafka.node import KafkaNode
 
 
@@ -51,15 +50,7 @@ def frozen(bed: Bed, chance: random.Random) -> Case:
 
 
 def all_killed(bed: Bed, chance: random.Random) -> Case:
-    """Kill all nodes, in some order.
-
-    Nodes write down once a minute where a log starts: what was deleted after that is there again.
-    """
+    """Kill all nodes, in some order."""
     nodes = chance.sample(bed.kafka.nodes, len(bed.kafka.nodes))
     page = Page("KafkaClusterDown", {"cluster": bed.cluster})
-
-    def clean() -> None:
-        for partition in range(PARTITIONS):
-            admin.delete_records(bed.kafka.bootstrap, DEAD, partition, before=admin.ALL)
-
-    return Case((page,), lambda: min(node.kill() for node in nodes), lambda: started(*nodes), clean=clean)
+    return Case((page,), lambda: min(node.kill() for node in nodes), lambda: started(*nodes))

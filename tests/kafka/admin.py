@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_END,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -28,8 +27,6 @@ from tests.kafka.waiting import wait_until
 
 Settings = Mapping[str, str | int | float | bool]
 """Further librdkafka settings: TLS, SASL, time-outs."""
-ALL = OFFSET_END
-"""The offset before which `delete_records` deletes all that can be read."""
 
 _SCRAM_ITERATIONS = 4096
 
@@ -117,10 +114,7 @@ def produce(
 
 
 def delete_records(bootstrap: str, topic: str, partition: int, *, before: int, client: Settings | None = None) -> None:
-    """Delete the records of a partition that lie before an offset (`ALL`: that can be read).
-
-    Raises `KafkaException` when Kafka refuses.
-    """
+    """Delete the records of a partition that lie before an offset. Raises `KafkaException` when Kafka refuses."""
     # In a variable: an admin client that nobody holds cancels its requests.
     admin = AdminClient(client_settings(bootstrap, client))
     wanted = TopicPartition(topic, partition, before)
