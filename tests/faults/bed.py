@@ -42,7 +42,7 @@ _CALM_FOR = 3.0
 _BALANCE = {"leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0"}
 # As Kafka's client by itself; with the acks=1 of other listeners elections lose events, which keywatch rightly tells.
 _SAFE = {"acks": "all", "enable.idempotence": "true"}
-# Brokers write down once a minute where a log starts; what was deleted since is there again when all of them are killed,
+# Brokers write down once a minute where a log starts; what was deleted since is there again when all of them die then,
 # and keywatch would page dead letters that came back.
 _DELETED_FOR_GOOD = {"log.flush.start.offset.checkpoint.interval.ms": "1000", "log.initial.task.delay.ms": "1000"}
 # A listener of a broker may take a certificate with other names than before only where that is allowed.
