@@ -50,6 +50,7 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
         r"KeycloakEventsDeadLettered (label: 2:7|aggregation: 2:3) .*",
         "only whether any came counts, however it is summed",
     ),
+    (r"KeycloakNotReady aggregation: 2:3 max → min", "all the values are 0"),
     (r"KeycloakEvents(Malformed|Late) aggregation: .* sum → max", "there is one value to sum for each"),
     (r"Watchdog threshold: .*", "any number fires"),
     (
