@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass, field
 
 from tests.faults import document
 from tests.faults.__main__ import requirements_missing
-from tests.faults.bed import Bed, bed, now
+from tests.faults.bed import EVENTS, LAG_LIMIT, WORK, Bed, bed, now
+from tests.faults.behind import Behind
 from tests.faults.disturbances import Disturbance, Expected, disturbances
+from tests.faults.fault import Page
 from tests.faults.receiver import Notice
+from tests.faults.traffic import GROUP
 from tests.faults.turns import say
 
 # A page may come a little later than what it tells of.
@@ -24,12 +27,16 @@ _AN_HOUR = 60.0
 
 @dataclass
 class Calm:
-    """What came of it: minutes, how often each disturbance was made, pages that may come, and those that may not."""
+    """What came of it: minutes, how often each disturbance was made, pages that may come, and those that may not.
+
+    `right` are the times at which the bed's group really was behind its limit, and by what.
+    """
 
     minutes: float = 0.0
     made: dict[str, int] = field(default_factory=dict)
     expected: int = 0
     false: list[str] = field(default_factory=list)
+    right: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -45,8 +52,8 @@ def main() -> int:
         return 2 if os.environ.get("KEYWATCH_REQUIRE") == "all" else 0
     chance = random.Random(options.seed)  # noqa: S311 - chooses an order, keeps no secret
     say(f"{options.minutes:g} minutes, seed {options.seed}")
-    with bed() as made:
-        found = disturb(made, options.minutes, chance)
+    with bed() as made, Behind(made.kafka.bootstrap, GROUP, [EVENTS, WORK], 3) as behind:
+        found = disturb(made, behind, options.minutes, chance)
     record = {**asdict(found), "seed": options.seed}
     print(f"\n{document.calm_text(record)}", flush=True)
     if options.minutes >= _AN_HOUR:
@@ -54,7 +61,7 @@ def main() -> int:
     return 1 if found.false else 0
 
 
-def disturb(bed: Bed, minutes: float, chance: random.Random) -> Calm:
+def disturb(bed: Bed, behind: Behind, minutes: float, chance: random.Random) -> Calm:
     """Make all disturbances in random order, again and again, until the time is over."""
     found = Calm()
     bed.use("proxied")
@@ -67,6 +74,12 @@ def disturb(bed: Bed, minutes: float, chance: random.Random) -> Calm:
         bed.wait_well()
         time.sleep(_LATE)
         pages = [notice for notice in bed.alerting.receiver.pages(since) if notice.firing]
+        if (most := behind.most(since)) > LAG_LIMIT:
+            # By Kafka's own word, whatever the reason: then a page says what is.
+            returns = "; ".join(behind.returns(since)) or "records that came"
+            found.right.append(f"{turn.title}: {most} records behind, by {returns}")
+            expected.append(Expected(Page("KafkaGroupLagTooHigh", {"group": GROUP, "unit": "records"}), since, now()))
+            say(found.right[-1])
         false = unexpected(pages, expected)
         found.made[turn.title] = found.made.get(turn.title, 0) + 1
         found.expected += len(pages) - len(false)

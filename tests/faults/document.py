@@ -176,6 +176,9 @@ def calm_text(calm: Mapping[str, Any]) -> str:
     )
     made = "\n".join(f"| {title} | {times} |" for title, times in sorted(calm["made"].items()))
     false = "\n".join(f"- {one}" for one in calm["false"]) or "No page that may not come."
+    if right := calm.get("right"):
+        false += "\n\nThe group of the bed really was behind, as Kafka itself said:\n\n"
+        false += "\n".join(f"- {one}" for one in right)
     return f"""{when}{calm["minutes"]:.0f} minutes in random order.
 
 | what was made | times |

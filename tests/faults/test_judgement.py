@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import strain
+from tests.faults.behind import Look, returns
 from tests.faults.calm import Calm, unexpected
 from tests.faults.catalogue import catalogue
 from tests.faults.disturbances import Expected
@@ -86,12 +87,21 @@ def test_without_a_fault_only_what_was_announced_may_page_and_only_then() -> Non
     assert len(unexpected([notice(-1), notice(16), notice(1, broker="3"), notice(1, "KeywatchDown")], expected)) == 4
 
 
+def test_a_group_that_went_back_is_behind_and_told() -> None:
+    ends = {("events", 0): 300, ("events", 1): 7}
+    before, after = Look(1, {("events", 0): 298, ("events", 1): -1}, ends), Look(2, {("events", 0): 124}, ends)
+    assert (before.records, after.records) == (2, 176)
+    assert returns([before, after]) == ["events/0 from 298 to 124, of 300"]
+    assert returns([after, before]) == []
+
+
 def test_what_came_of_a_run_without_faults_is_told() -> None:
-    calm = Calm(60.0, {"all cores busy": 7}, 3, ["all cores busy: KeywatchDown"])
+    calm = Calm(60.0, {"all cores busy": 7}, 3, ["all cores busy: KeywatchDown"], ["a visit: 176 records behind"])
     text = calm_text(asdict(calm))
     assert text.startswith("60 minutes")
     assert "| all cores busy | 7 |" in text
     assert "- all cores busy: KeywatchDown" in text
+    assert "really was behind, as Kafka itself said:\n\n- a visit: 176 records behind" in text
 
 
 def test_the_picture_shows_the_share_of_runs_in_which_each_alert_paged() -> None:
