@@ -52,6 +52,8 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"KeycloakNotReady aggregation: 2:3 max → min", "all the values are 0"),
     (r"KeycloakEvents(Malformed|Late) aggregation: .* sum → max", "there is one value to sum for each"),
+    (r"KeywatchProbeStuck label: 2:.*job=.*", "an instance has the same period in each job"),
+    (r"cluster:keywatch_events_lost:ratio30d label: 2:.*job=.*", "each job has the same series of an instance"),
     (r"Watchdog threshold: .*", "any number fires"),
     (
         r"EventPathBudgetBurns\w+ threshold: 2:.*",
