@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = render.texts(options.datasource)
     except AttributeError as error:
         owner = getattr(error.obj, "__name__", "")
-        if not owner.startswith("keywatch.catalogue"):
+        if not owner.startswith("keywatch.metrics."):
             raise
         return _refuse(f"{_where(error)}: {owner} has no metric {error.name}; it was renamed or taken away")
     if options.grafana is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_groups as has
-from keywatch import catalogue_lag
-from keywatch.metric import Metric
+from keywatch.metrics import groups as has
+from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section
@@ -84,7 +84,7 @@ def _now() -> list[Panel]:
         _stat(
             "Commits out of range",
             "For how many partitions is the commit beyond the end, or its records deleted before they were read?",
-            f"sum({now(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE, 'group', 'topic', where=_G)})",
+            f"sum({now(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE, 'group', 'topic', where=_G)})",
             _NONE,
         ),
     ]
@@ -101,7 +101,7 @@ def _table() -> Panel:
         "Limit (age)": now(has.GROUP_LAG_SECONDS_LIMIT, "group", where=_G),
         "Members": now(has.GROUP_MEMBERS, "group", where=_G),
         "Read": now(has.GROUP_UP, "group", where=_G),
-        "Commits": now(catalogue_lag.GROUP_LAG_KNOWN, "group", where=_G),
+        "Commits": now(lag_metrics.GROUP_LAG_KNOWN, "group", where=_G),
     }
     return Table(
         title="Groups",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_dlq as has
+from keywatch.metrics import dead_letters as has
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section

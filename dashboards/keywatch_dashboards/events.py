@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_events as has
-from keywatch import catalogue_reconciliation as counted
-from keywatch.metric import Metric
+from keywatch.metrics import events as has
+from keywatch.metrics import reconciliation as counted
+from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, heat, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section

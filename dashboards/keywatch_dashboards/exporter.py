@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from keywatch import catalogue as has
-from keywatch.metric import Metric
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import exporter as exporter_metrics
+from keywatch.metrics import probe as probe_metrics
+from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
@@ -60,21 +62,21 @@ def _now() -> list[Panel]:
         _stat(
             "Probes without answer",
             "How many probes could not answer their question the last time?",
-            f"sum(1 - {now(has.PROBE_SUCCESS, 'probe')})",
+            f"sum(1 - {now(probe_metrics.PROBE_SUCCESS, 'probe')})",
             "probes",
             steps=house.above(attention=1),
         ),
         _stat(
             "Configuration",
             "Is the configuration in force the one that was read last?",
-            f"min by (instance) ({pick(has.CONFIG_RELOAD_SUCCESSFUL)})",
+            f"min by (instance) ({pick(exporter_metrics.CONFIG_RELOAD_SUCCESSFUL)})",
             "{{instance}}",
             mappings=loaded,
         ),
         _stat(
             "Web configuration",
             "Are TLS and users of keywatch's port those of its files?",
-            f"min by (instance) ({pick(has.WEB_CONFIG_RELOAD_SUCCESSFUL)})",
+            f"min by (instance) ({pick(exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL)})",
             "{{instance}}",
             no_value="none is set",
             mappings=loaded,
@@ -82,7 +84,7 @@ def _now() -> list[Panel]:
         _stat(
             "Configuration is from",
             "When was the configuration read?",
-            f"1000 * {_each(has.CONFIG_LOADED_TIMESTAMP_SECONDS)}",
+            f"1000 * {_each(exporter_metrics.CONFIG_LOADED_TIMESTAMP_SECONDS)}",
             "{{instance}}",
             unit="dateTimeFromNow",
             background=False,
@@ -90,7 +92,7 @@ def _now() -> list[Panel]:
         _stat(
             "Version",
             "Which version runs?",
-            f"max by (version) ({pick(has.BUILD_INFO)})",
+            f"max by (version) ({pick(exporter_metrics.BUILD_INFO)})",
             "{{version}}",
             text_mode="name",
             background=False,
@@ -99,12 +101,13 @@ def _now() -> list[Panel]:
 
 
 def _probes() -> list[Panel]:
-    last = pick(has.PROBE_LAST_RUN_TIMESTAMP_SECONDS)
+    last = pick(probe_metrics.PROBE_LAST_RUN_TIMESTAMP_SECONDS)
+    found = pick(probe_metrics.PROBE_FRAME_TIMESTAMP_SECONDS)
     columns = {
-        "Answers": f"min by (instance, cluster, probe) ({pick(has.PROBE_SUCCESS)})",
+        "Answers": f"min by (instance, cluster, probe) ({pick(probe_metrics.PROBE_SUCCESS)})",
         "Last run": f"time() - min by (instance, cluster, probe) ({last})",
-        "Runs every": f"max by (instance, cluster, probe) ({pick(has.PROBE_PERIOD_SECONDS)})",
-        "Age of values": f"time() - min by (instance, cluster, probe) ({pick(has.PROBE_FRAME_TIMESTAMP_SECONDS)})",
+        "Runs every": f"max by (instance, cluster, probe) ({pick(probe_metrics.PROBE_PERIOD_SECONDS)})",
+        "Age of values": f"time() - min by (instance, cluster, probe) ({found})",
     }
     labels = {"instance": "Instance", "cluster": "Cluster", "probe": "Probe"}
     return [
@@ -129,21 +132,21 @@ def _probes() -> list[Panel]:
             width=10,
             mappings=house.words({0: ("no answer", house.BAD), 1: ("answer", house.GOOD)}),
             no_value=_NONE,
-            targets=[query(now(has.PROBE_SUCCESS, "probe"), _PROBE)],
+            targets=[query(now(probe_metrics.PROBE_SUCCESS, "probe"), _PROBE)],
         ),
     ]
 
 
 def _failures() -> list[Panel]:
     since = (
-        f"time() - min by (instance, cluster, probe) ({pick(has.PROBE_LAST_RUN_TIMESTAMP_SECONDS)}) "
-        f"- max by (instance, cluster, probe) ({pick(has.PROBE_PERIOD_SECONDS)})"
+        f"time() - min by (instance, cluster, probe) ({pick(probe_metrics.PROBE_LAST_RUN_TIMESTAMP_SECONDS)}) "
+        f"- max by (instance, cluster, probe) ({pick(probe_metrics.PROBE_PERIOD_SECONDS)})"
     )
     return [
         _graph(
             "Probes that failed, by reason",
             "Why could probes not answer?",
-            f"{rate(has.PROBE_FAILURES_TOTAL, 'probe', 'reason')} > 0",
+            f"{rate(probe_metrics.PROBE_FAILURES_TOTAL, 'probe', 'reason')} > 0",
             f"{_PROBE}: {{{{reason}}}}",
             unit="cps",
             stacked=True,
@@ -152,7 +155,7 @@ def _failures() -> list[Panel]:
         _graph(
             "How long probes take",
             "Which probe became slow? 99 of 100 runs need at most this long.",
-            quantile(0.99, has.PROBE_DURATION_SECONDS, "probe"),
+            quantile(0.99, probe_metrics.PROBE_DURATION_SECONDS, "probe"),
             _PROBE,
             unit="s",
         ),
@@ -167,7 +170,7 @@ def _failures() -> list[Panel]:
 
 
 def _views() -> list[Panel]:
-    broker = pick(has.BROKER_UP)
+    broker = pick(cluster_metrics.BROKER_UP)
     by = "cluster, broker"
     return [
         StateTimeline(
@@ -181,7 +184,7 @@ def _views() -> list[Panel]:
         _graph(
             "keywatch's clock against Prometheus'",
             "Is an instance's clock wrong? From 5 s on a ticket is opened.",
-            f"abs(time() - max by (instance) ({pick(has.PROBE_LAST_RUN_TIMESTAMP_SECONDS)}))",
+            f"abs(time() - max by (instance) ({pick(probe_metrics.PROBE_LAST_RUN_TIMESTAMP_SECONDS)}))",
             width=12,
             unit="s",
             steps=house.above(attention=5),
@@ -208,7 +211,7 @@ def _process() -> list[Panel]:
         _graph(
             "Late timers",
             "Is keywatch itself held up? From 0.5 s on its times cannot be trusted.",
-            _each(has.EVENT_LOOP_LAG_SECONDS),
+            _each(exporter_metrics.EVENT_LOOP_LAG_SECONDS),
             width=6,
             unit="s",
             steps=house.above(attention=0.5),
@@ -224,7 +227,7 @@ def _process() -> list[Panel]:
 
 
 def _port() -> list[Panel]:
-    scrapes = pick(has.SCRAPE_DURATION_SECONDS, suffix="_bucket")
+    scrapes = pick(exporter_metrics.SCRAPE_DURATION_SECONDS, suffix="_bucket")
     return [
         _graph(
             "Time to answer a scrape",
@@ -251,7 +254,7 @@ def _port() -> list[Panel]:
         _graph(
             "Requests refused, by reason",
             "Does somebody without the right, or too often, come to keywatch's port?",
-            f"sum by (instance, reason) (rate({pick(has.WEB_REFUSED_TOTAL)}[{Q}])) > 0",
+            f"sum by (instance, reason) (rate({pick(exporter_metrics.WEB_REFUSED_TOTAL)}[{Q}])) > 0",
             "{{instance}}: {{reason}}",
             width=6,
             unit="cps",

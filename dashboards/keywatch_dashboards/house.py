@@ -7,7 +7,7 @@ from typing import Any
 
 import attr
 
-from keywatch.catalogue import CLUSTER_UP
+from keywatch.metrics.cluster import CLUSTER_UP
 from keywatch_dashboards.grafana import DATASOURCE, Dashboard, Json, Panel, Row, Step, Variable, place
 
 # Blue, orange and red stay apart for every kind of colour blindness, as green and red do not; words stand beside them.

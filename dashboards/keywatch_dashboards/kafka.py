@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue as has
-from keywatch import catalogue_canary as sent
-from keywatch.metric import Metric
-from keywatch.probe import Reason
+from keywatch.engine.probe import Reason
+from keywatch.metrics import canary as sent
+from keywatch.metrics import cluster as has
+from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house, kafka_canary, kafka_partitions, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_canary as sent
+from keywatch.metrics import canary as sent
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Panel, heat, newest, query
 from keywatch_dashboards.panels import Heatmap, Stat, TimeSeries

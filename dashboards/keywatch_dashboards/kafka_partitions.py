@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue as has
-from keywatch.metric import Metric
+from keywatch.metrics import cluster as has
+from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Panel, Step, newest, query
 from keywatch_dashboards.panels import Table, TimeSeries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_logs as has
+from keywatch.metrics import logs as has
 from keywatch_dashboards import house, log_canary, logs_elasticsearch, logs_logstash
 from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
 from keywatch_dashboards.house import Band, Section

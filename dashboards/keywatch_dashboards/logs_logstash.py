@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_logs as has
+from keywatch.metrics import logs as has
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Panel, query
 from keywatch_dashboards.panels import StateTimeline, TimeSeries

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue as has
-from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_logs, catalogue_reconciliation
-from keywatch import catalogue_groups as groups
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import dead_letters, events, groups, keycloak, logs, reconciliation
+from keywatch.metrics import probe as probe_metrics
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
@@ -27,23 +27,22 @@ def _capped(*parts: str) -> str:
 
 
 _KEYCLOAK = " + ".join(
-    f"max(1 - {now(metric, 'keycloak')})"
-    for metric in (catalogue_keycloak.KEYCLOAK_UP, catalogue_keycloak.KEYCLOAK_READY)
+    f"max(1 - {now(metric, 'keycloak')})" for metric in (keycloak.KEYCLOAK_UP, keycloak.KEYCLOAK_READY)
 )
 _LISTENER = _capped(
-    f"max(1 - {now(catalogue_events.EVENTS_UP, 'listener')})",
+    f"max(1 - {now(events.EVENTS_UP, 'listener')})",
     "2 * "
     + _or_nothing(
         f"max(sum by (cluster, listener) "
-        f"({now(catalogue_reconciliation.EVENTS_MISSING, 'listener', 'realm', 'event', 'outcome')}) "
-        f"> bool {now(catalogue_reconciliation.EVENTS_MISSING_LIMIT, 'listener')})"
+        f"({now(reconciliation.EVENTS_MISSING, 'listener', 'realm', 'event', 'outcome')}) "
+        f"> bool {now(reconciliation.EVENTS_MISSING_LIMIT, 'listener')})"
     ),
 )
 _KAFKA = _capped(
-    f"2 * max(1 - {now(has.CLUSTER_UP)})",
-    "2 * " + _or_nothing(f"max({now(has.TOPIC_PARTITIONS_OFFLINE, 'topic')} > bool 0)"),
-    "2 * " + _or_nothing(f"max({now(has.TOPIC_PARTITIONS_BELOW_MIN_ISR, 'topic')} > bool 0)"),
-    _or_nothing(f"max(1 - {now(has.BROKER_UP, 'broker')})"),
+    f"2 * max(1 - {now(cluster_metrics.CLUSTER_UP)})",
+    "2 * " + _or_nothing(f"max({now(cluster_metrics.TOPIC_PARTITIONS_OFFLINE, 'topic')} > bool 0)"),
+    "2 * " + _or_nothing(f"max({now(cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR, 'topic')} > bool 0)"),
+    _or_nothing(f"max(1 - {now(cluster_metrics.BROKER_UP, 'broker')})"),
 )
 _CONSUMERS = _capped(
     f"max(1 - {now(groups.GROUP_UP, 'group')})",
@@ -57,18 +56,18 @@ _CONSUMERS = _capped(
     ),
 )
 _DEAD_LETTERS = _capped(
-    f"max(1 - {now(catalogue_dlq.DLQ_UP, 'dlq')})",
-    "2 * " + _or_nothing(f"max({grown(catalogue_dlq.DLQ_ADDED_TOTAL, 'dlq', span='5m')} > bool 0)"),
-    _or_nothing(f"max({now(catalogue_dlq.DLQ_RECORDS, 'dlq')} > bool 0)"),
+    f"max(1 - {now(dead_letters.DLQ_UP, 'dlq')})",
+    "2 * " + _or_nothing(f"max({grown(dead_letters.DLQ_ADDED_TOTAL, 'dlq', span='5m')} > bool 0)"),
+    _or_nothing(f"max({now(dead_letters.DLQ_RECORDS, 'dlq')} > bool 0)"),
 )
 _LOGS = _capped(
-    f"2 * max({now(catalogue_logs.LOG_LAG_SECONDS, 'topic')} > bool 300)",
-    "2 * " + _or_nothing(f"max(1 - {now(catalogue_logs.ELASTICSEARCH_UP)})"),
-    _or_nothing(f"max(1 - {now(catalogue_logs.LOGSTASH_UP, 'logstash')})"),
+    f"2 * max({now(logs.LOG_LAG_SECONDS, 'topic')} > bool 300)",
+    "2 * " + _or_nothing(f"max(1 - {now(logs.ELASTICSEARCH_UP)})"),
+    _or_nothing(f"max(1 - {now(logs.LOGSTASH_UP, 'logstash')})"),
 )
 _KEYWATCH = _capped(
     f'2 * (1 - max(up{{job="{HEALTH_JOB}"}}))',
-    _or_nothing(f"max(1 - {now(has.PROBE_SUCCESS, 'probe')})"),
+    _or_nothing(f"max(1 - {now(probe_metrics.PROBE_SUCCESS, 'probe')})"),
 )
 STAGES = {
     "Keycloak": (
@@ -204,8 +203,8 @@ def _firing() -> list[Panel]:
             no_value="no listener is watched",
             overrides=palette.by_queries(2),
             targets=[
-                query(rate(catalogue_reconciliation.EVENTS_COUNTED_TOTAL), "{{cluster}} / counted by Keycloak"),
-                query(rate(catalogue_events.EVENTS_RECEIVED_TOTAL), "{{cluster}} / arrived"),
+                query(rate(reconciliation.EVENTS_COUNTED_TOTAL), "{{cluster}} / counted by Keycloak"),
+                query(rate(events.EVENTS_RECEIVED_TOTAL), "{{cluster}} / arrived"),
             ],
         ),
         Stat(
@@ -218,10 +217,10 @@ def _firing() -> list[Panel]:
             data_links=[house.to("keywatch-events", "Events: look closer")],
             targets=[
                 newest(
-                    f"sum({now(catalogue_reconciliation.EVENTS_MISSING, 'listener', 'realm', 'event', 'outcome')})",
+                    f"sum({now(reconciliation.EVENTS_MISSING, 'listener', 'realm', 'event', 'outcome')})",
                     "missing now",
                 ),
-                newest(f"sum({grown(catalogue_reconciliation.EVENTS_LOST_TOTAL, span='$__range')})", "lost"),
+                newest(f"sum({grown(reconciliation.EVENTS_LOST_TOTAL, span='$__range')})", "lost"),
             ],
         ),
     ]
@@ -307,7 +306,7 @@ def _burn() -> list[Panel]:
 
 def _nodes() -> list[Panel]:
     node = "{{cluster}} / {{keycloak}}"
-    certificate = catalogue_keycloak.KEYCLOAK_TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS
+    certificate = keycloak.KEYCLOAK_TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS
     return [
         StateTimeline(
             title="Keycloak's checks",
@@ -316,8 +315,8 @@ def _nodes() -> list[Panel]:
             mappings=house.words({0: ("DOWN", house.BAD), 1: ("UP", house.GOOD)}),
             no_value="no Keycloak is watched",
             targets=[
-                query(now(catalogue_keycloak.KEYCLOAK_UP, "keycloak"), f"{node}: lives"),
-                query(now(catalogue_keycloak.KEYCLOAK_CHECK, "keycloak", "check"), f"{node}: {{{{check}}}}"),
+                query(now(keycloak.KEYCLOAK_UP, "keycloak"), f"{node}: lives"),
+                query(now(keycloak.KEYCLOAK_CHECK, "keycloak", "check"), f"{node}: {{{{check}}}}"),
             ],
         ),
         TimeSeries(
@@ -329,7 +328,7 @@ def _nodes() -> list[Panel]:
             limit_line=True,
             steps=house.above(bad=0.5),
             no_value="no Keycloak is watched",
-            targets=[query(now(catalogue_keycloak.KEYCLOAK_RESPONSE_SECONDS, "keycloak", how="min"), node)],
+            targets=[query(now(keycloak.KEYCLOAK_RESPONSE_SECONDS, "keycloak", how="min"), node)],
         ),
         Stat(
             title="Keycloak's certificate",

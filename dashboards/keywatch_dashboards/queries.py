@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keywatch.metric import Metric
+from keywatch.metrics.metric import Metric
 
 HEALTH_JOB, FULL_JOB = "keywatch-health", "keywatch"
 """Prometheus' jobs, as the alert rules name them: every second the few series that matter, all of them every 15."""

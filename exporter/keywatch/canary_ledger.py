@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keywatch.probe import Reason
+from keywatch.engine.probe import Reason
 
 _KEPT = 4096
 

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keywatch import catalogue, catalogue_groups
-from keywatch.config import Config
+from keywatch.config.model import Config
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import groups
 from keywatch.watch import Watch
 
 _LOOK_EVERY = 0.05
@@ -35,7 +36,7 @@ def _complete(watch: Watch) -> bool:
     """
     if watch.scheduler.not_yet_run() or not all(topology.judged() for topology in watch.topologies.values()):
         return False
-    up = watch.store.values(catalogue.CLUSTER_UP)
+    up = watch.store.values(cluster_metrics.CLUSTER_UP)
     failed = {key.cluster for key, account in watch.store.accounts() if not account.success}
     return len(up) == len(watch.config.clusters) and all(not up[(name,)] for name in failed)
 
@@ -48,15 +49,15 @@ def report(watch: Watch) -> dict[str, Any]:
     ]
     clusters = {}
     for name, topology in watch.topologies.items():
-        up = watch.store.values(catalogue.BROKER_UP)
+        up = watch.store.values(cluster_metrics.BROKER_UP)
         clusters[name] = {
-            "up": bool(watch.store.values(catalogue.CLUSTER_UP).get((name,), 0.0)),
+            "up": bool(watch.store.values(cluster_metrics.CLUSTER_UP).get((name,), 0.0)),
             "brokers": {
                 label: {"address": str(broker.endpoint or ""), "up": bool(up.get((name, label), 0.0))}
                 for label, broker in topology.brokers.items()
             },
             "topics": len(topology.topics or {}),
-            "groups": len({labels[1] for labels in watch.store.values(catalogue_groups.GROUP_UP) if labels[0] == name}),
+            "groups": len({labels[1] for labels in watch.store.values(groups.GROUP_UP) if labels[0] == name}),
         }
     healthy = not problems and all(cluster["up"] for cluster in clusters.values())
     return {"healthy": healthy, "clusters": clusters, "problems": problems}

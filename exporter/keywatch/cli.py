@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keywatch import __version__, logs, logs_cli
-from keywatch.config import Config
+from keywatch.config.model import Config
 from keywatch.config_file import ConfigError, check, load
 
 OK, SOMETHING_DOWN, BAD_CONFIGURATION = 0, 1, 2
@@ -141,7 +141,7 @@ def _configuration(options: argparse.Namespace) -> Config:
 def _serve(options: argparse.Namespace) -> int:
     import uvloop  # noqa: PLC0415 - each command loads what it needs
 
-    from keywatch.secret import SecurityError  # noqa: PLC0415
+    from keywatch.config.secret import SecurityError  # noqa: PLC0415
     from keywatch.serve import ListenError, end_now, serve  # noqa: PLC0415
 
     config = _configuration(options)
@@ -156,7 +156,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from keywatch.check import look, report, show  # noqa: PLC0415
-    from keywatch.secret import SecurityError  # noqa: PLC0415
+    from keywatch.config.secret import SecurityError  # noqa: PLC0415
 
     config = _configuration(options)
     if options.log_level is None:

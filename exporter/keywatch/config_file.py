@@ -9,16 +9,16 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from keywatch.config import Config
-from keywatch.config_logs import LogsSection
-from keywatch.config_messages import Path as Place
-from keywatch.config_security import Section
-from keywatch.http_peer import HttpPeer
+from keywatch.config.logs import LogsSection
+from keywatch.config.messages import Path as Place
+from keywatch.config.model import Config
+from keywatch.config.secret import SecurityError
+from keywatch.config.security import Section
+from keywatch.config.yaml_file import ConfigError as ConfigError  # noqa: PLC0414 - what this module raises
+from keywatch.config.yaml_file import mistakes, read, tree, validated
 from keywatch.kafka.client import Clients
 from keywatch.kafka.security import ClusterSecurity
-from keywatch.secret import SecurityError
-from keywatch.yaml_file import ConfigError as ConfigError  # noqa: PLC0414 - what this module raises
-from keywatch.yaml_file import mistakes, read, tree, validated
+from keywatch.net.http_peer import HttpPeer
 
 
 def load(path: Path) -> Config:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from keywatch import catalogue_dlq
 from keywatch.dead_letter import DeadLetterReason
-from keywatch.probe import Sample
+from keywatch.engine.probe import Sample
+from keywatch.metrics import dead_letters
 
 
 class State(NamedTuple):
@@ -32,16 +32,16 @@ class DlqSeries:
     def samples(self, state: State, added: Mapping[DeadLetterReason, int]) -> list[Sample]:
         """Tell the state, and what was `added` since the last time; every counter exists from the first time on."""
         labels = self._labels
-        samples = [Sample(catalogue_dlq.DLQ_UP, labels, float(state.trouble is None), state.trouble)]
+        samples = [Sample(dead_letters.DLQ_UP, labels, float(state.trouble is None), state.trouble)]
         if state.records is not None:
-            samples.append(Sample(catalogue_dlq.DLQ_RECORDS, labels, float(state.records), state.warning))
+            samples.append(Sample(dead_letters.DLQ_RECORDS, labels, float(state.records), state.warning))
         if state.oldest is not None:
-            samples.append(Sample(catalogue_dlq.DLQ_OLDEST_TIMESTAMP_SECONDS, labels, state.oldest))
+            samples.append(Sample(dead_letters.DLQ_OLDEST_TIMESTAMP_SECONDS, labels, state.oldest))
         if state.newest is not None:
-            samples.append(Sample(catalogue_dlq.DLQ_NEWEST_TIMESTAMP_SECONDS, labels, state.newest))
+            samples.append(Sample(dead_letters.DLQ_NEWEST_TIMESTAMP_SECONDS, labels, state.newest))
         samples += self._unreadable(state)
         samples.extend(
-            Sample(catalogue_dlq.DLQ_ADDED_TOTAL, (*labels, reason), float(added.get(reason, 0)))
+            Sample(dead_letters.DLQ_ADDED_TOTAL, (*labels, reason), float(added.get(reason, 0)))
             for reason in DeadLetterReason
         )
         return samples
@@ -53,9 +53,9 @@ class DlqSeries:
         if found:
             most = max(found, key=lambda reason: found[reason])
             note = f"cannot be read, {most}: {sum(found.values())}{state.example and f', such as {state.example}'}"
-        samples = [Sample(catalogue_dlq.DLQ_UNREADABLE, self._labels, float(sum(found.values())), note)]
+        samples = [Sample(dead_letters.DLQ_UNREADABLE, self._labels, float(sum(found.values())), note)]
         samples.extend(
-            Sample(catalogue_dlq.DLQ_UNREADABLE_REASON, (*self._labels, reason), float(found.get(reason, 0)))
+            Sample(dead_letters.DLQ_UNREADABLE_REASON, (*self._labels, reason), float(found.get(reason, 0)))
             for reason in sorted(self._reasons)
         )
         return samples

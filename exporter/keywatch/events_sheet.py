@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from keywatch.block import Labels, Observations
-from keywatch.catalogue_events import (
+from keywatch.engine.distribution import Distribution
+from keywatch.engine.probe import Sample
+from keywatch.engine.series import Labels, Observations
+from keywatch.events_digest import Tally
+from keywatch.listeners.profile import MalformedReason, Outcome
+from keywatch.metrics.events import (
     EVENT_ARRIVAL_DELAY_SECONDS,
     EVENT_DELIVERY_DELAY_SECONDS,
     EVENT_LAST_TIMESTAMP_SECONDS,
@@ -18,11 +22,7 @@ from keywatch.catalogue_events import (
     EVENTS_RECEIVED_TOTAL,
     EVENTS_SKIPPED_RECORDS_TOTAL,
 )
-from keywatch.distribution import Distribution
-from keywatch.events_digest import Tally
-from keywatch.listeners.profile import MalformedReason, Outcome
-from keywatch.metric import Metric
-from keywatch.probe import Sample
+from keywatch.metrics.metric import Metric
 from keywatch.realms import Realms
 
 _PLAIN = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keywatch import catalogue_groups as cat
-from keywatch import catalogue_lag
-from keywatch.block import Block, Rows, Sheet, Value
+from keywatch.engine.series import Block, Rows, Sheet, Value
 from keywatch.kafka.groups import Group
 from keywatch.kafka.wire import TopicPartition
 from keywatch.lag import PartitionLag, TopicLag, by_topic
-from keywatch.metric import Metric
+from keywatch.metrics import groups as cat
+from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 
 STATES = (
@@ -157,9 +157,9 @@ class GroupSheet:
             yield self._put(cat.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
             astray = [topic.astray for topic in topics.values()]
             notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
-            yield self._put(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
+            yield self._put(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
         yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
-        yield self._one(catalogue_lag.GROUP_LAG_KNOWN, int(bool(counted)))
+        yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
 
     def _detail_blocks(self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
         known = [lag for lag in lags if lag.records is not None]

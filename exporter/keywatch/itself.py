@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from keywatch import __version__, catalogue, memory_use
-from keywatch.probe import Sample
-from keywatch.store import Key, Store
+from keywatch import __version__, memory_use
+from keywatch.engine.probe import Sample
+from keywatch.engine.store import Key, Store
+from keywatch.metrics import exporter as exporter_metrics
 
 _TICK = 0.1
 _WINDOW = 10.0
@@ -74,7 +75,7 @@ class Itself:
 
     def scraped(self, seconds: float) -> None:
         """Count a scrape that took `seconds`."""
-        self._store.accumulate([Sample(catalogue.SCRAPE_DURATION_SECONDS, (), seconds)])
+        self._store.accumulate([Sample(exporter_metrics.SCRAPE_DURATION_SECONDS, (), seconds)])
 
     def process_metrics(self, *, openmetrics: bool) -> bytes:
         """Render CPU, memory, file descriptors and garbage collection of this process, under their usual names."""
@@ -87,10 +88,10 @@ class Itself:
         build = (__version__, platform.python_version(), confluent_kafka.libversion()[0])
         worst = max((lag for _, lag in self._lags), default=0.0)
         samples = [
-            Sample(catalogue.BUILD_INFO, build, 1.0),
-            Sample(catalogue.EVENT_LOOP_LAG_SECONDS, (), worst),
-            Sample(catalogue.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
-            Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
+            Sample(exporter_metrics.BUILD_INFO, build, 1.0),
+            Sample(exporter_metrics.EVENT_LOOP_LAG_SECONDS, (), worst),
+            Sample(exporter_metrics.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
+            Sample(exporter_metrics.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
             *(sample for source in self._others for sample in source()),
         ]
         self._store.replace(_KEY, samples, time.time(), float("inf"))

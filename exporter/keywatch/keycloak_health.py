@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keywatch.http_peer import Answer
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import Answer
 
 _MOST_CHECKS = 100
 

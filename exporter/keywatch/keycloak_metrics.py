@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from keywatch.http_peer import HttpPeer
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import HttpPeer
 
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_SERIES = 100_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from keywatch.engine.slices import Pieces
 from keywatch.group_sheet import GroupSheet
 from keywatch.kafka.groups import Group
 from keywatch.kafka.wire import TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.slices import Pieces
 
 
 class LagIndex:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from keywatch import catalogue_logs as cat
+from keywatch.engine.probe import Sample
 from keywatch.kafka.wire import TopicPartition
-from keywatch.metric import Metric
-from keywatch.probe import Sample
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
 
 
 class LogLagSheet:

@@ -7,7 +7,7 @@ import sys
 
 import ecs_logging
 
-from keywatch.config import Log
+from keywatch.config.web import Log
 
 
 def set_up(log: Log) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from keywatch.config.logs import ElasticsearchSection
+from keywatch.config.secret import SecurityError
+from keywatch.config.yaml_file import validated
 from keywatch.config_file import ConfigError, load
-from keywatch.config_logs import ElasticsearchSection
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
-from keywatch.probe import ProbeError
-from keywatch.secret import SecurityError
-from keywatch.yaml_file import validated
+from keywatch.engine.probe import ProbeError
+from keywatch.net.http_peer import HttpPeer
 
 OK, TROUBLE, BAD_INPUT, DRIFT = 0, 1, 2, 3
 """Exit codes of the commands."""

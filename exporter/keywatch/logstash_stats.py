@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from keywatch import catalogue_logs as cat
 from keywatch.deltas import Deltas
-from keywatch.metric import Metric
-from keywatch.probe import Sample
+from keywatch.engine.probe import Sample
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
 
 STATUSES = ("green", "yellow", "red", "unknown")
 _WINDOWS = ("current", "last_1_minute", "last_5_minutes", "last_15_minutes", "lifetime")

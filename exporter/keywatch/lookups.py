@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
+from keywatch.engine.probe import ProbeError
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.record_times import RecordTimes
-from keywatch.probe import ProbeError
 
 
 class Lookups:

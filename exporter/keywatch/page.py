@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from keywatch import __version__, catalogue, catalogue_canary, catalogue_groups
-from keywatch.block import Labels
-from keywatch.metric import Metric
+from keywatch import __version__
+from keywatch.engine.series import Labels
+from keywatch.metrics import canary, groups
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics.metric import Metric
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
 from keywatch.page_logs import logs
 from keywatch.page_path import dead_letters, events, keycloaks
@@ -43,9 +45,9 @@ def page(watch: Watch, now: float) -> str:
     parts = [_incidents(watch, now)]
     for cluster in watch.config.clusters:
         name = cluster.name
-        up = store.values(catalogue.CLUSTER_UP).get((name,))
-        alive = store.values(catalogue.BROKERS).get((name,), 0.0)
-        expected = store.values(catalogue.BROKERS_EXPECTED).get((name,), 0.0)
+        up = store.values(cluster_metrics.CLUSTER_UP).get((name,))
+        alive = store.values(cluster_metrics.BROKERS).get((name,), 0.0)
+        expected = store.values(cluster_metrics.BROKERS_EXPECTED).get((name,), 0.0)
         identity = watch.topologies[name].cluster_id if name in watch.topologies else ""
         parts.append(
             f"<h2>Cluster {text(name)} {verdict(up)}</h2>"
@@ -86,10 +88,10 @@ def _incidents(watch: Watch, now: float) -> str:
 
 def _brokers(watch: Watch, cluster: str) -> str:
     store = watch.store
-    states = store.values(catalogue.BROKER_UP)
-    answers = store.values(catalogue.BROKER_RESPONSE_SECONDS)
-    canaries = store.values(catalogue_canary.CANARY_UP)
-    trips = store.values(catalogue_canary.CANARY_LAST_ROUND_TRIP_SECONDS)
+    states = store.values(cluster_metrics.BROKER_UP)
+    answers = store.values(cluster_metrics.BROKER_RESPONSE_SECONDS)
+    canaries = store.values(canary.CANARY_UP)
+    trips = store.values(canary.CANARY_LAST_ROUND_TRIP_SECONDS)
     topology = watch.topologies.get(cluster)
     rows = []
     for label, broker in topology.brokers.items() if topology else ():
@@ -110,13 +112,13 @@ def _brokers(watch: Watch, cluster: str) -> str:
 
 def _topics(watch: Watch, cluster: str) -> str:
     metrics = (
-        catalogue.TOPIC_PARTITIONS_OFFLINE,
-        catalogue.TOPIC_PARTITIONS_ELECTING,
-        catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR,
-        catalogue.TOPIC_PARTITIONS_UNDER_REPLICATED,
+        cluster_metrics.TOPIC_PARTITIONS_OFFLINE,
+        cluster_metrics.TOPIC_PARTITIONS_ELECTING,
+        cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        cluster_metrics.TOPIC_PARTITIONS_UNDER_REPLICATED,
     )
     columns = [watch.store.values(metric) for metric in metrics]
-    partitions = _of(watch, catalogue.TOPIC_PARTITIONS, cluster)
+    partitions = _of(watch, cluster_metrics.TOPIC_PARTITIONS, cluster)
     rows = []
     for labels, size in _worst_first(partitions, columns):
         cells = "".join(count(column.get(labels)) for column in columns)
@@ -129,10 +131,10 @@ def _topics(watch: Watch, cluster: str) -> str:
 
 
 def _groups(watch: Watch, cluster: str) -> str:
-    records = _of(watch, catalogue_groups.GROUP_LAG_RECORDS, cluster)
-    seconds = watch.store.values(catalogue_groups.GROUP_LAG_SECONDS)
-    unknown = watch.store.values(catalogue_groups.GROUP_PARTITIONS_UNKNOWN)
-    members = watch.store.values(catalogue_groups.GROUP_MEMBERS)
+    records = _of(watch, groups.GROUP_LAG_RECORDS, cluster)
+    seconds = watch.store.values(groups.GROUP_LAG_SECONDS)
+    unknown = watch.store.values(groups.GROUP_PARTITIONS_UNKNOWN)
+    members = watch.store.values(groups.GROUP_MEMBERS)
     rows = []
     for labels, lag in _worst_first(records, [unknown, records]):
         rows.append(

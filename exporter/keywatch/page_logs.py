@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_log_canary as canary
-from keywatch import catalogue_logs as cat
+from keywatch.metrics import log_canary as canary
+from keywatch.metrics import logs as cat
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
 from keywatch.watch import Watch
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_dlq, catalogue_events, catalogue_keycloak, catalogue_reconciliation
-from keywatch.metric import Metric
+from keywatch.metrics import dead_letters as dead_letter_metrics
+from keywatch.metrics import events as event_metrics
+from keywatch.metrics import keycloak as keycloak_metrics
+from keywatch.metrics import reconciliation
+from keywatch.metrics.metric import Metric
 from keywatch.page_cells import ago, count, milliseconds, number, table, text, verdict
 from keywatch.watch import Watch
 
 
 def keycloaks(watch: Watch, cluster: str) -> str:
     """Write a row for each node of Keycloak."""
-    up = watch.store.values(catalogue_keycloak.KEYCLOAK_UP)
-    ready = watch.store.values(catalogue_keycloak.KEYCLOAK_READY)
-    answers = watch.store.values(catalogue_keycloak.KEYCLOAK_RESPONSE_SECONDS)
+    up = watch.store.values(keycloak_metrics.KEYCLOAK_UP)
+    ready = watch.store.values(keycloak_metrics.KEYCLOAK_READY)
+    answers = watch.store.values(keycloak_metrics.KEYCLOAK_RESPONSE_SECONDS)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state)}</td><td>{verdict(ready.get(key), 'ready', 'not ready')}</td>"
         f'<td class="n">{milliseconds(answers.get(key))}</td>'
@@ -24,12 +27,12 @@ def keycloaks(watch: Watch, cluster: str) -> str:
 
 def events(watch: Watch, cluster: str) -> str:
     """Write a row for each listener: what arrived, and what is wrong with it."""
-    up = watch.store.values(catalogue_events.EVENTS_UP)
-    behind = watch.store.values(catalogue_events.EVENTS_BEHIND_RECORDS)
-    received = _sums(watch, catalogue_events.EVENTS_RECEIVED_TOTAL)
-    malformed = _sums(watch, catalogue_events.EVENTS_MALFORMED_TOTAL)
-    missing = _sums(watch, catalogue_reconciliation.EVENTS_MISSING)
-    lost = _sums(watch, catalogue_reconciliation.EVENTS_LOST_TOTAL)
+    up = watch.store.values(event_metrics.EVENTS_UP)
+    behind = watch.store.values(event_metrics.EVENTS_BEHIND_RECORDS)
+    received = _sums(watch, event_metrics.EVENTS_RECEIVED_TOTAL)
+    malformed = _sums(watch, event_metrics.EVENTS_MALFORMED_TOTAL)
+    missing = _sums(watch, reconciliation.EVENTS_MISSING)
+    lost = _sums(watch, reconciliation.EVENTS_LOST_TOTAL)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state, 'read', 'not read')}</td>"
         f'<td class="n">{number(received.get(key))}</td>{count(missing.get(key))}{count(lost.get(key))}'
@@ -43,11 +46,11 @@ def events(watch: Watch, cluster: str) -> str:
 
 def dead_letters(watch: Watch, cluster: str, now: float) -> str:
     """Write a row for each dead-letter queue: what lies there, and since when; `now` in Unix time."""
-    up = watch.store.values(catalogue_dlq.DLQ_UP)
-    depth = watch.store.values(catalogue_dlq.DLQ_RECORDS)
-    added = _sums(watch, catalogue_dlq.DLQ_ADDED_TOTAL)
-    unreadable = watch.store.values(catalogue_dlq.DLQ_UNREADABLE)
-    oldest = watch.store.values(catalogue_dlq.DLQ_OLDEST_TIMESTAMP_SECONDS)
+    up = watch.store.values(dead_letter_metrics.DLQ_UP)
+    depth = watch.store.values(dead_letter_metrics.DLQ_RECORDS)
+    added = _sums(watch, dead_letter_metrics.DLQ_ADDED_TOTAL)
+    unreadable = watch.store.values(dead_letter_metrics.DLQ_UNREADABLE)
+    oldest = watch.store.values(dead_letter_metrics.DLQ_OLDEST_TIMESTAMP_SECONDS)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state, 'read', 'not read')}</td>{count(depth.get(key))}"
         f'{count(added.get(key))}<td class="n">{ago(now - oldest[key] if key in oldest else None)}</td>'

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 
 from keywatch import logs
-from keywatch.config import Config
+from keywatch.config.model import Config
+from keywatch.config.secret import SecurityError
+from keywatch.config.yaml_file import ConfigError
 from keywatch.itself import Itself
-from keywatch.secret import SecurityError
 from keywatch.watch import Watch
-from keywatch.yaml_file import ConfigError
 
 _LOG = logging.getLogger(__name__)
 

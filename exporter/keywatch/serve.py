@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 
 from keywatch import memory_use
-from keywatch.config import Config, listen_address
+from keywatch.config.endpoint import listen_address
+from keywatch.config.model import Config
 from keywatch.itself import Itself
 from keywatch.reload import Reload
 from keywatch.watch import Watch

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from keywatch.cluster_watch import ClusterWatch
-from keywatch.config import Config
-from keywatch.incidents import Incidents
+from keywatch.config.model import Config
+from keywatch.engine.incidents import Incidents
+from keywatch.engine.runner import Runner
+from keywatch.engine.scheduler import Scheduler
+from keywatch.engine.store import Store
 from keywatch.kafka.topology import Topology
-from keywatch.runner import Runner
-from keywatch.scheduler import Scheduler
-from keywatch.store import Store
 
 
 class Watch:

@@ -13,12 +13,14 @@ from functools import partial
 
 from aiohttp import web
 
-from keywatch import catalogue, exposition
+from keywatch.config.yaml_file import ConfigError
+from keywatch.engine import exposition
+from keywatch.engine.probe import Reason, Sample
+from keywatch.engine.slices import in_slices
 from keywatch.itself import Itself
+from keywatch.metrics import exporter as exporter_metrics
 from keywatch.page import STYLE, page
-from keywatch.probe import Reason, Sample
 from keywatch.reload import Reload
-from keywatch.slices import in_slices
 from keywatch.watch import Watch
 from keywatch.web_auth import BasicAuth
 from keywatch.web_crowd import Crowd
@@ -28,7 +30,6 @@ from keywatch.web_limits import Limits, counter
 from keywatch.web_port import Port
 from keywatch.web_reload import InForce
 from keywatch.web_throttle import Throttle
-from keywatch.yaml_file import ConfigError
 
 _LOG = logging.getLogger(__name__)
 _GZIP_LEVEL = 1  # a third of the time of the default level for a fifth more bytes
@@ -48,7 +49,7 @@ def port(watch: Watch, itself: Itself, limits: Limits | None = None, reload: Rel
     crowd = Crowd(limits or Limits())
     count = counter(watch.store)
     auth = BasicAuth(Throttle(), crowd.limits.checks)
-    itself.also(lambda: [Sample(catalogue.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
+    itself.also(lambda: [Sample(exporter_metrics.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
     pages = application(watch, itself, reload)
 
     async def close(_: web.Application) -> None:

@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from keywatch.config_paths import FilePath, not_empty
-from keywatch.config_security import Section
+from keywatch.config.paths import FilePath, not_empty
+from keywatch.config.security import Section
 from keywatch.web_ciphers import TLS12_SUITES, checked_curve, checked_suite
 from keywatch.web_values import (
     VERIFIED,

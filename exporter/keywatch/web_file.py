@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keywatch.config.yaml_file import ConfigError, mistakes, read, tree, unreadable, validated
 from keywatch.web_config import WebConfig
 from keywatch.web_tls import TlsMistakeError, server_context
-from keywatch.yaml_file import ConfigError, mistakes, read, tree, unreadable, validated
 
 _TLS = "tls_server_config"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keywatch import catalogue
-from keywatch.probe import Sample
-from keywatch.store import Store
+from keywatch.engine.probe import Sample
+from keywatch.engine.store import Store
+from keywatch.metrics import exporter as exporter_metrics
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def counter(store: Store) -> Count:
     """Count refusals in the store; each reason is there from the beginning, or its first one would be no increase."""
 
     def count(refusal: Refusal, by: float = 1.0) -> None:
-        store.accumulate([Sample(catalogue.WEB_REFUSED_TOTAL, (refusal,), by)])
+        store.accumulate([Sample(exporter_metrics.WEB_REFUSED_TOTAL, (refusal,), by)])
 
     for refusal in Refusal:
         count(refusal, 0.0)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from keywatch import catalogue
-from keywatch.probe import Sample
+from keywatch.config.yaml_file import ConfigError
+from keywatch.engine.probe import Sample
+from keywatch.metrics import exporter as exporter_metrics
 from keywatch.web_file import Protection, load
-from keywatch.yaml_file import ConfigError
 
 _LOG = logging.getLogger(__name__)
 # A file that changed so short a time ago may still be written, and may change again under the same time stamp.
@@ -55,8 +55,8 @@ class InForce:
         """Tell whether what the files say now is in force, and since when what is in force is."""
         if self._path is not None:
             self.now()
-            yield Sample(catalogue.WEB_CONFIG_RELOAD_SUCCESSFUL, (), float(not self._problem))
-            yield Sample(catalogue.WEB_CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded)
+            yield Sample(exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL, (), float(not self._problem))
+            yield Sample(exporter_metrics.WEB_CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded)
 
     def _take(self, fresh: Protection, stamp: _Stamp) -> None:
         if self._seen is not None or self._problem:

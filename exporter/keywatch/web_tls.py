@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from keywatch.config.yaml_file import unreadable
 from keywatch.web_ciphers import CURVES, openssl_suites
 from keywatch.web_config import TlsServerSection
-from keywatch.yaml_file import unreadable
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENTS = {

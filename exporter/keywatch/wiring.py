@@ -8,24 +8,20 @@ from dataclasses import dataclass, field
 
 from keywatch import wiring_logs
 from keywatch.allowance import Allowance
-from keywatch.config import (
-    DEFAULT_CANARY_TOPIC,
-    BrokerSection,
-    CanarySection,
-    Cluster,
-    ClusterSection,
-    GroupsSection,
-    TopicsSection,
-)
-from keywatch.config_dlq import DlqSection
-from keywatch.config_events import EventsSection
-from keywatch.config_keycloak import KeycloakSection
-from keywatch.config_reconciliation import ReconciliationSection
+from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
+from keywatch.config.cluster import BrokerSection, ClusterSection, TopicsSection
+from keywatch.config.dead_letters import DlqSection
+from keywatch.config.events import EventsSection
+from keywatch.config.groups import GroupsSection
+from keywatch.config.keycloak import KeycloakSection
+from keywatch.config.model import Cluster
+from keywatch.config.reconciliation import ReconciliationSection
 from keywatch.dead_letter import Sources
 from keywatch.dead_letter_folder import DeadLetterFolder
+from keywatch.engine.probe import Probe, Schedule
+from keywatch.engine.store import Key
 from keywatch.events_seen import EventsSeen
 from keywatch.group_sheet import Limit
-from keywatch.http_peer import HttpPeer
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
 from keywatch.kafka.dead_letters import DeadLetters
@@ -38,8 +34,8 @@ from keywatch.kafka.security import ClusterSecurity
 from keywatch.kafka.topology import Topology
 from keywatch.keycloak_metrics import KeycloakMetrics
 from keywatch.listeners.event_types import user_event
+from keywatch.net.http_peer import HttpPeer
 from keywatch.patterns import Patterns
-from keywatch.probe import Probe, Schedule
 from keywatch.probes.broker import BrokerProbe
 from keywatch.probes.canary import CanaryProbe
 from keywatch.probes.cluster import ClusterProbe
@@ -53,7 +49,6 @@ from keywatch.probes.offsets import OffsetsProbe
 from keywatch.probes.reconciliation import ReconciliationProbe, Scope
 from keywatch.probes.topics import TopicsProbe
 from keywatch.realms import Realms
-from keywatch.store import Key
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 

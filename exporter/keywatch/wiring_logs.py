@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from keywatch.allowance import Allowance
-from keywatch.config_logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
+from keywatch.config.logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import Probe, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.record_reader import RecordReader
 from keywatch.kafka.record_search import RecordSearch
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.single_record import SingleRecord
-from keywatch.probe import Probe, Schedule
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe
 from keywatch.probes.log_canary import WRITING, LogCanaryProbe
 from keywatch.probes.log_lag import LogLagProbe

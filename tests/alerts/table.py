@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from keywatch import catalogue
+from keywatch.metrics import catalogue
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import psutil
 import uvloop
 
+from keywatch.config.endpoint import Endpoint
 from keywatch.demo.embedded import EmbeddedCluster
-from keywatch.kafka.connection import Endpoint
+from keywatch.engine.probe import Schedule
 from keywatch.kafka.topology import Topology
-from keywatch.probe import Schedule
 from keywatch.probes.broker import BrokerProbe
 from tests.bench.figures import Figure, spread
 from tests.kafka import admin, scene

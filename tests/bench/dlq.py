@@ -10,19 +10,19 @@ from pathlib import Path
 
 import uvloop
 
-from keywatch import catalogue_dlq
 from keywatch.dead_letter import Sources
 from keywatch.dead_letter_folder import DeadLetterFolder
+from keywatch.engine.incidents import Incidents
+from keywatch.engine.probe import Schedule
+from keywatch.engine.runner import Runner
+from keywatch.engine.scheduler import Scheduler
+from keywatch.engine.store import Store
 from keywatch.folder_changes import FolderChanges
-from keywatch.incidents import Incidents
 from keywatch.memory_use import be_frugal
-from keywatch.probe import Schedule
+from keywatch.metrics import dead_letters
 from keywatch.probes.dlq_folder import DlqFolderProbe
-from keywatch.runner import Runner
-from keywatch.scheduler import Scheduler
-from keywatch.store import Store
 from tests.bench.figures import Figure, spread
-from tests.exporter.dead_letters import FIRST_MILLIS, PATTERN, NoEvents, envelope
+from tests.exporter.fakes.dead_letter_folder import FIRST_MILLIS, PATTERN, NoEvents, envelope
 
 _FILES = 100_000
 _SCHEDULE = Schedule(0.5, 2.0)
@@ -71,7 +71,7 @@ async def _watch(
     before = _rss()
     scheduler.add(DlqFolderProbe("bench", "dead", str(path), folder, _SCHEDULE))
     started, spent = time.monotonic(), time.process_time()
-    while not store.values(catalogue_dlq.DLQ_RECORDS).get(("bench", "dead")):  # noqa: ASYNC110 - the probe's first frame
+    while not store.values(dead_letters.DLQ_RECORDS).get(("bench", "dead")):  # noqa: ASYNC110 - the probe's first frame
         await asyncio.sleep(0.02)
     first = time.monotonic() - started
     while folder.checks.unchecked and (whole or time.monotonic() - started < seconds):  # noqa: ASYNC110 - as above
@@ -131,7 +131,7 @@ async def _seen(store: Store, path: Path, number: int) -> float:
 
 
 def _added(store: Store) -> float:
-    return sum(store.values(catalogue_dlq.DLQ_ADDED_TOTAL).values())
+    return sum(store.values(dead_letters.DLQ_ADDED_TOTAL).values())
 
 
 def _rss() -> float:

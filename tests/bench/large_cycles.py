@@ -13,11 +13,12 @@ import time
 
 import psutil
 
-from keywatch import exposition, memory_use
-from keywatch.config import Config
-from keywatch.probe import Probe
-from keywatch.slices import in_slices
-from keywatch.store import Store, key_of
+from keywatch import memory_use
+from keywatch.config.model import Config
+from keywatch.engine import exposition
+from keywatch.engine.probe import Probe
+from keywatch.engine.slices import in_slices
+from keywatch.engine.store import Store, key_of
 from keywatch.wiring import Base, plans
 
 

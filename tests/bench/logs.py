@@ -16,8 +16,8 @@ from typing import TypeVar
 from keywatch.elastic.event_search import Follower, Wanted, search
 from keywatch.elastic.newest import recent
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
-from keywatch.probe import ProbeError, Schedule
+from keywatch.engine.probe import ProbeError, Schedule
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe
 from tests.bench.figures import Figure, spread
 from tests.elastic.distribution import OPENSEARCH

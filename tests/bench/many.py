@@ -13,12 +13,12 @@ from multiprocessing.connection import Connection
 import psutil
 import uvloop
 
-from keywatch.config import Config
+from keywatch.config.model import Config
 from keywatch.demo.embedded import EmbeddedCluster
-from keywatch.incidents import Incidents
-from keywatch.runner import Runner
-from keywatch.scheduler import Scheduler
-from keywatch.store import Store
+from keywatch.engine.incidents import Incidents
+from keywatch.engine.runner import Runner
+from keywatch.engine.scheduler import Scheduler
+from keywatch.engine.store import Store
 from keywatch.wiring import Base, broker_plan
 from tests.bench.figures import Figure
 from tests.kafka import scene

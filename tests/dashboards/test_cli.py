@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keywatch import catalogue
+from keywatch.metrics import cluster
 from keywatch_dashboards import cli
 
 
@@ -45,11 +45,11 @@ def test_a_uid_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_metric_that_was_renamed_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(catalogue, "BROKER_FAILURES_TOTAL")
+    monkeypatch.delattr(cluster, "BROKER_FAILURES_TOTAL")
     assert cli.main(["--out", str(tmp_path)]) == cli.BAD_USAGE
     told = capsys.readouterr().err
     assert told.startswith("kafka.py:")
-    assert "keywatch.catalogue has no metric BROKER_FAILURES_TOTAL" in told
+    assert "keywatch.metrics.cluster has no metric BROKER_FAILURES_TOTAL" in told
     assert list(tmp_path.iterdir()) == []
 
 

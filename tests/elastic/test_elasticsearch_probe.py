@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from keywatch import catalogue_logs as cat
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
-from keywatch.metric import Metric
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe
 from tests.elastic.stub import Reply, Stub, serving
 

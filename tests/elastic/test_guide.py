@@ -7,11 +7,11 @@ import io
 import re
 from pathlib import Path
 
-from keywatch import catalogue
 from keywatch.cli import main
-from keywatch.config import Config
+from keywatch.config.model import Config
+from keywatch.config.yaml_file import tree, validated
+from keywatch.metrics import catalogue
 from keywatch.reference import example
-from keywatch.yaml_file import tree, validated
 from tests.alerts import table
 
 ROOT = Path(__file__).parents[2]

@@ -15,18 +15,18 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import SecretStr
 
-from keywatch import catalogue_logs as cat
 from keywatch.cli import main
-from keywatch.config_keycloak import BasicAuthSection
+from keywatch.config.keycloak import BasicAuthSection
 from keywatch.elastic.bootstrap import Consent, apply, plan
 from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.objects import ElasticObject, Kind, load, shipped, without_lifecycle
 from keywatch.elastic.server import ElasticServer, Name
 from keywatch.elastic.stored_as import stored_as
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import ProbeError, Reason, Schedule
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import ProbeError, Reason, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe
 from tests.elastic.distribution import ELASTICSEARCH
 from tests.elastic.documents import bulk, user_event

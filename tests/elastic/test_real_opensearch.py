@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from keywatch import catalogue_logs as cat
 from keywatch.cli import main
 from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import ProbeError, Reason, Schedule
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import ProbeError, Reason, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import admin_event, bulk, moment, others, user_event

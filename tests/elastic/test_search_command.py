@@ -12,7 +12,7 @@ import pytest
 from keywatch.cli import main
 from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
+from keywatch.net.http_peer import HttpPeer
 from tests.elastic.stub import Reply, Stub, serving
 
 AT = "POST logs-keycloak"

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from keywatch.config_keycloak import BasicAuthSection
-from keywatch.config_security import TlsSection
+from keywatch.config.keycloak import BasicAuthSection
+from keywatch.config.secret import ApiKey, SecurityError
+from keywatch.config.security import TlsSection
 from keywatch.elastic.refusal import RefusedError, refusal
 from keywatch.elastic.server import ElasticServer, Name
-from keywatch.http_peer import Answer, HttpPeer
-from keywatch.probe import ProbeError, Reason
-from keywatch.secret import ApiKey, SecurityError
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import Answer, HttpPeer
 from tests.elastic.stub import Reply, Stub, serving
 from tests.kafka.certificates import CertificateAuthority
 

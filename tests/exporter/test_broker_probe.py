@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from keywatch import catalogue as cat
-from keywatch.kafka.connection import BrokerError, Connection, Endpoint
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.kafka.connection import BrokerError, Connection
 from keywatch.kafka.topology import Topology
-from keywatch.probe import Reason, Sample, Schedule
+from keywatch.metrics import cluster as cat
 from keywatch.probes.broker import BrokerProbe
-from tests.exporter.fake_broker import FakeBroker, listening
+from tests.exporter.fakes.fake_broker import FakeBroker, listening
 
 TIMEOUT = 0.2
 

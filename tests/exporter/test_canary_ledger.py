@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.canary_ledger import Ledger
-from keywatch.probe import Reason
+from keywatch.engine.probe import Reason
 
 
 def ledger(*acknowledged: int) -> Ledger:

@@ -8,15 +8,16 @@ from typing import TypeVar, cast
 
 import pytest
 
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason, Schedule
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Endpoint, Request
+from keywatch.kafka.connection import BrokerError, Request
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import METADATA
-from keywatch.probe import Reason, Schedule
 from keywatch.probes import cluster
 from keywatch.probes.cluster import ClusterProbe
-from keywatch.slices import Pieces, in_slices
 
 _T = TypeVar("_T")
 

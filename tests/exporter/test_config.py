@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keywatch.config import Cluster, Config
+from keywatch.config.model import Cluster, Config
 from keywatch.config_file import ConfigError, check, load, parse
 from keywatch.reference import example
 from tests.kafka.certificates import CertificateAuthority

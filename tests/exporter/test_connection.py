@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason
 from keywatch.kafka import wire
-from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Tls, connect
-from keywatch.probe import Reason
-from tests.exporter.fake_broker import VERSIONS, FakeBroker, Serve, closing, listening, says, silent
+from keywatch.kafka.connection import BrokerError, Connection, connect
+from keywatch.net.tls import Tls
+from tests.exporter.fakes.fake_broker import VERSIONS, FakeBroker, Serve, closing, listening, says, silent
 from tests.kafka.certificates import Certificate, CertificateAuthority
 
 IN_TIME = 0.3

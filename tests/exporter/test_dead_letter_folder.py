@@ -16,7 +16,7 @@ import pytest
 from keywatch import folder_checks
 from keywatch.dead_letter import DeadLetterReason as Reason
 from keywatch.dead_letter_file import Finding, Flaw
-from tests.exporter.dead_letters import FIRST_MILLIS, Bed, NoEvents, envelope, name
+from tests.exporter.fakes.dead_letter_folder import FIRST_MILLIS, Bed, NoEvents, envelope, name
 
 Make = Callable[..., Bed]
 SETTLED = int(folder_checks.SETTLED / 0.5) + 2

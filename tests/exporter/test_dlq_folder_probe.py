@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from keywatch import catalogue_dlq as cat
 from keywatch.dead_letter import DeadLetterReason
 from keywatch.dead_letter_folder import DeadLetterFolder, Look
-from keywatch.metric import Metric
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.store import Key, Store
+from keywatch.metrics import dead_letters as cat
+from keywatch.metrics.metric import Metric
 from keywatch.probes.dlq_folder import DlqFolderProbe
-from keywatch.store import Key, Store
-from tests.exporter.dead_letters import FIRST_MILLIS, Bed
+from tests.exporter.fakes.dead_letter_folder import FIRST_MILLIS, Bed
 from tests.exporter.waiting import until
 
 LABELS = ("kafka", "dead")

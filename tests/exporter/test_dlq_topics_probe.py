@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keywatch import catalogue_dlq as cat
 from keywatch.dead_letter import DeadLetterReason
-from keywatch.probe import Reason
-from tests.exporter.dlq_bed import LABELS, WRITTEN, Bed
+from keywatch.engine.probe import Reason
+from keywatch.metrics import dead_letters as cat
+from tests.exporter.fakes.dead_letter_topics import LABELS, WRITTEN, Bed
 
 
 def added(bed: Bed) -> dict[str, float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from keywatch.catalogue_events import EVENT_DELIVERY_DELAY_SECONDS
 from keywatch.events_digest import Digest, Tally
 from keywatch.events_seen import SeenEvent
 from keywatch.kafka.record import Moment, Record
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import MalformedReason
+from keywatch.metrics.events import EVENT_DELIVERY_DELAY_SECONDS
 from tests.exporter.event_records import ADMIN, ERROR, REALM, SUCCESS, TIME, USER, admin, user
 
 NOW = Moment(TIME / 1000 + 2.0, 50.0)

@@ -13,9 +13,10 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from keywatch import catalogue_events as cat
-from keywatch.config import endpoint
+from keywatch.config.endpoint import endpoint
 from keywatch.demo.embedded import EmbeddedCluster
+from keywatch.engine.probe import ProbeError, Reason, Schedule
+from keywatch.engine.store import Key, Store
 from keywatch.events_digest import Tally
 from keywatch.events_seen import SeenEvent
 from keywatch.kafka.client import Clients
@@ -25,12 +26,11 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import MAX_BYTES
-from keywatch.metric import Metric
-from keywatch.probe import ProbeError, Reason, Schedule
+from keywatch.metrics import events as cat
+from keywatch.metrics.metric import Metric
 from keywatch.probes.cluster import ClusterProbe
 from keywatch.probes.events import EventsProbe
 from keywatch.realms import Realms
-from keywatch.store import Key, Store
 from tests.exporter.event_records import REALM, SUCCESS, Record, admin, user
 from tests.exporter.waiting import until
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keywatch import catalogue_events as cat
 from keywatch.events_digest import Tally
 from keywatch.events_seen import EventsSeen
 from keywatch.events_sheet import EventsSheet
 from keywatch.listeners.profile import MalformedReason, Outcome
-from keywatch.metric import Metric
+from keywatch.metrics import events as cat
+from keywatch.metrics.metric import Metric
 from keywatch.realms import Realms
 
 

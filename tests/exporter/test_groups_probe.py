@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keywatch import catalogue_groups, catalogue_lag
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.metric import Metric
+from keywatch.metrics import groups as group_metrics
+from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import Sample, Schedule
 from keywatch.probes.groups import GroupsProbe
-from tests.exporter.fake_cluster import FakePeers, FakeTimes
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
+from tests.exporter.fakes.metadata import metadata, partition
 
 PARTITIONS = [TopicPartition(topic, index) for topic in ("a", "b") for index in range(2)]
 GROUPS = ["x", "xx", "xxx"]
@@ -72,7 +73,7 @@ class Bed:
     @property
     def lag(self) -> dict[tuple[str, ...], float]:
         """Group, topic, partition → lag."""
-        return self.series(catalogue_groups.GROUP_PARTITION_LAG_RECORDS)
+        return self.series(group_metrics.GROUP_PARTITION_LAG_RECORDS)
 
     def truth(self) -> dict[tuple[str, ...], float]:
         """Reckon from what is in the cluster."""
@@ -103,8 +104,8 @@ def test_idle_groups_are_asked_in_turn_and_keep_their_series(many: Bed) -> None:
         many.cycle()
         asked.append(len(many.peers.asked))
         assert many.lag == many.truth()
-        assert len(many.series(catalogue_groups.GROUP_UP)) == len(many.series(catalogue_groups.GROUP_MEMBERS)) == 400
-        assert not any(many.series(catalogue_groups.GROUP_PARTITIONS_UNKNOWN).values())
+        assert len(many.series(group_metrics.GROUP_UP)) == len(many.series(group_metrics.GROUP_MEMBERS)) == 400
+        assert not any(many.series(group_metrics.GROUP_PARTITIONS_UNKNOWN).values())
     assert max(asked) <= 130
     assert sum(asked[4:]) == 400
 
@@ -180,7 +181,7 @@ def test_the_seconds_of_a_lag_grow_though_nothing_else_changes() -> None:
         bed.peers.commits["x"] = {PARTITIONS[0]: 5}
         bed.cycle()
         bed.peers.ends[PARTITIONS[0]] = 6
-        seconds = [bed.cycle().series(catalogue_groups.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
+        seconds = [bed.cycle().series(group_metrics.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
         assert seconds == pytest.approx(expected)
 
 
@@ -190,7 +191,7 @@ def test_a_record_from_the_future_is_as_old_as_it_was_seen_to_exist() -> None:
     bed.peers.commits["x"] = {PARTITIONS[0]: 5}
     bed.cycle()
     bed.peers.ends[PARTITIONS[0]] = 6
-    seconds = [bed.cycle().series(catalogue_groups.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
+    seconds = [bed.cycle().series(group_metrics.GROUP_LAG_SECONDS)["x", "a"] for _ in range(4)]
     assert seconds == pytest.approx([0.0, 1.0, 2.0, 3.0])
 
 
@@ -199,7 +200,7 @@ def test_a_record_from_the_future_that_was_there_before_has_no_age_until_its_tim
     bed.times.written = {5: 1004.0}
     bed.peers.commits["x"] = {PARTITIONS[0]: 5}
     bed.peers.ends[PARTITIONS[0]] = 6
-    seconds = [bed.cycle().series(catalogue_groups.GROUP_LAG_SECONDS)["x", "a"] for _ in range(7)]
+    seconds = [bed.cycle().series(group_metrics.GROUP_LAG_SECONDS)["x", "a"] for _ in range(7)]
     assert seconds == pytest.approx([0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0])
 
 
@@ -208,14 +209,14 @@ def test_what_is_removed_is_no_lag_any_more_and_is_told() -> None:
     bed.times.written = {2: 900.0, 4: 990.0}
     bed.peers.commits["x"] = {PARTITIONS[0]: 2, PARTITIONS[1]: 5}
     bed.cycle()
-    assert bed.series(catalogue_groups.GROUP_LAG_RECORDS) == {("x", "a"): 3.0}
-    assert bed.series(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE) == {("x", "a"): 0.0}
+    assert bed.series(group_metrics.GROUP_LAG_RECORDS) == {("x", "a"): 3.0}
+    assert bed.series(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE) == {("x", "a"): 0.0}
     bed.peers.starts[PARTITIONS[0]] = 4
     bed.cycle()
-    assert bed.series(catalogue_groups.GROUP_LAG_RECORDS) == {("x", "a"): 1.0}
-    assert bed.series(catalogue_groups.GROUP_LAG_SECONDS) == {("x", "a"): pytest.approx(12.0)}
-    assert bed.series(catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE) == {("x", "a"): 1.0}
-    assert [note for metric, _, _, note in bed.told if metric is catalogue_lag.GROUP_PARTITIONS_OUT_OF_RANGE] == [
+    assert bed.series(group_metrics.GROUP_LAG_RECORDS) == {("x", "a"): 1.0}
+    assert bed.series(group_metrics.GROUP_LAG_SECONDS) == {("x", "a"): pytest.approx(12.0)}
+    assert bed.series(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE) == {("x", "a"): 1.0}
+    assert [note for metric, _, _, note in bed.told if metric is lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE] == [
         "1 commits are out of range; partition 0: 2 records were removed before they were read, commit 2"
     ]
 
@@ -232,7 +233,7 @@ def test_a_topic_made_anew_is_known_by_its_id_and_nothing_of_the_old_one_is_reme
     bed.cycle()
     assert sorted(set(bed.times.forgotten)) == ["a", "b"]
     assert bed.lag == {("x", "a", "0"): 7.0}
-    assert bed.series(catalogue_groups.GROUP_LAG_SECONDS) == {}, "when its records came nobody knows"
+    assert bed.series(group_metrics.GROUP_LAG_SECONDS) == {}, "when its records came nobody knows"
 
 
 def test_without_ids_an_end_that_falls_tells_it() -> None:
@@ -248,11 +249,11 @@ def test_without_a_commit_no_lag_is_known_and_with_one_it_is() -> None:
     bed = Bed()
     bed.peers.commits["x"] = {}
     bed.cycle()
-    assert bed.series(catalogue_lag.GROUP_LAG_KNOWN) == {("x",): 0.0}
-    assert bed.series(catalogue_groups.GROUP_LAG_RECORDS) == {}
+    assert bed.series(lag_metrics.GROUP_LAG_KNOWN) == {("x",): 0.0}
+    assert bed.series(group_metrics.GROUP_LAG_RECORDS) == {}
     bed.peers.commits["x"] = {PARTITIONS[0]: 2}
     bed.cycle()
-    assert bed.series(catalogue_lag.GROUP_LAG_KNOWN) == {("x",): 1.0}
+    assert bed.series(lag_metrics.GROUP_LAG_KNOWN) == {("x",): 1.0}
 
 
 def test_a_lag_of_transaction_markers_alone_has_no_age() -> None:
@@ -260,7 +261,7 @@ def test_a_lag_of_transaction_markers_alone_has_no_age() -> None:
     bed.times.written = {5: None}
     bed.peers.commits["x"] = {PARTITIONS[0]: 5}
     bed.peers.ends[PARTITIONS[0]] = 6
-    assert [bed.cycle().series(catalogue_groups.GROUP_LAG_SECONDS)["x", "a"] for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert [bed.cycle().series(group_metrics.GROUP_LAG_SECONDS)["x", "a"] for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
 OPERATION = st.one_of(
@@ -307,7 +308,7 @@ def test_whatever_happens_no_lag_is_below_the_truth_unless_it_says_so(
         for operation in operations:
             _do(bed.peers, *cast("tuple[str]", operation))
         bed.cycle()
-        unknown = bed.series(catalogue_groups.GROUP_PARTITIONS_UNKNOWN)
+        unknown = bed.series(group_metrics.GROUP_PARTITIONS_UNKNOWN)
         truth = bed.truth()
         for group, topic, index in bed.lag:
             dead = str(int(index) + 1)  # which leads the partition
@@ -323,4 +324,4 @@ def test_whatever_happens_no_lag_is_below_the_truth_unless_it_says_so(
         for _ in range(idle_cycles + 1):
             bed.cycle()
     assert bed.lag == bed.truth()
-    assert not any(bed.series(catalogue_groups.GROUP_PARTITIONS_UNKNOWN).values())
+    assert not any(bed.series(group_metrics.GROUP_PARTITIONS_UNKNOWN).values())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from keywatch import catalogue
-from keywatch.config import Config
-from keywatch.probe import Reason
-from keywatch.yaml_file import tree, validated
+from keywatch.config.model import Config
+from keywatch.config.yaml_file import tree, validated
+from keywatch.engine.probe import Reason
+from keywatch.metrics import catalogue
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 GUIDE = (GUIDES / "keycloak.md").read_text(encoding="utf-8")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.keycloak_metrics import KeycloakMetrics, counts
-from keywatch.probe import ProbeError, Reason
-from tests.exporter.http_server import reply, serving
+from keywatch.net.http_peer import HttpPeer
+from tests.exporter.fakes.http_server import reply, serving
 
 RECORDED = Path(__file__).with_name("recorded")
 PAGES = ["keycloak-26.5.4.prom", "keycloak-26.7.3.prom", "keycloak-26.7.3.openmetrics.txt"]

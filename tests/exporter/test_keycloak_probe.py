@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from keywatch import catalogue_keycloak as cat
-from keywatch.http_peer import HttpPeer
-from keywatch.metric import Metric
-from keywatch.probe import Reason, Sample, Schedule
+from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.metrics import keycloak as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.keycloak import KeycloakProbe
-from tests.exporter.http_server import HttpServer, reply, serving
+from tests.exporter.fakes.http_server import HttpServer, reply, serving
 
 RECORDED = Path(__file__).with_name("recorded") / "health"
 READY = (RECORDED / "26.7.3-health-ready.json").read_bytes()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keywatch.config_events import EventsSection
+from keywatch.config.events import EventsSection
 from keywatch.listeners.event_types import ADMIN_EVENTS, OTHER, USER_EVENTS, admin_event, user_event
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser

@@ -9,11 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from keywatch import catalogue_log_canary as cat
+from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.events_digest import Digest
-from keywatch.http_peer import HttpPeer
-from keywatch.kafka.connection import Endpoint
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record import Moment, Record
@@ -23,11 +22,12 @@ from keywatch.kafka.wire import TopicPartition
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from keywatch.log_canary_event import KEY, marked_event
-from keywatch.metric import Metric
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import log_canary as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.log_canary import LogCanaryProbe
-from tests.exporter.fake_cluster import FakePeers
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers
+from tests.exporter.fakes.metadata import metadata, partition
 
 PLACE = TopicPartition("keycloak.events", 1)
 GROUP = "keywatch-keycloak-user-events"

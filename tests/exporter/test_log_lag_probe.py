@@ -8,20 +8,20 @@ from typing import Any, cast
 
 import pytest
 
-from keywatch import catalogue_logs as cat
+from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
-from keywatch.http_peer import HttpPeer
-from keywatch.kafka.connection import Endpoint
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.metric import Metric
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.log_lag import LogLagProbe
-from tests.exporter.fake_cluster import FakePeers, FakeTimes
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
+from tests.exporter.fakes.metadata import metadata, partition
 
 A0, A1, B0, B1 = (TopicPartition(topic, index) for topic in ("a", "b") for index in range(2))
 GROUP = "logstash-a"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch import catalogue_logs as cat
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.logstash_stats import LogstashStats
-from keywatch.metric import Kind, Metric
-from keywatch.probe import Reason, Sample, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Kind, Metric
+from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logstash import LogstashProbe
-from tests.exporter.http_server import HttpServer, reply, serving
+from tests.exporter.fakes.http_server import HttpServer, reply, serving
 
 MADE = Path(__file__).with_name("made") / "logstash-9-node-stats.json"
 STATS: dict[str, Any] = json.loads(MADE.read_text(encoding="utf-8"))

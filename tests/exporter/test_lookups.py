@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.record_times import RecordTimes
@@ -16,8 +16,8 @@ from keywatch.kafka.starts import Starts
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.lookups import Lookups
-from tests.exporter.fake_cluster import FakePeers, FakeTimes
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
+from tests.exporter.fakes.metadata import metadata, partition
 
 ONE, TWO = TopicPartition("a", 0), TopicPartition("a", 1)
 

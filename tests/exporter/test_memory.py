@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keywatch.engine.slices import at_once
 from keywatch.kafka import group_wire, wire
 from keywatch.kafka.codec import Reader, WireError, Writer
 from keywatch.kafka.group_wire import GroupOffsets
 from keywatch.kafka.memory import Memory
 from keywatch.kafka.wire import PartitionState
-from keywatch.slices import at_once
 
 TOPICS = st.sampled_from(["a", "aa", "b"])
 OFFSETS = st.tuples(st.sampled_from([0, 0, 0, 3]), st.integers(-1, 3))  # error code, offset

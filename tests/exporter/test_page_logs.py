@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import re
 
-from keywatch import catalogue_logs as cat
 from keywatch.config_file import parse
-from keywatch.metric import Metric
+from keywatch.engine.probe import Sample
+from keywatch.engine.store import Key
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
 from keywatch.page_logs import logs
-from keywatch.probe import Sample
-from keywatch.store import Key
 from keywatch.watch import Watch
 
 

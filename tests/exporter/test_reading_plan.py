@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.reading_plan import Change, ReadingPlan
@@ -16,8 +16,8 @@ from keywatch.kafka.topic_ids import TopicIds
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.patterns import Patterns
-from tests.exporter.fake_topics import FakeTopicPeers
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_topics import FakeTopicPeers
+from tests.exporter.fakes.metadata import metadata, partition
 
 E0, E1, F0 = TopicPartition("events", 0), TopicPartition("events", 1), TopicPartition("fresh", 0)
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from keywatch import catalogue_reconciliation as cat
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.events_seen import EventsSeen, SeenEvent
 from keywatch.keycloak_metrics import KeycloakCounts
 from keywatch.listeners.event_types import user_event
 from keywatch.listeners.profile import EventKind, Outcome
-from keywatch.metric import Metric
+from keywatch.metrics import reconciliation as cat
+from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.probes.reconciliation import ReconciliationProbe, Scope
 from keywatch.realms import Realms
 

@@ -9,18 +9,19 @@ from typing import TypeVar, cast
 import pytest
 
 from keywatch.allowance import Allowance
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason
 from keywatch.kafka.batch import HEADER
 from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Endpoint, Request
+from keywatch.kafka.connection import BrokerError, Request
 from keywatch.kafka.errors import NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE, TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_search import Found, Packed, Position, RecordSearch, moment
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import Reason
-from tests.exporter import batches
-from tests.exporter.batches import APPENDED, HORIZON, LZ4, MARKER, TRANSACTIONAL
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes import batches
+from tests.exporter.fakes.batches import APPENDED, HORIZON, LZ4, MARKER, TRANSACTIONAL
+from tests.exporter.fakes.metadata import metadata, partition
 
 _T = TypeVar("_T")
 P = TopicPartition("events", 0)

@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Producer
 
 from keywatch.allowance import Allowance
+from keywatch.config.endpoint import Endpoint
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.kafka import wire
 from keywatch.kafka.client import Clients
-from keywatch.kafka.connection import Endpoint
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_reader import RecordReader
 from keywatch.kafka.record_search import Position, RecordSearch

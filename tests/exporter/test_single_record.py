@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.client import Clients
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.single_record import SingleRecord
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import ProbeError, Reason
 
 
 class FakeMessage:

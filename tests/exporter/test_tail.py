@@ -12,11 +12,11 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from keywatch.demo.embedded import EmbeddedCluster
+from keywatch.engine.probe import Reason
 from keywatch.kafka.client import Clients
 from keywatch.kafka.record import Moment, Record
 from keywatch.kafka.tail import Tail
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import Reason
 from tests.exporter.waiting import until
 
 TOPIC, FETCH = "events", 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from keywatch import catalogue as cat
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.topology import Topology
-from keywatch.metric import Metric
+from keywatch.metrics import cluster as cat
+from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.probes.topics import TopicsProbe, judge
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.metadata import metadata, partition
 
 
 def topology(*down: int) -> Topology:

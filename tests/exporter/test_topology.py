@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.topology import Topology
-from keywatch.probe import ProbeError, Reason
-from tests.exporter.metadata import metadata, node, partition
+from tests.exporter.fakes.metadata import metadata, node, partition
 
 SEED = Endpoint("seed", 9092)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from keywatch import catalogue as cat
-from keywatch import catalogue_canary as sent
-from keywatch.config import Config
+from keywatch.config.model import Config
+from keywatch.config.secret import SecurityError
 from keywatch.config_file import check
 from keywatch.demo.embedded import EmbeddedCluster
-from keywatch.exposition import render
-from keywatch.probe import Probe
-from keywatch.secret import SecurityError
-from keywatch.store import Key, key_of
+from keywatch.engine.exposition import render
+from keywatch.engine.probe import Probe
+from keywatch.engine.store import Key, key_of
+from keywatch.metrics import canary as sent
+from keywatch.metrics import cluster as cat
 from keywatch.watch import Watch
 from tests.exporter.waiting import until
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason
 from keywatch.kafka import wire
-from keywatch.kafka.connection import Endpoint
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import Reason
-from tests.exporter.fake_cluster import FakePeers
-from tests.exporter.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers
+from tests.exporter.fakes.metadata import metadata, partition
 
 PARTITIONS = [TopicPartition(topic, index) for topic in ("a", "b") for index in range(2)]
 WANTED = {"a": (0, 1), "b": (0, 1)}

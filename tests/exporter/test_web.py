@@ -12,16 +12,17 @@ from aiohttp import web
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from keywatch import catalogue as cat
-from keywatch import catalogue_groups
 from keywatch.config_file import check
 from keywatch.demo.embedded import EmbeddedCluster
+from keywatch.engine.probe import Sample
+from keywatch.engine.store import Key
 from keywatch.itself import Itself
-from keywatch.probe import Sample
-from keywatch.store import Key
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import groups
+from keywatch.metrics import probe as probe_metrics
 from keywatch.watch import Watch
 from keywatch.web import application
-from tests.exporter.scripted import Scripted, fails
+from tests.exporter.fakes.scripted import Scripted, fails
 from tests.exporter.waiting import until
 
 SECRET = "hunter2-of-the-broker"  # noqa: S105 - what must not be found
@@ -50,7 +51,9 @@ async def session(watch: Watch) -> AsyncIterator[aiohttp.ClientSession]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}", auto_decompress=False) as made:
-        await until(lambda: not watch.scheduler.not_yet_run() and watch.store.values(cat.CLUSTER_UP), "all has run")
+        await until(
+            lambda: not watch.scheduler.not_yet_run() and watch.store.values(cluster_metrics.CLUSTER_UP), "all has run"
+        )
         yield made
     await runner.cleanup()
 
@@ -129,8 +132,8 @@ async def test_the_configuration_is_shown_without_its_secrets(session: aiohttp.C
 async def test_what_kafka_calls_things_is_text_and_never_markup(session: aiohttp.ClientSession, watch: Watch) -> None:
     evil = "<script>alert(1)</script>"
     samples = [
-        Sample(cat.TOPIC_PARTITIONS, ("kafka", evil), 3.0),
-        Sample(catalogue_groups.GROUP_LAG_RECORDS, ("kafka", evil, evil), 3.0, f"lag of {evil}"),
+        Sample(cluster_metrics.TOPIC_PARTITIONS, ("kafka", evil), 3.0),
+        Sample(groups.GROUP_LAG_RECORDS, ("kafka", evil, evil), 3.0, f"lag of {evil}"),
     ]
     key = Key("kafka", "topics", "evil")
     watch.store.replace(key, samples, 0.0, float("inf"))
@@ -152,7 +155,7 @@ async def test_there_is_nothing_else(session: aiohttp.ClientSession) -> None:
 async def test_a_defect_is_a_plain_500_and_a_line_in_the_log(
     session: aiohttp.ClientSession, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch.store.counters[cat.PROBE_FAILURES_TOTAL] = {("too", "few"): 1.0}
+    watch.store.counters[probe_metrics.PROBE_FAILURES_TOTAL] = {("too", "few"): 1.0}
     answer, body = await get(session, "/metrics")
     assert (answer.status, body) == (500, b"internal: see the log\n")
     assert "answering /metrics failed" in caplog.text

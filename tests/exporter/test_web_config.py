@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keywatch.cli import BAD_CONFIGURATION, OK, main
+from keywatch.config.yaml_file import ConfigError
 from keywatch.web_file import load, parse
-from keywatch.yaml_file import ConfigError
 from tests.exporter.commands import keywatch
 from tests.exporter.test_config import blocks
 from tests.exporter.web_server import hashed

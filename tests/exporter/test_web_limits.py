@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from keywatch import page
-from keywatch.slices import Pieces
+from keywatch.engine.slices import Pieces
 from keywatch.web_crowd import Crowd, Stage
 from keywatch.web_headers import dress
 from keywatch.web_limits import Limits, Refusal
@@ -199,7 +199,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> bytes:
         yield
         return body
 
-    monkeypatch.setattr("keywatch.exposition.rendering", rendering)
+    monkeypatch.setattr("keywatch.engine.exposition.rendering", rendering)
     return body
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from keywatch import catalogue
+from keywatch.metrics import exporter as exporter_metrics
 from keywatch.web_file import Protection, load
 from keywatch.web_reload import InForce
 from tests.exporter.waiting import until
@@ -70,7 +70,7 @@ def files(tmp_path: Path) -> Files:
 
 def value(in_force: InForce) -> float:
     samples = {sample.metric: sample.value for sample in in_force.samples()}
-    return samples[catalogue.WEB_CONFIG_RELOAD_SUCCESSFUL]
+    return samples[exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL]
 
 
 def test_without_a_file_nothing_is_protected_and_nothing_told() -> None:
@@ -189,6 +189,7 @@ STRICT = (
         ),
         ("tls_server_config: {cert_file: s.pem, key_file: s.key}\n", "the demand for client certificates"),
     ],
+    ids=["nothing", "no TLS", "no users", "no names", "certificates if given", "no client certificates"],
 )
 def test_protection_is_not_taken_away_without_a_restart(files: Files, weaker: str, lost: str) -> None:
     files.write(STRICT)

@@ -11,10 +11,10 @@ import pytest
 from cryptography import x509
 
 from keywatch import web_tls
+from keywatch.config.yaml_file import ConfigError
 from keywatch.web_ciphers import CURVES, TLS12_SUITES, openssl_suites
 from keywatch.web_file import load
 from keywatch.web_tls import offers
-from keywatch.yaml_file import ConfigError
 from tests.exporter.web_server import Served, ended, served, trusting
 from tests.kafka.certificates import Certificate, CertificateAuthority
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keywatch.config_file import parse
-from keywatch.store import Key
+from keywatch.engine.store import Key
 from keywatch.wiring import Base, plans
 
 TEXT = """

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import bcrypt
 
-from keywatch import catalogue, web
+from keywatch import web
 from keywatch.config_file import check
+from keywatch.engine.store import Store
 from keywatch.itself import Itself
-from keywatch.store import Store
+from keywatch.metrics import exporter as exporter_metrics
 from keywatch.watch import Watch
 from keywatch.web_limits import Limits
 from keywatch.web_port import Port
@@ -75,7 +76,7 @@ class Served:
 
     def refused(self, reason: str) -> float:
         """Give how often the port refused for a reason."""
-        return self.store.counters[catalogue.WEB_REFUSED_TOTAL][(reason,)]
+        return self.store.counters[exporter_metrics.WEB_REFUSED_TOTAL][(reason,)]
 
 
 @contextlib.asynccontextmanager

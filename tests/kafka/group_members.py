@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from keywatch.config import endpoint
+from keywatch.config.endpoint import endpoint
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request, connect
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from keywatch.config.endpoint import Endpoint
 from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Connection, Endpoint, Request, connect
+from keywatch.kafka.connection import Connection, Request, connect
 
 _T = TypeVar("_T")
 _OFFSET_COMMIT = 8

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from keywatch.config import Cluster
+from keywatch.config.model import Cluster
 from keywatch.kafka.client import Clients
 from keywatch.kafka.security import ClusterSecurity
 from tests.kafka import admin, scene

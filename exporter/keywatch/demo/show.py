@@ -15,14 +15,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from keywatch import catalogue, catalogue_canary, catalogue_events, catalogue_groups, catalogue_reconciliation
-from keywatch.config import Config
+from keywatch.config.model import Config
 from keywatch.config_file import check
 from keywatch.demo.bed import CANARY, EVENTS, GROUP, Bed, EmbeddedBed
 from keywatch.demo.stand_in import StandIn
 from keywatch.demo.story import CLUSTER, Finding, tell
 from keywatch.demo.traffic import Traffic
 from keywatch.itself import Itself
+from keywatch.metrics import canary as canary_metrics
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import events as event_metrics
+from keywatch.metrics import groups, reconciliation
 from keywatch.watch import Watch
 from keywatch.web import port
 
@@ -99,7 +102,7 @@ async def _visit(kafka: str, seconds: float) -> int:
         await asyncio.sleep(seconds)
         for incident in watch.incidents:
             screen.say(f"wrong: {incident.where}: {incident.note}")
-        up = watch.store.values(catalogue.CLUSTER_UP).get((CLUSTER,), 0.0)
+        up = watch.store.values(cluster_metrics.CLUSTER_UP).get((CLUSTER,), 0.0)
     return 0 if up else 1
 
 
@@ -122,13 +125,13 @@ async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN
 
 def _events(watch: Watch) -> str:
     """Tell how many events arrived, how late, and how many are missing."""
-    received = sum(watch.store.values(catalogue_events.EVENTS_RECEIVED_TOTAL).values())
-    delays = watch.store.histograms.get(catalogue_events.EVENT_ARRIVAL_DELAY_SECONDS, {}).values()
+    received = sum(watch.store.values(event_metrics.EVENTS_RECEIVED_TOTAL).values())
+    delays = watch.store.histograms.get(event_metrics.EVENT_ARRIVAL_DELAY_SECONDS, {}).values()
     count = sum(sum(delay.counts) for delay in delays)
     if not count:
         return ""
     late = sum(delay.total for delay in delays) / count
-    missing = sum(watch.store.values(catalogue_reconciliation.EVENTS_MISSING).values())
+    missing = sum(watch.store.values(reconciliation.EVENTS_MISSING).values())
     return f"; {received:.0f} events, {late * 1000:.0f} ms late on average, {missing:.0f} missing"
 
 
@@ -182,17 +185,17 @@ class Screen:
             await asyncio.sleep(_STATUS_EVERY)
             brokers = " ".join(
                 f"{label}:{'up' if up else 'DOWN'}"
-                for (_, label), up in sorted(watch.store.values(catalogue.BROKER_UP).items())
+                for (_, label), up in sorted(watch.store.values(cluster_metrics.BROKER_UP).items())
             )
-            lag = sum(watch.store.values(catalogue_groups.GROUP_LAG_RECORDS).values())
-            seconds = max(watch.store.values(catalogue_groups.GROUP_LAG_SECONDS).values(), default=0.0)
+            lag = sum(watch.store.values(groups.GROUP_LAG_RECORDS).values())
+            seconds = max(watch.store.values(groups.GROUP_LAG_SECONDS).values(), default=0.0)
             self.say(f"brokers {brokers or 'not known yet'}; lag {lag:.0f} records, {seconds:.1f} s{_events(watch)}")
 
     def _view(self, watch: Watch, address: str) -> RenderableType:
         store = watch.store
-        up, answers = store.values(catalogue.BROKER_UP), store.values(catalogue.BROKER_RESPONSE_SECONDS)
-        canaries = store.values(catalogue_canary.CANARY_UP)
-        trips = store.values(catalogue_canary.CANARY_LAST_ROUND_TRIP_SECONDS)
+        up, answers = store.values(cluster_metrics.BROKER_UP), store.values(cluster_metrics.BROKER_RESPONSE_SECONDS)
+        canaries = store.values(canary_metrics.CANARY_UP)
+        trips = store.values(canary_metrics.CANARY_LAST_ROUND_TRIP_SECONDS)
         brokers = Table(box=None, pad_edge=False)
         for heading in ("broker", "state", "answers in", "canary", "round trip"):
             brokers.add_column(heading)
@@ -208,9 +211,9 @@ class Screen:
         lags = Table(box=None, pad_edge=False)
         for heading in ("consumer group", "topic", "lag, records", "lag, time", "partitions unknown"):
             lags.add_column(heading)
-        seconds = store.values(catalogue_groups.GROUP_LAG_SECONDS)
-        unknown = store.values(catalogue_groups.GROUP_PARTITIONS_UNKNOWN)
-        for key, records in sorted(store.values(catalogue_groups.GROUP_LAG_RECORDS).items()):
+        seconds = store.values(groups.GROUP_LAG_SECONDS)
+        unknown = store.values(groups.GROUP_PARTITIONS_UNKNOWN)
+        for key, records in sorted(store.values(groups.GROUP_LAG_RECORDS).items()):
             age = seconds.get(key)
             missing = unknown.get(key, 0)
             lags.add_row(*key[1:], f"{records:.0f}", "" if age is None else f"{age:.1f} s", f"{missing:.0f}")

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from keywatch import catalogue, catalogue_dlq, catalogue_reconciliation
 from keywatch.demo.bed import Bed
 from keywatch.demo.traffic import Traffic
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import dead_letters as dead_letter_metrics
+from keywatch.metrics import reconciliation
 from keywatch.watch import Watch
 
 CLUSTER = "demo"
@@ -95,11 +97,11 @@ async def _dead_letter(traffic: Traffic, watch: Watch, say: Say, folder: Path) -
 
 
 def _added(watch: Watch) -> float:
-    return sum(watch.store.values(catalogue_dlq.DLQ_ADDED_TOTAL).values())
+    return sum(watch.store.values(dead_letter_metrics.DLQ_ADDED_TOTAL).values())
 
 
 def _missing(watch: Watch) -> float:
-    return sum(watch.store.values(catalogue_reconciliation.EVENTS_MISSING).values())
+    return sum(watch.store.values(reconciliation.EVENTS_MISSING).values())
 
 
 async def _fault(
@@ -127,12 +129,12 @@ async def _fault(
 
 
 def _up(watch: Watch, broker: int) -> float | None:
-    return watch.store.values(catalogue.BROKER_UP).get((CLUSTER, str(broker)))
+    return watch.store.values(cluster_metrics.BROKER_UP).get((CLUSTER, str(broker)))
 
 
 def _reason(watch: Watch, broker: int) -> str:
     for incident in watch.incidents:
-        if incident.metric is catalogue.BROKER_UP and incident.labels == (CLUSTER, str(broker)):
+        if incident.metric is cluster_metrics.BROKER_UP and incident.labels == (CLUSTER, str(broker)):
             return incident.note
     return "down"
 

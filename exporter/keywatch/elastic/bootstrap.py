@@ -12,7 +12,7 @@ from keywatch.elastic.objects import ElasticObject, Kind
 from keywatch.elastic.retention import in_words, kept_for
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import in_force, resolve, rivals
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
 
 
 class State(StrEnum):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.log_canary_event import CLIENT, TYPE
-from keywatch.probe import ProbeError, Reason
 
 _STREAMS = {
     "user": ("logs-keycloak.user_event-",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
 
 
 async def findable(server: ElasticServer, ids: Collection[str], namespace: str, timeout: float) -> set[str]:

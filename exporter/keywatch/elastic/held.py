@@ -11,7 +11,7 @@ from urllib.parse import quote
 from keywatch.elastic.difference import differences
 from keywatch.elastic.objects import ElasticObject, Kind
 from keywatch.elastic.server import ElasticServer, Product
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
 
 _OURS = "keywatch"
 _STAMP = re.compile(r" \(keywatch, sha256 ([0-9a-f]{64})\)$")

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from keywatch.http_peer import Answer
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import Answer
 
 _KIND = re.compile(r"[a-z_]{1,60}")
 # The privilege that is missing stands in the words only; nothing else of them is taken.

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from keywatch.elastic.refusal import RETRIED, RefusedError, refusal
-from keywatch.http_peer import Answer, HttpPeer
-from keywatch.probe import ProbeError, Reason
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import Answer, HttpPeer
 
 _MOST_BYTES = 16 * 1024 * 1024
 _FIRST_PAUSE = 0.5

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.record_search import Position
-from keywatch.probe import ProbeError, Reason
 
 _MOST = 10
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from keywatch.engine.probe import Reason
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
-from keywatch.probe import Reason
 
 _POLL_SECONDS = 0.05
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka import wire
 from keywatch.kafka.connection import BrokerError, Request
 from keywatch.kafka.errors import (
@@ -19,7 +20,6 @@ from keywatch.kafka.errors import (
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState
-from keywatch.probe import ProbeError, Reason
 
 _REPLICAS = 3
 _TRY_AGAIN_AFTER = 5.0

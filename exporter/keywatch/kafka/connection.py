@@ -10,15 +10,17 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason
 from keywatch.kafka.codec import Reader, WireError, Writer
-from keywatch.kafka.errors import connection_error
+from keywatch.kafka.errors import request_error
 from keywatch.kafka.replies import Replies
-from keywatch.probe import Reason
+from keywatch.net.failures import connection_error
+from keywatch.net.tls import Tls
 
 _T = TypeVar("_T")
 _HEADER = struct.Struct(">ihhi")  # size, API key, version, correlation id
@@ -31,17 +33,6 @@ _MAX_VERSIONS_BYTES = 64 * 1024
 _NEXT_ADDRESS_AFTER = 0.25
 
 
-class Endpoint(NamedTuple):
-    """Where a broker listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Write `host:port`, an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 class BrokerError(Exception):
     """A broker could not be asked: the reason, and words for the log."""
 
@@ -49,14 +40,6 @@ class BrokerError(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """How to speak TLS: the context, and the name to verify when it is not the host's own."""
-
-    context: ssl.SSLContext
-    server_name: str | None = None
 
 
 class Security(Protocol):
@@ -150,7 +133,7 @@ class Connection:
     def broken(self, error: BaseException) -> BrokerError:
         """Close, and name why a request failed."""
         self.close()
-        reason, words = connection_error(error)
+        reason, words = request_error(error)
         return BrokerError(reason, f"{self.endpoint}: {words}")
 
     def close(self) -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Assignment
 
-from keywatch.blocking import Worker
 from keywatch.dead_letter import DeadLetterReason, Headers
+from keywatch.engine.worker import Worker
 from keywatch.kafka.client import Clients
 from keywatch.kafka.wire import TopicPartition
 

@@ -1,15 +1,12 @@
-"""Kafka's error codes and the ways a connection fails, each turned into a `Reason`."""
+"""Kafka's error codes and the ways a request to a broker fails, each turned into a `Reason`."""
 
 from __future__ import annotations
 
-import errno
-import socket
-import ssl
-
 from confluent_kafka import KafkaError, KafkaException
 
+from keywatch.engine.probe import Reason
 from keywatch.kafka.codec import WireError
-from keywatch.probe import Reason
+from keywatch.net.failures import connection_error
 
 # Codes of https://kafka.apache.org/protocol#protocol_error_codes that the probes tell apart by name.
 OFFSET_OUT_OF_RANGE = 1
@@ -30,7 +27,6 @@ NOT_CONTROLLER = 41
 SASL_AUTHENTICATION_FAILED = 58
 GROUP_ID_NOT_FOUND = 69
 ELECTION_NOT_NEEDED = 84
-
 _REASONS: dict[int, Reason] = {
     UNKNOWN_TOPIC_OR_PARTITION: Reason.UNKNOWN_TOPIC,
     LEADER_NOT_AVAILABLE: Reason.NO_LEADER,
@@ -66,10 +62,12 @@ _REASONS: dict[int, Reason] = {
     KafkaError._UNKNOWN_PARTITION: Reason.UNKNOWN_TOPIC,  # noqa: SLF001
 }
 
-_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
-# OpenSSL's verification results (X509_V_ERR_…, x509_vfy.h): expired; host name, IP address; the rest is distrust.
-_VERIFY_EXPIRED = frozenset({10, 9})
-_VERIFY_HOSTNAME = frozenset({62, 64})
+
+def request_error(error: BaseException) -> tuple[Reason, str]:
+    """Return the reason why a request got no reply that can be read, and its words."""
+    if isinstance(error, WireError):
+        return Reason.PROTOCOL, str(error)
+    return connection_error(error)
 
 
 def reason_of(code: int) -> Reason:
@@ -88,42 +86,3 @@ def kafka_error(error: KafkaError | KafkaException) -> tuple[Reason, str]:
     if not isinstance(inner, KafkaError):
         return Reason.INTERNAL, str(inner)
     return reason_of(inner.code()), f"{inner.name()}: {inner.str()}"
-
-
-def connection_error(error: BaseException) -> tuple[Reason, str]:
-    """Give the reason why a connection could not be made or broke, and its words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _verification(error)
-    if isinstance(error, ssl.SSLError):
-        return _tls(error)
-    if isinstance(error, socket.gaierror):
-        return Reason.DNS, f"the name does not resolve: {error.strerror}"
-    if isinstance(error, ConnectionRefusedError):
-        return Reason.REFUSED, "connection refused"
-    if isinstance(error, WireError):
-        return Reason.PROTOCOL, str(error)
-    if isinstance(error, EOFError | ConnectionError):
-        return Reason.RESET, "the connection was reset" if isinstance(error, OSError) else "the connection was closed"
-    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        return Reason.UNREACHABLE, error.strerror or str(error)
-    if isinstance(error, OSError):
-        return Reason.RESET, error.strerror or str(error)
-    return Reason.INTERNAL, type(error).__name__
-
-
-def _verification(error: ssl.SSLCertVerificationError) -> tuple[Reason, str]:
-    words = f"its certificate does not hold: {error.verify_message}"
-    if error.verify_code in _VERIFY_EXPIRED:
-        return Reason.TLS_EXPIRED, words
-    if error.verify_code in _VERIFY_HOSTNAME:
-        return Reason.TLS_HOSTNAME, words
-    return Reason.TLS_UNTRUSTED, words
-
-
-def _tls(error: ssl.SSLError) -> tuple[Reason, str]:
-    name = error.reason or ""
-    if name in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
-        return Reason.TLS, f"the port does not speak TLS ({name})"
-    if "_ALERT_" in name and ("CERTIFICATE" in name or "UNKNOWN_CA" in name):
-        return Reason.TLS_CLIENT, f"it refused keywatch's certificate, or wants one ({name})"
-    return Reason.TLS, f"TLS failed: {name or error}"

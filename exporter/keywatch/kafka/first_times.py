@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from keywatch.engine.slices import at_once
 from keywatch.kafka import wire
 from keywatch.kafka.codec import Reader
 from keywatch.kafka.connection import BrokerError
@@ -12,7 +13,6 @@ from keywatch.kafka.offsets import by_leader
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.slices import at_once
 
 # The first record at or after the beginning of time: the oldest that has one.
 _BEGINNING = 0

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request
 from keywatch.kafka.memory import Memory
@@ -17,7 +18,6 @@ from keywatch.kafka.wire import (
     OFFSET_FETCH,
     TopicPartition,
 )
-from keywatch.slices import Pieces, at_once
 
 NO_COMMIT = -1
 _GROUPS_PER_PIECE = 200

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka import group_wire, share_group_wire, wire
 from keywatch.kafka.codec import Reader
 from keywatch.kafka.connection import BrokerError, Request
@@ -19,8 +21,6 @@ from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import Reason
-from keywatch.slices import Pieces, in_slices
 
 _Describe = Callable[[Sequence[str]], Request]
 _Described = Callable[[Reader], dict[str, tuple[int, str, int]]]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import aiohttp
 
-from keywatch.secret import Secret
+from keywatch.config.secret import Secret
 
 # A token is renewed when this share of its life is over, so that a server that is down for a while does no harm.
 _RENEW_AT = 0.8

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka import wire
 from keywatch.kafka.codec import Reader, WireError
 from keywatch.kafka.connection import BrokerError, Request
@@ -14,8 +16,6 @@ from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState, TopicPartition
-from keywatch.probe import Reason
-from keywatch.slices import Pieces, in_slices
 
 _PARTITIONS_PER_PIECE = 1000
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.codec import Reader
 from keywatch.kafka.connection import BrokerError, Connection, Request, Security, connect, protocol_errors
 from keywatch.kafka.topology import Topology
-from keywatch.probe import Reason
-from keywatch.slices import Pieces, in_slices
 
 _T = TypeVar("_T")
 

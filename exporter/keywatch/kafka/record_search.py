@@ -9,6 +9,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from keywatch.allowance import Allowance
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import in_slices
 from keywatch.kafka import fetch_wire
 from keywatch.kafka.batch import Batch, first_record
 from keywatch.kafka.codec import WireError
@@ -18,8 +20,6 @@ from keywatch.kafka.fetch_wire import Fetched
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import Reason
-from keywatch.slices import in_slices
 
 # Brokers give one batch at least, whatever its size.
 _LEAST_BYTES = 4096

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 
-from keywatch.blocking import Worker
+from keywatch.engine.worker import Worker
 from keywatch.kafka.record_reader import RecordReader
 from keywatch.kafka.record_search import Found, Packed, Position, RecordSearch, moment
 from keywatch.kafka.wire import TopicPartition

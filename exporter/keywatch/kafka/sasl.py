@@ -9,12 +9,12 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from scramp import ScramClient, ScramException
 
+from keywatch.config.secret import Secret
+from keywatch.engine.probe import Reason
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import BrokerError, Connection, Request
 from keywatch.kafka.errors import ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, name_of
 from keywatch.kafka.oauth import TokenError, TokenSource
-from keywatch.probe import Reason
-from keywatch.secret import Secret
 
 HANDSHAKE, AUTHENTICATE = 17, 36
 _T = TypeVar("_T")

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from keywatch.config import Cluster
-from keywatch.config_security import SaslSection
-from keywatch.kafka.connection import Connection, Tls
+from keywatch.config.model import Cluster
+from keywatch.config.secret import Secret, SecretError, SecurityError
+from keywatch.config.security import SaslSection
+from keywatch.kafka.connection import Connection
 from keywatch.kafka.oauth import TokenSource
 from keywatch.kafka.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
-from keywatch.kafka.tls import TlsSource
-from keywatch.secret import Secret, SecretError, SecurityError
+from keywatch.net.tls import Tls, TlsSource
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its
 # certificate, and every broker logs each try. Measured: with 1000 ms it is twice a second, or a little more.

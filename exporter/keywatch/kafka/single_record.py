@@ -6,12 +6,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from keywatch.blocking import Worker
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.engine.worker import Worker
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import ProbeError, Reason
 
 _POLL_SECONDS = 0.05
 

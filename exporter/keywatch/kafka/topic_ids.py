@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from keywatch.engine.probe import Reason
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topic_wire import read_topic_ids, topic_ids
 from keywatch.kafka.topology import Topology
-from keywatch.probe import Reason
 
 # A topic that is made anew within a second may look in metadata as if it had never been away.
 _EVERY = 5.0

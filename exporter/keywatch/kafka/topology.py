@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from keywatch.kafka.connection import Endpoint
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState
-from keywatch.probe import ProbeError, Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.codec import Reader, Writer
 from keywatch.kafka.connection import Request
 from keywatch.kafka.memory import Memory
-from keywatch.slices import Pieces, at_once
 
 LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 2, 3, 9, 10
 DESCRIBE_GROUPS, LIST_GROUPS, CREATE_TOPICS = 15, 16, 19

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from keywatch.config.yaml_file import ConfigError, read
 from keywatch.logstash import condition_rules, delivery, fields, identities, options, secrets, variable_rules, whole
 from keywatch.logstash.cursor import LanguageError
 from keywatch.logstash.finding import Finding
 from keywatch.logstash.language import parse
 from keywatch.logstash.pipelines_file import PipelinesFile
 from keywatch.logstash.tree import Config
-from keywatch.yaml_file import ConfigError, read
 
 
 class Report(NamedTuple):

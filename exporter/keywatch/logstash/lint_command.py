@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from keywatch.yaml_file import ConfigError, read
+from keywatch.config.yaml_file import ConfigError, read
 
 _GOOD, _FOUND = 0, 1
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keywatch.config.yaml_file import ConfigError, read, tree
 from keywatch.logstash.finding import Finding
 from keywatch.logstash.tree import Config
 from keywatch.logstash.variables import UndefinedError, substituted
-from keywatch.yaml_file import ConfigError, read, tree
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _KNOWN = re.compile(

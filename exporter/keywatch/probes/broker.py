@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch import catalogue
-from keywatch.kafka.connection import BrokerError, Connection, Endpoint, Security, check_ping, connect, ping
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.first_done import first_done
+from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.kafka.connection import BrokerError, Connection, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
-from keywatch.probe import Reason, Sample, Schedule
-from keywatch.waiting import first_done
+from keywatch.metrics import cluster as cluster_metrics
 
 # So that a rate over them sees the first failure, the commonest reasons exist from the first run.
 _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
@@ -194,26 +195,26 @@ class BrokerProbe:
 
     def _samples(self, failures: Sequence[Reason]) -> list[Sample]:
         labels = (self.cluster, self.target)
-        samples = [Sample(catalogue.BROKER_FAILURES_TOTAL, (*labels, reason), 1.0) for reason in failures]
+        samples = [Sample(cluster_metrics.BROKER_FAILURES_TOTAL, (*labels, reason), 1.0) for reason in failures]
         if self._first:
-            samples += [Sample(catalogue.BROKER_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON]
+            samples += [Sample(cluster_metrics.BROKER_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON]
             self._first = False
         broker = self._topology.brokers.get(self.target)
         if broker is not None and broker.endpoint is not None:
             where = (broker.endpoint.host, str(broker.endpoint.port), broker.rack)
-            samples.append(Sample(catalogue.BROKER_INFO, (*labels, *where), 1.0))
+            samples.append(Sample(cluster_metrics.BROKER_INFO, (*labels, *where), 1.0))
         if self._not_after is not None:
-            samples.append(Sample(catalogue.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, self._not_after))
+            samples.append(Sample(cluster_metrics.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, self._not_after))
         if self._up is None:
             return samples
         note = f"down, {self._reason}: {self._detail}" if self._reason else None
-        samples.append(Sample(catalogue.BROKER_UP, labels, float(self._up), note))
+        samples.append(Sample(cluster_metrics.BROKER_UP, labels, float(self._up), note))
         if self._up:
-            samples.append(Sample(catalogue.BROKER_RESPONSE_SECONDS, labels, self._response))
+            samples.append(Sample(cluster_metrics.BROKER_RESPONSE_SECONDS, labels, self._response))
         if self._reason:
             self._reasons.add(self._reason)
         samples.extend(
-            Sample(catalogue.BROKER_DOWN_REASON, (*labels, reason), float(reason is self._reason))
+            Sample(cluster_metrics.BROKER_DOWN_REASON, (*labels, reason), float(reason is self._reason))
             for reason in self._reasons
         )
         return samples

@@ -7,8 +7,8 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from keywatch import catalogue_canary as cat
 from keywatch.canary_ledger import Entry, Ledger
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka import wire
 from keywatch.kafka.canary_link import CanaryLink
 from keywatch.kafka.canary_topic import CanaryTopic
@@ -17,7 +17,7 @@ from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import canary as cat
 
 _COMMON = (Reason.TIMEOUT_RESPONSE, Reason.NO_LEADER, Reason.REPLICA_DOWN)
 _COUNTERS = (

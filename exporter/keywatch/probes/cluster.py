@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from keywatch import catalogue
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.slices import Pieces
 from keywatch.kafka import wire
 from keywatch.kafka.codec import Reader
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.slices import Pieces
+from keywatch.metrics import cluster as cluster_metrics
 
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
 # a frozen one.
@@ -151,12 +151,12 @@ class ClusterProbe:
     def _samples(self, trouble: str | None) -> list[Sample]:
         topology, labels = self._topology, (self.cluster,)
         samples = [
-            Sample(catalogue.CLUSTER_UP, labels, float(trouble is None), trouble),
-            Sample(catalogue.BROKERS, labels, float(len(topology.up()))),
-            Sample(catalogue.BROKERS_EXPECTED, labels, float(len(topology.brokers))),
+            Sample(cluster_metrics.CLUSTER_UP, labels, float(trouble is None), trouble),
+            Sample(cluster_metrics.BROKERS, labels, float(len(topology.up()))),
+            Sample(cluster_metrics.BROKERS_EXPECTED, labels, float(len(topology.brokers))),
         ]
         if topology.cluster_id:
-            samples.append(Sample(catalogue.CLUSTER_INFO, (self.cluster, topology.cluster_id), 1.0))
+            samples.append(Sample(cluster_metrics.CLUSTER_INFO, (self.cluster, topology.cluster_id), 1.0))
         return samples
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keywatch import catalogue
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka import wire
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
+from keywatch.metrics import cluster as cluster_metrics
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 _SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
 _TOPICS_PER_REQUEST = 500
@@ -64,7 +64,7 @@ class ConfigsProbe:
         known = self._topology.min_in_sync
         self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
         samples = [
-            Sample(catalogue.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(count))
+            Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(count))
             for topic, count in found.items()
         ]
         if refused:

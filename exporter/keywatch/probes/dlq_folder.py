@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from keywatch.blocking import Worker
 from keywatch.dead_letter_folder import MOST_FILES, DeadLetterFolder, Look
 from keywatch.dlq_series import DlqSeries, State
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.worker import Worker
 
 
 class DlqFolderProbe:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from keywatch.dead_letter import DeadLetterReason
 from keywatch.dlq_ledger import Ledger
 from keywatch.dlq_series import DlqSeries, State
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka import wire
 from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.first_times import read_first_times
@@ -19,7 +20,6 @@ from keywatch.kafka.topic_ids import ask_topic_ids
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState, TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
 
 # Shares of the deadline for each step; what is read on the way shortens none of the others.
 _IDS, _ENDS, _STARTS, _LETTERS, _TIMES = 0.15, 0.25, 0.2, 0.25, 0.1

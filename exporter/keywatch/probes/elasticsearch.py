@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from keywatch import catalogue_logs as cat
 from keywatch.deltas import Deltas
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.refusal import RefusedError
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import PATTERNS
 from keywatch.elastic.trouble import blocked_indices, lifecycle_errors
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.engine.probe import ProbeError, Sample, Schedule
+from keywatch.metrics import logs as cat
 
 _STATUSES = ("green", "yellow", "red")
 _PIPELINE = "logs-keycloak"

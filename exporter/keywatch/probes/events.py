@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
-from keywatch.block import Blocks
-from keywatch.catalogue_events import EVENTS_BEHIND_RECORDS, EVENTS_PARTITIONS, EVENTS_PARTITIONS_UNREAD, EVENTS_UP
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.series import Blocks
 from keywatch.events_digest import Digest, Tally
 from keywatch.events_seen import EventsSeen
 from keywatch.events_sheet import EventsSheet
@@ -25,7 +25,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import Profile, topic_patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics.events import EVENTS_BEHIND_RECORDS, EVENTS_PARTITIONS, EVENTS_PARTITIONS_UNREAD, EVENTS_UP
 from keywatch.realms import Realms
 
 # How long reading may be behind the ends before it counts as behind: a leader's death and the client's way to the

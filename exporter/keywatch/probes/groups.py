@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from keywatch import catalogue_groups as cat
-from keywatch.block import Blocks
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.series import Blocks
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.group_sheet import GroupSheet, Limit
 from keywatch.kafka import wire
 from keywatch.kafka.groups import Group, Groups
@@ -21,9 +22,8 @@ from keywatch.kafka.wire import TopicPartition
 from keywatch.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.lag_index import LagIndex
 from keywatch.lookups import Lookups
+from keywatch.metrics import groups as cat
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.slices import Pieces, in_slices
 from keywatch.turns import Turns
 
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.

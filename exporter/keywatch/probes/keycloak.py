@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keywatch.catalogue_keycloak import (
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.keycloak_health import Health, health_of
+from keywatch.metrics.keycloak import (
     KEYCLOAK_CHECK,
     KEYCLOAK_DOWN_REASON,
     KEYCLOAK_FAILURES_TOTAL,
@@ -18,9 +20,7 @@ from keywatch.catalogue_keycloak import (
     KEYCLOAK_TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS,
     KEYCLOAK_UP,
 )
-from keywatch.http_peer import HttpPeer
-from keywatch.keycloak_health import Health, health_of
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.net.http_peer import HttpPeer
 
 _MOST_BYTES = 64 * 1024
 # So that a rate over them sees the first failure, the commonest reasons exist from the first run.

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keywatch import catalogue_log_canary as cat
 from keywatch.elastic.findable import findable
 from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.record_search import Position
 from keywatch.kafka.topology import Topology
 from keywatch.log_canary_event import KEY, marked_event
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import log_canary as cat
 
 FOUND, LATE, LOST, REFUSED = RESULTS = ("found", "late", "lost", "refused")
 

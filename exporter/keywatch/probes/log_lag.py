@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from keywatch import catalogue_logs as cat
 from keywatch.elastic.newest import Newest, Recent, older, recent
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.probe import ProbeError, Sample, Schedule
 from keywatch.kafka import wire
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
@@ -18,7 +18,7 @@ from keywatch.kafka.record_times import RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import TopicPartition
 from keywatch.log_lag_sheet import LogLagSheet
-from keywatch.probe import ProbeError, Sample, Schedule
+from keywatch.metrics import logs as cat
 
 # How the deadline is shared: metadata and commits, offsets, the records' times. The search, which takes longest where
 # there are many documents, has what those before it left.

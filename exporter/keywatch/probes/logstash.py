@@ -6,10 +6,10 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from keywatch import catalogue_logs as cat
-from keywatch.http_peer import HttpPeer
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.logstash_stats import LogstashStats
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.net.http_peer import HttpPeer
 
 _MOST_BYTES = 8 * 1024 * 1024
 _COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)

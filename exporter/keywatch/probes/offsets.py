@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from keywatch import catalogue
-from keywatch.block import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka import wire
 from keywatch.kafka.offsets import Watermarks, without
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.renewals import Renewals
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState
+from keywatch.metrics import cluster as cluster_metrics
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.slices import Pieces, in_slices
 
 # Start offsets move when retention deletes segments, which Kafka does every five minutes.
 _START_EVERY = 10
@@ -73,7 +73,7 @@ class OffsetsProbe:
         count = sum(len(indexes) for indexes in self._wanted.values())
         if count and len(ends.unread) == count:
             reason, detail = next(iter(ends.unread.values()))
-            samples = [sample for sample in Blocks(blocks) if sample.metric is catalogue.TOPIC_PARTITIONS_UNREAD]
+            samples = [sample for sample in Blocks(blocks) if sample.metric is cluster_metrics.TOPIC_PARTITIONS_UNREAD]
             raise ProbeError(reason, f"no partition could be read, the first because {detail}", samples)
         return Blocks(blocks)
 
@@ -130,7 +130,7 @@ class _Topic:
             reason, detail = next(iter(missing.values()))
             note = f"offsets of {len(missing)} partitions could not be read, {reason}: {detail}"
         count = self._sheet.put(
-            catalogue.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
+            cluster_metrics.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
         )
         ended = tuple(index for index in partitions if index in ends and index not in missing)
         started = tuple(index for index in ended if index in starts)
@@ -138,8 +138,8 @@ class _Topic:
         self._rows = {some: self._rows.get(some) or self._labelled(some) for some in dict.fromkeys((ended, started))}
         self.blocks = [count]
         for metric, some, offsets in (
-            (catalogue.PARTITION_END_OFFSET, ended, ends),
-            (catalogue.PARTITION_START_OFFSET, started, starts),
+            (cluster_metrics.PARTITION_END_OFFSET, ended, ends),
+            (cluster_metrics.PARTITION_START_OFFSET, started, starts),
         ):
             if some:
                 self.blocks.append(self._sheet.put(metric, self._rows[some], [offsets[index] for index in some]))

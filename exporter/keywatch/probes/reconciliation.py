@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keywatch.catalogue_reconciliation import (
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.events_seen import EventsSeen, SeenEvent
+from keywatch.keycloak_metrics import KeycloakCounts
+from keywatch.keycloak_tally import CountKey, Tally
+from keywatch.listeners.event_types import OTHER, user_event
+from keywatch.listeners.profile import EventKind, Outcome
+from keywatch.metrics.metric import Metric
+from keywatch.metrics.reconciliation import (
     EVENTS_COUNTED_TOTAL,
     EVENTS_JUDGED_TIMESTAMP_SECONDS,
     EVENTS_LOST_TOTAL,
@@ -17,14 +24,7 @@ from keywatch.catalogue_reconciliation import (
     EVENTS_UNCOUNTED_TOTAL,
     KEYCLOAK_CLOCK_SKEW_SECONDS,
 )
-from keywatch.events_seen import EventsSeen, SeenEvent
-from keywatch.keycloak_metrics import KeycloakCounts
-from keywatch.keycloak_tally import CountKey, Tally
-from keywatch.listeners.event_types import OTHER, user_event
-from keywatch.listeners.profile import EventKind, Outcome
-from keywatch.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.reconciliation import Reconciliation
 
 # A node that cannot be read for so long is gone on without; until then everything waits for it.

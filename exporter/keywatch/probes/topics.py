@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from keywatch import catalogue
-from keywatch.block import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import PartitionState
-from keywatch.metric import Metric
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.slices import Pieces, in_slices
 
 
 class PartitionHealth(NamedTuple):
@@ -50,25 +50,25 @@ def judge(state: PartitionState, topology: Topology, min_in_sync: int | None) ->
 
 
 _COUNTS = (
-    (catalogue.TOPIC_PARTITIONS_OFFLINE, attrgetter("offline"), "{} of {} partitions offline: {}"),
+    (cluster_metrics.TOPIC_PARTITIONS_OFFLINE, attrgetter("offline"), "{} of {} partitions offline: {}"),
     (
-        catalogue.TOPIC_PARTITIONS_ELECTING,
+        cluster_metrics.TOPIC_PARTITIONS_ELECTING,
         attrgetter("electing"),
         "{} of {} partitions without their leader, electing: {}",
     ),
-    (catalogue.TOPIC_PARTITIONS_UNDER_REPLICATED, attrgetter("under_replicated"), None),
+    (cluster_metrics.TOPIC_PARTITIONS_UNDER_REPLICATED, attrgetter("under_replicated"), None),
     (
-        catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR,
         attrgetter("below_min_isr"),
         "{} of {} partitions below min.insync.replicas: {}",
     ),
-    (catalogue.TOPIC_METADATA_PARTITIONS_LEADERLESS, attrgetter("metadata_leaderless"), None),
-    (catalogue.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED, attrgetter("metadata_under_replicated"), None),
-    (catalogue.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR, attrgetter("metadata_below_min_isr"), None),
+    (cluster_metrics.TOPIC_METADATA_PARTITIONS_LEADERLESS, attrgetter("metadata_leaderless"), None),
+    (cluster_metrics.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED, attrgetter("metadata_under_replicated"), None),
+    (cluster_metrics.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR, attrgetter("metadata_below_min_isr"), None),
 )
 _MIN_ISR_METRICS = (
-    catalogue.TOPIC_PARTITIONS_BELOW_MIN_ISR,
-    catalogue.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR,
+    cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+    cluster_metrics.TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR,
 )
 _NAMED_PARTITIONS = 8
 _PARTITIONS_PER_PIECE = 1000
@@ -142,8 +142,8 @@ class TopicsProbe:
         for topic in self._watch:
             if topic not in topics and topic not in self._topology.forbidden:
                 note = "the watched topic does not exist"
-                loose.append(Sample(catalogue.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
-                loose.append(Sample(catalogue.TOPIC_UP, (self.cluster, topic), 0.0))
+                loose.append(Sample(cluster_metrics.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
+                loose.append(Sample(cluster_metrics.TOPIC_UP, (self.cluster, topic), 0.0))
         return Blocks(blocks, loose)
 
 
@@ -176,22 +176,22 @@ class _Topic:
         if partitions.keys() != self._partitions.keys():
             self._rows = Rows([(*self._labels, str(index)) for index in partitions])
         self._partitions, self._healths, self._form = partitions, healths, form
-        self.blocks = [self._one(catalogue.TOPIC_PARTITIONS, len(partitions))]
+        self.blocks = [self._one(cluster_metrics.TOPIC_PARTITIONS, len(partitions))]
         for metric, attribute, words in _COUNTS:
             if demands or metric not in _MIN_ISR_METRICS:
                 bad = [i for i, found in zip(partitions, map(attribute, healths), strict=True) if found]
                 note = words.format(len(bad), len(partitions), _numbers(bad)) if words and bad else None
                 self.blocks.append(self._one(metric, len(bad), note))
         if watched:
-            self.blocks.append(self._one(catalogue.TOPIC_EXISTS, 1))
-            self.blocks.append(self._one(catalogue.TOPIC_UP, int(not any(found.offline for found in healths))))
+            self.blocks.append(self._one(cluster_metrics.TOPIC_EXISTS, 1))
+            self.blocks.append(self._one(cluster_metrics.TOPIC_UP, int(not any(found.offline for found in healths))))
         if detail and partitions:
             states = partitions.values()
             living = [found.living_in_sync for found in healths]
             put, rows = self._sheet.put, self._rows
-            self.blocks.append(put(catalogue.PARTITION_LEADER, rows, [state.leader for state in states]))
-            self.blocks.append(put(catalogue.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
-            self.blocks.append(put(catalogue.PARTITION_IN_SYNC_REPLICAS, rows, living))
+            self.blocks.append(put(cluster_metrics.PARTITION_LEADER, rows, [state.leader for state in states]))
+            self.blocks.append(put(cluster_metrics.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
+            self.blocks.append(put(cluster_metrics.PARTITION_IN_SYNC_REPLICAS, rows, living))
 
     def _one(self, metric: Metric, value: int, note: str | None = None) -> Block:
         return self._sheet.put(metric, self._itself, [value], (note,) if note else None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from keywatch.config.yaml_file import ConfigError
 from keywatch.rules import companions, series, shape
 from keywatch.rules.rule_file import RuleFile
-from keywatch.yaml_file import ConfigError
 
 
 def check(

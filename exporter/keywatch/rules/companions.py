@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from keywatch.config.yaml_file import read, tree
 from keywatch.rules.rule_file import Rule, RuleFile
-from keywatch.yaml_file import read, tree
 
 SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Whom to tell")
 KINDS = ("fires", "silent", "missing")

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from keywatch import catalogue
-from keywatch.metric import Kind
+from keywatch.config.yaml_file import ConfigError, read
+from keywatch.metrics import catalogue
+from keywatch.metrics.metric import Kind
 from keywatch.rules.expression import ExpressionError, Selection, selections
 from keywatch.rules.rule_file import RuleFile
-from keywatch.yaml_file import ConfigError, read
 
 # Prometheus gives these to every series that it scrapes; the others are what scrape configurations usually add.
 _ADDED = frozenset({"job", "instance", "namespace", "pod", "container", "node", "service", "endpoint", "prometheus"})

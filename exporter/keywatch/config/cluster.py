@@ -1,0 +1,44 @@
+"""The part of the configuration that says how brokers, metadata and topics are read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from keywatch.config.security import Section
+from keywatch.config.values import Pattern, Period, Timeout, TopicName
+
+
+class BrokerSection(Section):
+    """Probe `broker`: is each broker alive, and if not, why?"""
+
+    period: Period = Field(0.5, description="Seconds between two questions to a broker.")
+    timeout: Timeout = Field(1.0, description="Seconds a broker has to answer.")
+    misses: int = Field(2, ge=1, le=20, description="Failures in a row after which a broker is down.")
+    renew_after: Period = Field(1.5, description="Seconds after which a new connection replaces the kept one.")
+    expected: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="Ids of brokers that must exist, beside those that the cluster names."
+    )
+    forget_after: float = Field(
+        3600.0, ge=1, description="Seconds after which a broker that left is forgotten (Kafka before 4.0)."
+    )
+
+
+class ClusterSection(Section):
+    """Probe `cluster`: does the cluster answer, and what does its metadata say?"""
+
+    period: Period = Field(1.0, description="Seconds between two reads of the metadata.")
+    timeout: Timeout = Field(1.0, description="Seconds a broker has to give its metadata.")
+    ask: int = Field(2, ge=1, le=10, description="How many living brokers are asked at once.")
+
+
+class TopicsSection(Section):
+    """Probes `topics`, `offsets` and `configs`: which partitions work, and where do they end?"""
+
+    include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of topics to report.")
+    exclude: tuple[Pattern, ...] = Field((), description="Patterns of topics to leave out.")
+    watch: tuple[TopicName, ...] = Field((), description="Topics that must exist.")
+    period: Period = Field(1.0, description="Seconds between two cycles.")
+    timeout: Timeout = Field(2.0, description="Seconds for one cycle.")
+    detail: bool = Field(True, description="Whether to export series per partition.")

@@ -1,0 +1,44 @@
+"""The part of the configuration that says which consumer groups are read, and how far they may be behind."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from keywatch.config.security import Section
+from keywatch.config.values import Pattern, Period, Timeout
+
+
+class LimitSection(Section):
+    """How far groups may be behind; the first entry whose pattern fits counts."""
+
+    groups: Pattern = Field(".*", description="Pattern of groups.")
+    records: float | None = Field(None, ge=0, description="Records; unset: any.")
+    seconds: float | None = Field(None, ge=0, description="Seconds; unset: any.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.records is None and self.seconds is None:
+            raise ValueError("a limit needs records, seconds or both")
+        return self
+
+
+class GroupsSection(Section):
+    """Probe `groups`: how far behind are the consumer groups, and do they live?"""
+
+    enabled: bool = Field(True, description="Whether groups are read at all.")
+    include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of groups to report.")
+    exclude: tuple[Pattern, ...] = Field((), description="Patterns of groups to leave out.")
+    watch: tuple[str, ...] = Field((), description="Groups that must exist.")
+    limits: tuple[LimitSection, ...] = Field((), description="Limits, exported as series that rules compare with.")
+    period: Period = Field(1.0, description="Seconds between two cycles.")
+    timeout: Timeout = Field(2.5, description="Seconds for one cycle.")
+    fetches: int = Field(100, ge=0, le=10_000, description="Old records sought per cycle for the lag in seconds.")
+    fetch_rate: float = Field(
+        5e6, ge=1e4, le=1e9, description="Bytes of old records that brokers send per second, about."
+    )
+    idle_cycles: int = Field(
+        10, ge=1, le=600, description="Cycles after which an idle group is asked at the latest; 1: in every cycle."
+    )
+    detail: bool = Field(True, description="Whether to export series per partition.")

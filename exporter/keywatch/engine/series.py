@@ -1,0 +1,133 @@
+"""Series kept in blocks that are made once and rendered once: a block that says the same stays the same object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+
+from keywatch.engine.distribution import Distribution
+from keywatch.engine.probe import Sample
+from keywatch.metrics.metric import Metric
+
+Labels = tuple[str, ...]
+Value = float | int
+Notes = tuple[str | None, ...]
+Observations = tuple[Metric, Labels, Distribution]
+
+
+class Rows:
+    """The labels of many series, made once; so is each metric's text around the values, where values change."""
+
+    __slots__ = ("_templates", "labels")
+
+    def __init__(self, labels: Sequence[Labels]) -> None:
+        self.labels = tuple(labels)
+        self._templates: dict[Metric, str | None] = {}
+
+    def template(self, metric: Metric) -> str:
+        """Give the metric's lines with `%s` in place of each value."""
+        found = self._templates.get(metric)
+        if found is None:
+            lines = [prefix(metric, labels).replace("%", "%%") for labels in self.labels]
+            found = "%s\n".join([*lines, ""])
+            # Kept from the second time on: most series of a large cluster never change, and the text is half of it.
+            self._templates[metric] = found if metric in self._templates else None
+        return found
+
+
+class Block:
+    """The values of one gauge, one a row, with a note where a value means trouble; never changed once it is made."""
+
+    __slots__ = ("_rendered", "metric", "notes", "rows", "values")
+
+    def __init__(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> None:
+        self.metric = metric
+        self.rows = rows
+        self.values = tuple(values)
+        self.notes = notes
+        self._rendered: bytes | None = None
+
+    def render(self) -> bytes:
+        """Give the lines of the text format, which both formats share for gauges."""
+        if self._rendered is None:
+            # Almost all values are whole, and told as such by the probes that have many.
+            values = tuple([value if type(value) is int else number(value) for value in self.values])
+            self._rendered = (self.rows.template(self.metric) % values).encode()
+        return self._rendered
+
+    def samples(self) -> Iterator[Sample]:
+        """Give the samples one by one."""
+        for index, (labels, value) in enumerate(zip(self.rows.labels, self.values, strict=True)):
+            yield Sample(self.metric, labels, float(value), self.notes[index] if self.notes else None)
+
+
+class Sheet:
+    """The blocks of one thing, such as a group or a topic, of each metric the one last made."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: dict[Metric, Block] = {}
+
+    def put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> Block:
+        """Give a block that says this: the one before if it says the same, so that it is not rendered again."""
+        known = self._blocks.get(metric)
+        values = tuple(values)
+        if known is not None and known.rows is rows and known.values == values and known.notes == notes:
+            return known
+        made = self._blocks[metric] = Block(metric, rows, values, notes)
+        return made
+
+
+class Blocks(Collection[Sample]):
+    """What a probe of many series tells: blocks of gauges, and loose samples; to others a collection of samples.
+
+    Beside them stand histograms' `distributions`: observations too many to be a sample each.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Block], loose: Sequence[Sample] = (), distributions: Sequence[Observations] = ()
+    ) -> None:
+        self.blocks = tuple(blocks)
+        self.loose = tuple(loose)
+        self.distributions = tuple(distributions)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Give every sample; whoever can deal with blocks need not."""
+        return chain(self.loose, chain.from_iterable(block.samples() for block in self.blocks))
+
+    def __len__(self) -> int:
+        return len(self.loose) + sum(len(block.values) for block in self.blocks)
+
+    def __contains__(self, sample: object) -> bool:
+        return any(sample == one for one in self)
+
+    def noted(self) -> Iterator[Sample]:
+        """Give the samples that mean trouble."""
+        noted = chain.from_iterable(block.samples() for block in self.blocks if block.notes is not None)
+        return (sample for sample in chain(self.loose, noted) if sample.note is not None)
+
+
+def number(value: Value) -> str:
+    """Write a value; whole numbers without a fraction, because they are the most and shorter."""
+    if math.isfinite(value):
+        return str(int(value)) if value == int(value) else repr(value)
+    if math.isnan(value):
+        return "NaN"
+    return "+Inf" if value > 0 else "-Inf"
+
+
+def prefix(metric: Metric, labels: Labels) -> str:
+    """Write a series' line up to its value."""
+    written = pairs(metric, labels)
+    return f"{metric.name}{{{written}}} " if written else f"{metric.name} "
+
+
+def pairs(metric: Metric, labels: Labels) -> str:
+    """Write the labels between the braces."""
+    return ",".join([f'{name}="{_escape(value)}"' for name, value in zip(metric.labels, labels, strict=True)])
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,0 +1,1 @@
+"""Every metric of keywatch, declared once: a module a subject (standard library only)."""

@@ -1,0 +1,182 @@
+"""The metrics of a cluster's brokers, topics and partitions (standard library only)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keywatch.metrics.metric import Kind, Metric
+
+_C: Final = ("cluster",)
+_CB: Final = ("cluster", "broker")
+_CT: Final = ("cluster", "topic")
+_CTP: Final = ("cluster", "topic", "partition")
+# --- broker --------------------------------------------------------------------------------------------------------
+BROKER_UP = Metric(
+    "keywatch_broker_up",
+    Kind.GAUGE,
+    "1 when the broker answers on its own listener, 0 after two misses in a row.",
+    _CB,
+    "broker",
+    health=True,
+)
+BROKER_DOWN_REASON = Metric(
+    "keywatch_broker_down_reason",
+    Kind.GAUGE,
+    "1 for the reason why the broker is down, 0 for a reason that no longer holds.",
+    (*_CB, "reason"),
+    "broker",
+    health=True,
+)
+BROKER_FAILURES_TOTAL = Metric(
+    "keywatch_broker_failures_total",
+    Kind.COUNTER,
+    "Single attempts that the broker did not answer, by reason.",
+    (*_CB, "reason"),
+    "broker",
+)
+BROKER_RESPONSE_SECONDS = Metric(
+    "keywatch_broker_response_seconds",
+    Kind.GAUGE,
+    "How long the broker's last answer took, connection set-up left out.",
+    _CB,
+    "broker",
+    health=True,
+)
+BROKER_INFO = Metric(
+    "keywatch_broker_info",
+    Kind.GAUGE,
+    "1; where the broker is expected to be found.",
+    (*_CB, "host", "port", "rack"),
+    "broker",
+)
+TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS = Metric(
+    "keywatch_tls_certificate_not_after_timestamp_seconds",
+    Kind.GAUGE,
+    "When the certificate that the broker last showed ends, in Unix time.",
+    _CB,
+    "broker",
+)
+# --- cluster -------------------------------------------------------------------------------------------------------
+CLUSTER_UP = Metric(
+    "keywatch_cluster_up",
+    Kind.GAUGE,
+    "1 when some broker answers and metadata can be read.",
+    _C,
+    "cluster",
+    health=True,
+)
+BROKERS = Metric("keywatch_brokers", Kind.GAUGE, "Brokers that are alive.", _C, "cluster", health=True)
+BROKERS_EXPECTED = Metric(
+    "keywatch_brokers_expected", Kind.GAUGE, "Brokers that should be alive.", _C, "cluster", health=True
+)
+CLUSTER_INFO = Metric(
+    "keywatch_cluster_info",
+    Kind.GAUGE,
+    "1; the identity that the cluster gives itself.",
+    (*_C, "cluster_id"),
+    "cluster",
+)
+# --- topics --------------------------------------------------------------------------------------------------------
+TOPIC_UP = Metric(
+    "keywatch_topic_up",
+    Kind.GAUGE,
+    "1 when the watched topic exists and none of its partitions is offline.",
+    _CT,
+    "topics",
+    health=True,
+)
+TOPIC_EXISTS = Metric(
+    "keywatch_topic_exists", Kind.GAUGE, "1 when the watched topic exists.", _CT, "topics", health=True
+)
+TOPIC_PARTITIONS = Metric("keywatch_topic_partitions", Kind.GAUGE, "Partitions of the topic.", _CT, "topics")
+TOPIC_PARTITIONS_OFFLINE = Metric(
+    "keywatch_topic_partitions_offline",
+    Kind.GAUGE,
+    "Partitions without a living in-sync replica, or without a leader by metadata: nothing can be written or read.",
+    _CT,
+    "topics",
+    health=True,
+)
+TOPIC_PARTITIONS_ELECTING = Metric(
+    "keywatch_topic_partitions_electing",
+    Kind.GAUGE,
+    "Partitions whose leader is dead while another in-sync replica lives: Kafka heals this by itself in seconds.",
+    _CT,
+    "topics",
+    health=True,
+)
+TOPIC_PARTITIONS_UNDER_REPLICATED = Metric(
+    "keywatch_topic_partitions_under_replicated",
+    Kind.GAUGE,
+    "Partitions with fewer living in-sync replicas than replicas.",
+    _CT,
+    "topics",
+    health=True,
+)
+TOPIC_PARTITIONS_BELOW_MIN_ISR = Metric(
+    "keywatch_topic_partitions_below_min_isr",
+    Kind.GAUGE,
+    "Partitions with fewer living in-sync replicas than the topic's min.insync.replicas: acks=all is refused.",
+    _CT,
+    "topics",
+    health=True,
+)
+TOPIC_METADATA_PARTITIONS_LEADERLESS = Metric(
+    "keywatch_topic_metadata_partitions_leaderless",
+    Kind.GAUGE,
+    "Partitions that Kafka's metadata shows without a leader; it tells 7 to 12 s late.",
+    _CT,
+    "topics",
+)
+TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED = Metric(
+    "keywatch_topic_metadata_partitions_under_replicated",
+    Kind.GAUGE,
+    "Partitions that Kafka's metadata shows with fewer in-sync replicas than replicas.",
+    _CT,
+    "topics",
+)
+TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR = Metric(
+    "keywatch_topic_metadata_partitions_below_min_isr",
+    Kind.GAUGE,
+    "Partitions that Kafka's metadata shows with fewer in-sync replicas than min.insync.replicas.",
+    _CT,
+    "topics",
+)
+TOPIC_MIN_INSYNC_REPLICAS = Metric(
+    "keywatch_topic_min_insync_replicas", Kind.GAUGE, "The topic's effective min.insync.replicas.", _CT, "configs"
+)
+PARTITION_LEADER = Metric(
+    "keywatch_partition_leader",
+    Kind.GAUGE,
+    "Id of the broker that leads the partition by metadata; -1 when none does.",
+    _CTP,
+    "topics",
+)
+PARTITION_REPLICAS = Metric(
+    "keywatch_partition_replicas", Kind.GAUGE, "Replicas that the partition should have.", _CTP, "topics"
+)
+PARTITION_IN_SYNC_REPLICAS = Metric(
+    "keywatch_partition_in_sync_replicas",
+    Kind.GAUGE,
+    "In-sync replicas of the partition that live.",
+    _CTP,
+    "topics",
+)
+# --- offsets -------------------------------------------------------------------------------------------------------
+TOPIC_PARTITIONS_UNREAD = Metric(
+    "keywatch_topic_partitions_unread",
+    Kind.GAUGE,
+    "Partitions whose offsets could not be read in the last cycle; their series are left out.",
+    _CT,
+    "offsets",
+)
+PARTITION_END_OFFSET = Metric(
+    "keywatch_partition_end_offset",
+    Kind.GAUGE,
+    "Offset that the next record of the partition will get (its high watermark).",
+    _CTP,
+    "offsets",
+)
+PARTITION_START_OFFSET = Metric(
+    "keywatch_partition_start_offset", Kind.GAUGE, "Offset of the oldest record kept.", _CTP, "offsets"
+)

@@ -1,0 +1,59 @@
+"""Work in slices gives what it gives at once, and lets others run between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from keywatch.engine.slices import Pieces, at_once, in_slices
+
+
+def counting(pieces: int, seconds: float = 0.0) -> Pieces[int]:
+    done = 0
+    for _ in range(pieces):
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            pass
+        done += 1
+        yield
+    return done
+
+
+def failing() -> Pieces[int]:
+    yield
+    raise ValueError("in the second piece")
+
+
+async def test_the_result_is_the_same_in_slices_and_at_once() -> None:
+    assert await in_slices(counting(1000)) == at_once(counting(1000)) == 1000
+
+
+async def test_others_run_between_the_slices() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await in_slices(counting(50, 0.001), longest=0.002)
+    task.cancel()
+    assert turns >= 10
+
+
+async def test_short_work_is_not_interrupted() -> None:
+    task = asyncio.create_task(asyncio.sleep(0))
+    await in_slices(counting(3), longest=10.0)
+    assert not task.done()
+    await task
+
+
+async def test_an_error_reaches_the_caller() -> None:
+    with pytest.raises(ValueError, match="second piece"):
+        await in_slices(failing())
+    with pytest.raises(ValueError, match="second piece"):
+        at_once(failing())

@@ -1,0 +1,189 @@
+"""A Kafka cluster of two brokers in memory that answers the raw requests about groups and offsets, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Container, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka import wire
+from keywatch.kafka.codec import Reader, Writer
+from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.record_search import Found, Position
+from keywatch.kafka.wire import TopicPartition
+
+_T = TypeVar("_T")
+BROKERS = ("1", "2")
+
+
+@dataclass
+class FakePeers:
+    """Answers like brokers that hold these `ends`, `starts` (0 without) and `commits`.
+
+    Brokers that are `down` do not answer; groups in `noted` commit with a note; `asked` are the groups that were asked
+    for their commits; `reached` is for whoever commits.
+    """
+
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    starts: dict[TopicPartition, int] = field(default_factory=dict)
+    commits: dict[str, dict[TopicPartition, int]] = field(default_factory=dict)
+    reached: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    noted: set[str] = field(default_factory=set)
+    down: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    before_ends: Callable[[], None] | None = None
+    interrupt: bool = False
+    after_reply: Callable[[], object] | None = None
+
+    async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
+        """Answer one request."""
+        assert timeout > 0
+        if label in self.down:
+            raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
+        return read(Reader(self._answer(label, request), flexible=request.flexible))
+
+    async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
+        """Answer one request."""
+        pieces = await self.ask(label, request, timeout, read)
+        if self.interrupt:
+            next(pieces)
+            raise asyncio.CancelledError
+        found = await in_slices(pieces)
+        if self.after_reply is not None:
+            self.after_reply()
+            await asyncio.sleep(0)
+        return found
+
+    async def highest(self, label: str, api: int, timeout: float) -> int:
+        """Speak what Kafka 4 speaks of the requests in use."""
+        assert timeout > 0
+        if label in self.down:
+            raise BrokerError(Reason.TIMEOUT_CONNECT, f"broker {label} is away")
+        return {wire.LIST_GROUPS: 5, wire.OFFSET_FETCH: 8, wire.DESCRIBE_GROUPS: 4}.get(api, -1)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _answer(self, label: str, request: Request) -> bytes:
+        reader = Reader(request.body, flexible=request.flexible)
+        if request.api == wire.LIST_GROUPS:
+            return self._list(label)
+        if request.api == wire.OFFSET_FETCH:
+            return self._fetch(self._names(reader))
+        if request.api == wire.LIST_OFFSETS:
+            return self._offsets(reader)
+        if request.api == wire.FIND_COORDINATOR:
+            return Writer().int32(0).int16(0).string(None).int32(1).string("one").int32(1).done()
+        body = Writer().int32(0)  # DescribeGroups: nobody has members
+        body.array((), str)
+        return body.done()
+
+    def _list(self, label: str) -> bytes:
+        body = Writer(flexible=True).int32(0).int16(0)
+        own = [name for name in self.commits if coordinator(name) == label]
+        body.array(
+            own,
+            lambda name: (
+                body.string(name).string("consumer").string(self.states.get(name, "Empty")).string("classic").tags()
+            ),
+        )
+        return body.tags().done()
+
+    def _names(self, reader: Reader) -> list[str]:
+        names = []
+        for _ in range(reader.count()):
+            names.append(reader.string())
+            reader.count()
+            reader.tags()
+        self.asked += names
+        return names
+
+    def _fetch(self, names: Sequence[str]) -> bytes:
+        body = Writer(flexible=True).int32(0)
+
+        def partition(name: str, one: TopicPartition, offset: int) -> None:
+            note = "by hand" if name in self.noted else ""
+            body.int32(one.partition).int64(offset).int32(-1).string(note).int16(0).tags()
+
+        def group(name: str) -> None:
+            topics: dict[str, list[tuple[TopicPartition, int]]] = {}
+            for one, offset in self.commits.get(name, {}).items():
+                topics.setdefault(one.topic, []).append((one, offset))
+            body.string(name)
+            body.array(
+                topics.items(),
+                lambda item: body.string(item[0]).array(item[1], lambda one: partition(name, *one)).tags(),
+            )
+            body.int16(0).tags()
+
+        return body.array(names, group).tags().done()
+
+    def _offsets(self, reader: Reader) -> bytes:
+        if self.before_ends is not None:
+            self.before_ends()
+        reader.int32()
+        reader.int8()
+        body = Writer().int32(0)
+        topics = []
+        for _ in range(reader.count()):
+            topic = reader.string()
+            topics.append((topic, [(index, at) for index, _, at in reader.rows(wire._ASKED, reader.count())]))
+
+        def partition(topic: str, index: int, at: int) -> None:
+            end = self.ends.get(TopicPartition(topic, index))
+            if at == wire.START and end is not None:
+                end = self.starts.get(TopicPartition(topic, index), 0)
+            body.int32(index).int16(0 if end is not None else 3).int64(-1).int64(-1 if end is None else end).int32(0)
+
+        body.array(topics, lambda item: body.string(item[0]).array(item[1], lambda one: partition(item[0], *one)))
+        return body.done()
+
+
+def coordinator(group: str) -> str:
+    """Name the broker that coordinates a group."""
+    return BROKERS[len(group) % 2]
+
+
+@dataclass
+class FakeTimes:
+    """Record times of which some are `written` down by offset, None where no record follows; no other can be read."""
+
+    written: dict[int, float | None] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
+    reads: int = 0
+    received: int = 0
+    forgotten: list[str] = field(default_factory=list)
+
+    def at(self, position: Position) -> Found | None:
+        """Give what is written down."""
+        if position.offset not in self.written:
+            return None
+        return Found(position.offset, self.written[position.offset], settled=True)
+
+    def before(self, position: Position) -> float | None:
+        """Give nothing."""
+        return None if position.offset >= 0 else 0.0
+
+    async def find(self, positions: Sequence[Position], timeout: float) -> None:
+        """Find nothing."""
+
+    def grown(self, partition: TopicPartition) -> None:
+        """Doubt nothing."""
+
+    def doubt(self, topics: Container[str]) -> Collection[TopicPartition]:
+        """Doubt nothing."""
+        return [TopicPartition("nothing", 0)] if "nothing" in topics else []
+
+    def forget(self, topic: str) -> None:
+        """Take down which topics were forgotten."""
+        self.forgotten.append(topic)
+
+    def retain(self, partitions: Container[TopicPartition]) -> None:
+        """Forget nothing."""
+
+    def close(self) -> None:
+        """Nothing is held."""
