@@ -17,7 +17,7 @@ from keywatch.config.security import Section
 from keywatch.config.yaml_file import ConfigError as ConfigError  # noqa: PLC0414 - what this module raises
 from keywatch.config.yaml_file import mistakes, read, tree, validated
 from keywatch.kafka.client import Clients
-from keywatch.kafka.security import ClusterSecurity
+from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.net.http_peer import HttpPeer
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from keywatch.dead_letter import DeadLetterReason
 from keywatch.kafka.dead_letters import Batch, Stretch
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 # How long records may stay unread until they are counted without their reason: a flood, a leader that died.
 PATIENCE = 2.0

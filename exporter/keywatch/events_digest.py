@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from keywatch.engine.distribution import Distribution
 from keywatch.events_seen import SeenEvent
-from keywatch.kafka.record import Moment, Record
+from keywatch.kafka.records.record import Moment, Record
 from keywatch.listeners.profile import Event, Malformed, MalformedReason, Outcome
 from keywatch.log_canary_event import KEY
 from keywatch.metrics.events import EVENT_ARRIVAL_DELAY_SECONDS, EVENT_DELIVERY_DELAY_SECONDS

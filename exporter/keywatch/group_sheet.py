@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keywatch.engine.series import Block, Rows, Sheet, Value
 from keywatch.kafka.groups import Group
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.lag import PartitionLag, TopicLag, by_topic
 from keywatch.metrics import groups as cat
 from keywatch.metrics import lag as lag_metrics

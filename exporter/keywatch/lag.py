@@ -8,8 +8,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from keywatch.kafka.record_search import Found, Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.search import Found, Position
+from keywatch.kafka.wire.requests import TopicPartition
 
 _HISTORY_LENGTH = 600
 _LEAST_LENGTH = 16

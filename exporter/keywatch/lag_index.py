@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from keywatch.engine.slices import Pieces
 from keywatch.group_sheet import GroupSheet
 from keywatch.kafka.groups import Group
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from keywatch.engine.probe import Sample
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 

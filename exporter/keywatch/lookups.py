@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
 from keywatch.engine.probe import ProbeError
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
 
 
 class Lookups:

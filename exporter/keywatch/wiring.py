@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from keywatch import wiring_logs
-from keywatch.allowance import Allowance
 from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
 from keywatch.config.cluster import BrokerSection, ClusterSection, TopicsSection
 from keywatch.config.dead_letters import DlqSection
@@ -27,10 +26,11 @@ from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
 from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_reader import RecordReader
-from keywatch.kafka.record_search import RecordSearch
-from keywatch.kafka.record_times import RecordTimes
-from keywatch.kafka.security import ClusterSecurity
+from keywatch.kafka.records.allowance import Allowance
+from keywatch.kafka.records.reader import RecordReader
+from keywatch.kafka.records.search import RecordSearch
+from keywatch.kafka.records.times import RecordTimes
+from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.kafka.topology import Topology
 from keywatch.keycloak_metrics import KeycloakMetrics
 from keywatch.listeners.event_types import user_event

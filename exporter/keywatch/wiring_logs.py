@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from keywatch.allowance import Allowance
 from keywatch.config.logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, Schedule
 from keywatch.kafka.groups import Groups
-from keywatch.kafka.record_reader import RecordReader
-from keywatch.kafka.record_search import RecordSearch
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.allowance import Allowance
+from keywatch.kafka.records.reader import RecordReader
+from keywatch.kafka.records.search import RecordSearch
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.single_record import SingleRecord
 from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe

@@ -22,8 +22,8 @@ from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
 from keywatch.engine.probe import ProbeError, Reason, Schedule
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.elasticsearch import ElasticsearchProbe

@@ -11,11 +11,12 @@ import pytest
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason, Schedule
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import METADATA
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import METADATA
 from keywatch.probes import cluster
 from keywatch.probes.cluster import ClusterProbe
 

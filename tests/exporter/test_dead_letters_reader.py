@@ -12,7 +12,7 @@ from keywatch.dead_letter import Sources
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.kafka.client import Clients
 from keywatch.kafka.dead_letters import DeadLetters, Stretch
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 DEAD = [TopicPartition("dead", index) for index in range(2)]
 MILLIS = 1_700_000_000_000

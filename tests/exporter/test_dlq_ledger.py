@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keywatch.dead_letter import DeadLetterReason as Reason
 from keywatch.dlq_ledger import PATIENCE, Ledger
 from keywatch.kafka.dead_letters import Batch, Letter, Stretch
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 PARTITION = TopicPartition("dead", 0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from keywatch.events_digest import Digest, Tally
 from keywatch.events_seen import SeenEvent
-from keywatch.kafka.record import Moment, Record
+from keywatch.kafka.records.record import Moment, Record
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import MalformedReason

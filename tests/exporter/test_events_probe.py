@@ -21,9 +21,9 @@ from keywatch.events_digest import Tally
 from keywatch.events_seen import SeenEvent
 from keywatch.kafka.client import Clients
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.tail import Tail
+from keywatch.kafka.records.tail import Tail
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import MAX_BYTES
 from keywatch.metrics import events as cat

@@ -15,9 +15,9 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as group_metrics
 from keywatch.metrics import lag as lag_metrics
 from keywatch.metrics.metric import Metric

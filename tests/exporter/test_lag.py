@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka.record_search import Found, Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.search import Found, Position
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.lag import Bounds, EndHistory, PartitionLag, by_topic, reckon
 
 P = TopicPartition("events", 0)

@@ -15,10 +15,10 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.events_digest import Digest
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record import Moment, Record
-from keywatch.kafka.record_search import Position
+from keywatch.kafka.records.record import Moment, Record
+from keywatch.kafka.records.search import Position
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from keywatch.log_canary_event import KEY, marked_event

@@ -13,9 +13,9 @@ from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 from keywatch.net.http_peer import HttpPeer

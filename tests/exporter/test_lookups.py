@@ -10,11 +10,11 @@ import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.starts import Starts
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.lookups import Lookups
 from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
 from tests.exporter.fakes.metadata import metadata, partition

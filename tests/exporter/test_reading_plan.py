@@ -14,7 +14,7 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.reading_plan import Change, ReadingPlan
 from keywatch.kafka.topic_ids import TopicIds
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
 from tests.exporter.fakes.fake_topics import FakeTopicPeers
 from tests.exporter.fakes.metadata import metadata, partition

@@ -11,9 +11,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.client import Clients
-from keywatch.kafka.record_search import Position
+from keywatch.kafka.records.search import Position
 from keywatch.kafka.single_record import SingleRecord
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 
 class FakeMessage:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from keywatch.config.endpoint import endpoint
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request, connect
+from keywatch.kafka.connection import connect
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
 

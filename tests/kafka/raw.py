@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from keywatch.config.endpoint import Endpoint
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Connection, Request, connect
+from keywatch.kafka.connection import Connection, connect
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
 _OFFSET_COMMIT = 8

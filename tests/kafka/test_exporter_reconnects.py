@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from keywatch.config.model import Cluster
 from keywatch.kafka.client import Clients
-from keywatch.kafka.security import ClusterSecurity
+from keywatch.kafka.security.identity import ClusterSecurity
 from tests.kafka import admin, scene
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.counting import API_VERSIONS, CountingProxy

@@ -8,7 +8,7 @@ from typing import Any
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 _WINDOW = "1h"
 _MOST_TOPICS = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.kafka.record_search import Position
+from keywatch.kafka.records.search import Position
 
 _MOST = 10
 

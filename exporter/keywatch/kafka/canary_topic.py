@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.kafka import wire
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import (
     CLUSTER_AUTHORIZATION_FAILED,
     ELECTION_NOT_NEEDED,
@@ -19,7 +18,9 @@ from keywatch.kafka.errors import (
 )
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import PartitionState
 
 _REPLICAS = 3
 _TRY_AGAIN_AFTER = 5.0
@@ -105,7 +106,7 @@ class CanaryTopic:
             # Whether enough replicas are in sync is the topics probe's question; acks=all waits for those that are.
             "min.insync.replicas": "1",
         }
-        request = wire.create_topic(self.name, assignment, configs, int(timeout * 1000))
+        request = requests.create_topic(self.name, assignment, configs, int(timeout * 1000))
         error, message = await self._ask_controller(request, timeout)
         if error not in (0, TOPIC_ALREADY_EXISTS):
             raise self._refused("create", error, message)
@@ -118,14 +119,14 @@ class CanaryTopic:
         if any(len(replicas) < size for replicas in added):
             return
         error, message = await self._ask_controller(
-            wire.create_partitions(self.name, count, added, int(timeout * 1000)), timeout
+            requests.create_partitions(self.name, count, added, int(timeout * 1000)), timeout
         )
         if error:
             raise self._refused("add partitions to", error, message)
 
     async def _give_back(self, strayed: Sequence[int], timeout: float) -> None:
-        request = wire.elect_preferred_leaders(self.name, strayed, int(timeout * 1000))
-        answer = await self._peers.ask(self._controller(), request, timeout, wire.read_elect_leaders)
+        request = requests.elect_preferred_leaders(self.name, strayed, int(timeout * 1000))
+        answer = await self._peers.ask(self._controller(), request, timeout, requests.read_elect_leaders)
         for error, message in answer.values():
             if error in (TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED):
                 raise self._refused("give leadership back in", error, message)
@@ -133,7 +134,7 @@ class CanaryTopic:
                 return  # Kafka's own balancing, every five minutes, does the same
 
     async def _ask_controller(self, request: Request, timeout: float) -> tuple[int, str]:
-        error, message = await self._peers.ask(self._controller(), request, timeout, wire.read_create_topic)
+        error, message = await self._peers.ask(self._controller(), request, timeout, requests.read_create_topic)
         if error == NOT_CONTROLLER:
             self._tried = float("-inf")
         return error, message

@@ -10,15 +10,16 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka.codec import Reader, WireError, Writer
 from keywatch.kafka.errors import request_error
-from keywatch.kafka.replies import Replies
+from keywatch.kafka.wire.codec import Reader, WireError, Writer
+from keywatch.kafka.wire.replies import Replies
+from keywatch.kafka.wire.request import Request
 from keywatch.net.failures import connection_error
 from keywatch.net.tls import Tls
 
@@ -54,15 +55,6 @@ class Security(Protocol):
 
     async def authenticate(self, connection: Connection, timeout: float) -> None:
         """Prove who keywatch is, where that is configured; raises `BrokerError`."""
-
-
-class Request(NamedTuple):
-    """One request: API key, version, whether that version is flexible (KIP-482), and the encoded body."""
-
-    api: int
-    version: int
-    flexible: bool
-    body: bytes
 
 
 _API_VERSIONS_REQUEST = Request(_API_VERSIONS, 0, False, b"")

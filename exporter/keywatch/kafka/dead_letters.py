@@ -13,7 +13,7 @@ from confluent_kafka import TopicPartition as Assignment
 from keywatch.dead_letter import DeadLetterReason, Headers
 from keywatch.engine.worker import Worker
 from keywatch.kafka.client import Clients
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.requests import TopicPartition
 
 MOST_RECORDS, MOST_BYTES = 2000, 8 << 20
 _POLL_SECONDS = 0.05

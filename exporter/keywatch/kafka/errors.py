@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import KafkaError, KafkaException
 
 from keywatch.engine.probe import Reason
-from keywatch.kafka.codec import WireError
+from keywatch.kafka.wire.codec import WireError
 from keywatch.net.failures import connection_error
 
 # Codes of https://kafka.apache.org/protocol#protocol_error_codes that the probes tell apart by name.

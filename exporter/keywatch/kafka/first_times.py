@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterable
 
 from keywatch.engine.slices import at_once
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.offsets import by_leader
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.requests import TopicPartition
 
 # The first record at or after the beginning of time: the oldest that has one.
 _BEGINNING = 0
@@ -30,7 +30,7 @@ async def read_first_times(
 
     async def ask(leader: int, asked: list[TopicPartition]) -> None:
         try:
-            found.update(await peers.ask(str(leader), wire.list_offsets(asked, _BEGINNING), timeout, _read))
+            found.update(await peers.ask(str(leader), requests.list_offsets(asked, _BEGINNING), timeout, _read))
         except BrokerError:
             return  # whoever reads the offsets tells why
 
@@ -44,7 +44,7 @@ def _read(reader: Reader) -> dict[TopicPartition, float]:
     found: dict[TopicPartition, float] = {}
     for _ in range(reader.count()):
         topic = reader.string()
-        for index, error, timestamp, offset, _ in reader.rows(wire.OFFSET_ROW, reader.count()):
+        for index, error, timestamp, offset, _ in reader.rows(requests.OFFSET_ROW, reader.count()):
             if not error and offset >= 0 and timestamp >= 0:
                 found[TopicPartition(topic, index)] = timestamp / 1000
     return found

@@ -12,15 +12,17 @@ from functools import partial
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka import group_wire, share_group_wire, wire
-from keywatch.kafka.codec import Reader
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
-from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
-from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import groups as group_wire
+from keywatch.kafka.wire import requests, share_groups
+from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
+from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 
 _Describe = Callable[[Sequence[str]], Request]
 _Described = Callable[[Reader], dict[str, tuple[int, str, int]]]
@@ -37,18 +39,18 @@ _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 _SHARE = "share"
 # By which request, at least in which version, members are asked for; those of streams groups (KIP-1071) are not.
 _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
-    "classic": (wire.DESCRIBE_GROUPS, 4, group_wire.describe_groups, group_wire.read_describe_groups),
+    "classic": (requests.DESCRIBE_GROUPS, 4, group_wire.describe_groups, group_wire.read_describe_groups),
     "consumer": (
-        wire.CONSUMER_GROUP_DESCRIBE,
+        requests.CONSUMER_GROUP_DESCRIBE,
         0,
         group_wire.describe_consumer_groups,
         group_wire.read_describe_consumer_groups,
     ),
     _SHARE: (
-        wire.SHARE_GROUP_DESCRIBE,
+        requests.SHARE_GROUP_DESCRIBE,
         1,
-        share_group_wire.describe_share_groups,
-        share_group_wire.read_describe_share_groups,
+        share_groups.describe_share_groups,
+        share_groups.read_describe_share_groups,
     ),
 }
 
@@ -180,7 +182,7 @@ class Groups:
             await self._members(label, fresh, deadline - loop.time())
 
     async def _list(self, label: str, timeout: float) -> list[ListedGroup]:
-        version = min(await self._peers.highest(label, wire.LIST_GROUPS, timeout), 5)
+        version = min(await self._peers.highest(label, requests.LIST_GROUPS, timeout), 5)
         if version < 4:
             return await self._find(label, timeout)
         memory = self._listed.setdefault(label, Memory())
@@ -222,17 +224,17 @@ class Groups:
     async def _start_offsets(self, label: str, sharing: Sequence[str], timeout: float) -> None:
         """Share groups (KIP-932) commit nothing; the first record that is not settled stands for the commit."""
         found = {name: GroupOffsets(0, {}) for name in sharing}
-        if await self._peers.highest(label, wire.DESCRIBE_SHARE_GROUP_OFFSETS, timeout) >= 0:
+        if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, timeout) >= 0:
             for names in _chunks(sharing, _GROUPS_PER_REQUEST):
-                request = share_group_wire.fetch_start_offsets(names)
-                found |= await self._peers.ask(label, request, timeout, share_group_wire.read_start_offsets)
+                request = share_groups.fetch_start_offsets(names)
+                found |= await self._peers.ask(label, request, timeout, share_groups.read_start_offsets)
         for name, offsets in found.items():
             known = self.known[name].found
             found[name] = known if known == offsets else offsets
         await in_slices(self._taking(found))
 
     async def _commits(self, label: str, groups: Sequence[Group], timeout: float) -> None:
-        version = 8 if await self._peers.highest(label, wire.OFFSET_FETCH, timeout) >= 8 else 5
+        version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, timeout) >= 8 else 5
         for names in _chunks([group.name for group in groups], _GROUPS_PER_REQUEST if version >= 8 else 1):
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
             answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), timeout, read)

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader, WireError
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
-from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState, TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader, WireError
+from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 
 _PARTITIONS_PER_PIECE = 1000
 
@@ -103,7 +104,7 @@ class Watermarks:
         asked, leaderless = yield from by_leader(self._topology, wanted)
         leaders: dict[int, _Leader] = {}
         for leader, partitions in asked.items():
-            leaders[leader] = _Leader(partitions, wire.list_offsets(partitions, self._timestamp))
+            leaders[leader] = _Leader(partitions, requests.list_offsets(partitions, self._timestamp))
             yield
         for topic in self.known.keys() - topics.keys():
             del self.known[topic]
@@ -124,7 +125,7 @@ class Watermarks:
                 self._changed.add(TopicPartition(topic, index))
 
         def read(reader: Reader) -> Pieces[None]:
-            count = yield from wire.reading_list_offsets(reader, leader.memory, take)
+            count = yield from requests.reading_list_offsets(reader, leader.memory, take)
             if count != len(leader.wanted):
                 raise WireError(f"ListOffsets was answered for {count} of {len(leader.wanted)} partitions")
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka.codec import Reader
-from keywatch.kafka.connection import BrokerError, Connection, Request, Security, connect, protocol_errors
+from keywatch.kafka.connection import BrokerError, Connection, Security, connect, protocol_errors
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
 

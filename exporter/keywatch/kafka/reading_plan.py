@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from keywatch.kafka import wire
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topic_ids import TopicIds
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState, TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 from keywatch.patterns import Patterns
 
 # Places in topics that are gone are kept, in case metadata forgot them for a moment only.
@@ -81,12 +81,12 @@ class ReadingPlan:
         self._hidden -= self.wanted.keys()
         for partition in [p for p in positions if p in known and p.topic in remade]:
             change.dropped.add(partition)
-            self.due[partition] = wire.START
+            self.due[partition] = requests.START
         if not self._began and self._ids.certain:
             # What is hidden now may have been there for long: when it may be seen it is read from its end.
             self._began, self._hidden = True, self._hidden | frozenset(self.forbidden)
         cut = {p: positions[p] for p in lost if p in positions and p in known and p not in change.dropped}
-        await asyncio.gather(*(self._find(kind, change, cut, timeout / 2) for kind in (wire.END, wire.START)))
+        await asyncio.gather(*(self._find(kind, change, cut, timeout / 2) for kind in (requests.END, requests.START)))
         for partition in change.places:
             self.due.pop(partition, None)
             self._left.pop(partition, None)
@@ -105,7 +105,7 @@ class ReadingPlan:
         while len(self._left) > _PLACES_KEPT:
             del self._left[next(iter(self._left))]
         for partition in self.due.keys() - known:
-            if self.due.pop(partition) == wire.END:  # it was there before, should it come back
+            if self.due.pop(partition) == requests.END:  # it was there before, should it come back
                 self._hidden |= {partition.topic}
 
     def _meet(self, partition: TopicPartition, remade: Collection[str], change: Change) -> None:
@@ -115,9 +115,9 @@ class ReadingPlan:
         elif partition in self._left:
             return  # whether it is the same topic is not known yet
         elif partition.topic in remade or (self._began and partition.topic not in self._hidden):
-            self.due[partition] = wire.START
+            self.due[partition] = requests.START
         else:
-            self.due[partition] = wire.END
+            self.due[partition] = requests.END
 
     async def _find(self, kind: int, change: Change, cut: _Places, timeout: float) -> None:
         """Find out the offsets of one kind that are due, and where to go on in partitions that were cut."""
@@ -129,11 +129,11 @@ class ReadingPlan:
         for partition in due:
             if partition in offsets.found:
                 change.places[partition] = offsets.found[partition]
-                change.gap = change.gap or kind == wire.END
+                change.gap = change.gap or kind == requests.END
         for partition, position in cut.items():
             found = offsets.found.get(partition)
             # Beyond the end: an unclean election cut it. Before the start: it was deleted as too old.
-            if found is not None and (found < position if kind == wire.END else found > position):
+            if found is not None and (found < position if kind == requests.END else found > position):
                 change.places[partition] = found
                 change.skipped += max(found - position, 0)
                 change.gap = True

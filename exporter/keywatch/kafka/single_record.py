@@ -10,8 +10,8 @@ from keywatch.engine.probe import ProbeError, Reason
 from keywatch.engine.worker import Worker
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.wire.requests import TopicPartition
 
 _POLL_SECONDS = 0.05
 

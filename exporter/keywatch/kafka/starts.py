@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Collection
 from math import ceil
 
-from keywatch.kafka import wire
 from keywatch.kafka.offsets import Reading, Wanted, Watermarks, without
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 
 # Starts move when retention removes segments, which Kafka looks after every five minutes, or when somebody does so.
 _PARTITIONS_PER_CYCLE = 1000
@@ -21,7 +21,7 @@ class Starts:
     """The offset of the oldest record of each partition: up to a thousand are read every cycle, more less often."""
 
     def __init__(self, topology: Topology, peers: Peers, timeout: float) -> None:
-        self._marks = Watermarks(topology, peers, wire.START)
+        self._marks = Watermarks(topology, peers, requests.START)
         self._timeout = timeout
         self._wanted: Wanted | None = None
         self._cycle = 0

@@ -9,8 +9,8 @@ from keywatch.engine.probe import Reason
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
-from keywatch.kafka.topic_wire import read_topic_ids, topic_ids
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.topics import read_topic_ids, topic_ids
 
 # A topic that is made anew within a second may look in metadata as if it had never been away.
 _EVERY = 5.0

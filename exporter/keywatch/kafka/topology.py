@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState
+from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState
 
 
 @dataclass(frozen=True, slots=True)

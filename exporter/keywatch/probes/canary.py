@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 from keywatch.canary_ledger import Entry, Ledger
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.kafka import wire
 from keywatch.kafka.canary_link import CanaryLink
 from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import Clients
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import canary as cat
 
 _COMMON = (Reason.TIMEOUT_RESPONSE, Reason.NO_LEADER, Reason.REPLICA_DOWN)
@@ -98,7 +98,7 @@ class CanaryProbe:
         ]
         if not new:
             return
-        ends = await read_offsets(self._topology, self._peers, new, wire.END, timeout)
+        ends = await read_offsets(self._topology, self._peers, new, requests.END, timeout)
         for partition, end in ends.found.items():
             self._ledgers[partition.partition] = Ledger(partition.partition, position=end)
         if ends.found:

@@ -8,12 +8,12 @@ from collections.abc import Set as AbstractSet
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.slices import Pieces
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
-from keywatch.kafka.memory import Memory
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.reply_memory import Memory
 from keywatch.metrics import cluster as cluster_metrics
 
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
@@ -54,7 +54,7 @@ class ClusterProbe:
         self._clock = clock
         self._turn = 0
         self._registered_at = float("-inf")
-        self._memories: dict[str, Memory[dict[int, wire.PartitionState]]] = {}
+        self._memories: dict[str, Memory[dict[int, requests.PartitionState]]] = {}
         self._learned_at = float("-inf")
         self._misses = 0
 
@@ -99,25 +99,25 @@ class ClusterProbe:
             topology.forbid(())
             return
         labels = [broker.label for broker in topology.living()][: self._ask]
-        request = wire.metadata(sorted(missing)[:_MOST_ASKED_FOR])
+        request = requests.metadata(sorted(missing)[:_MOST_ASKED_FOR])
         answers, _ = await first(
-            [self._peers.ask(label, request, timeout / 2, wire.read_metadata) for label in labels], 0.0
+            [self._peers.ask(label, request, timeout / 2, requests.read_metadata) for label in labels], 0.0
         )
         for answer in answers:
             topology.forbid(topic for topic, code in answer.errors.items() if code == TOPIC_AUTHORIZATION_FAILED)
 
-    async def _metadata(self, label: str, timeout: float, *, whole: bool) -> wire.Metadata:
+    async def _metadata(self, label: str, timeout: float, *, whole: bool) -> requests.Metadata:
         if not whole:
-            return await self._peers.ask(label, wire.metadata(()), timeout, wire.read_metadata)
+            return await self._peers.ask(label, requests.metadata(()), timeout, requests.read_metadata)
         memory, before = self._memories.setdefault(label, Memory()), self._topology.topics or {}
 
-        def read(reader: Reader) -> Pieces[wire.Metadata]:
-            return wire.reading_metadata(reader, memory, before)
+        def read(reader: Reader) -> Pieces[requests.Metadata]:
+            return requests.reading_metadata(reader, memory, before)
 
         started = self._clock()
-        version = 10 if await self._peers.highest(label, wire.METADATA, timeout) >= 10 else 8
+        version = 10 if await self._peers.highest(label, requests.METADATA, timeout) >= 10 else 8
         left = max(timeout - (self._clock() - started), 0.001)
-        return await self._peers.ask_much(label, wire.metadata(version=version), left, read)
+        return await self._peers.ask_much(label, requests.metadata(version=version), left, read)
 
     def _learn_after(self) -> float:
         """Give the seconds for which what is known of partitions may serve: the more there are, the longer.
@@ -136,7 +136,8 @@ class ClusterProbe:
         self._registered_at = now
         labels = [broker.label for broker in self._topology.living()][: self._ask]
         calls = [
-            self._peers.ask(label, wire.describe_cluster(), timeout / 2, wire.read_describe_cluster) for label in labels
+            self._peers.ask(label, requests.describe_cluster(), timeout / 2, requests.read_describe_cluster)
+            for label in labels
         ]
         answers, _ = await first(calls, 0.0)
         for error, nodes in answers:
@@ -160,7 +161,7 @@ class ClusterProbe:
         return samples
 
 
-def _newest(answers: Sequence[wire.Metadata]) -> wire.Metadata:
+def _newest(answers: Sequence[requests.Metadata]) -> requests.Metadata:
     """Join several brokers' metadata: of each partition the state of the latest leader epoch.
 
     Of one epoch the smaller set of in-sync replicas counts, because shrinking it does not raise the epoch and a
@@ -168,7 +169,7 @@ def _newest(answers: Sequence[wire.Metadata]) -> wire.Metadata:
     """
     if len(answers) == 1 or all(answer.topics == answers[0].topics for answer in answers[1:]):
         return answers[0]
-    topics: dict[str, dict[int, wire.PartitionState]] = {}
+    topics: dict[str, dict[int, requests.PartitionState]] = {}
     ids: dict[str, bytes] = {}
     for answer in answers:
         ids = {**answer.ids, **ids}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.kafka import wire
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.patterns import Patterns
 
@@ -45,8 +45,8 @@ class ConfigsProbe:
         refused: list[str] = []
         try:
             for start in range(0, len(names), _TOPICS_PER_REQUEST):
-                request = wire.describe_configs(names[start : start + _TOPICS_PER_REQUEST], _SETTINGS)
-                answer = await self._peers.ask(label, request, timeout * 0.9, wire.read_describe_configs)
+                request = requests.describe_configs(names[start : start + _TOPICS_PER_REQUEST], _SETTINGS)
+                answer = await self._peers.ask(label, request, timeout * 0.9, requests.read_describe_configs)
                 for topic, (error, values) in answer.items():
                     if error:
                         reason = reason_of(error)

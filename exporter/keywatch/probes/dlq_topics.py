@@ -11,14 +11,14 @@ from keywatch.dead_letter import DeadLetterReason
 from keywatch.dlq_ledger import Ledger
 from keywatch.dlq_series import DlqSeries, State
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.kafka import wire
 from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.first_times import read_first_times
 from keywatch.kafka.offsets import Wanted, Watermarks
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topic_ids import ask_topic_ids
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState, TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 from keywatch.patterns import Patterns
 
 # Shares of the deadline for each step; what is read on the way shortens none of the others.
@@ -59,8 +59,8 @@ class DlqTopicsProbe:
         self._clock = clock
         self._series = DlqSeries(cluster, dlq)
         self._ledger = Ledger()
-        self._ends = Watermarks(topology, peers, wire.END)
-        self._starts = Watermarks(topology, peers, wire.START)
+        self._ends = Watermarks(topology, peers, requests.END)
+        self._starts = Watermarks(topology, peers, requests.START)
         self._seen: Mapping[str, Mapping[int, PartitionState]] | None = None
         self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
         self._ids: dict[str, bytes | None] = {}

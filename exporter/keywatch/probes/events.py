@@ -13,16 +13,16 @@ from keywatch.engine.series import Blocks
 from keywatch.events_digest import Digest, Tally
 from keywatch.events_seen import EventsSeen
 from keywatch.events_sheet import EventsSheet
-from keywatch.kafka import wire
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.offsets import Watermarks
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.reading_plan import ReadingPlan
-from keywatch.kafka.record import Moment, Record
-from keywatch.kafka.tail import Tail, Troubles
+from keywatch.kafka.records.record import Moment, Record
+from keywatch.kafka.records.tail import Tail, Troubles
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import Profile, topic_patterns
 from keywatch.metrics.events import EVENTS_BEHIND_RECORDS, EVENTS_PARTITIONS, EVENTS_PARTITIONS_UNREAD, EVENTS_UP
@@ -74,7 +74,7 @@ class EventsProbe:
         self._clock = clock
         self._foremost = topic_patterns(profile.user or profile.admin)
         self._plan = ReadingPlan(topology, peers, profile.topics(), profile.names)
-        self._ends = Watermarks(topology, peers, wire.END)
+        self._ends = Watermarks(topology, peers, requests.END)
         self._parse = Parser(profile, max_bytes).parse
         self._digest = Digest(self._parse)
         self._sheet = EventsSheet(cluster, listener, realms)

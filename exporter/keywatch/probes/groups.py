@@ -9,16 +9,16 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Blocks
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.group_sheet import GroupSheet, Limit
-from keywatch.kafka import wire
 from keywatch.kafka.groups import Group, Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.record_times import RecordTimes
-from keywatch.kafka.renewals import Renewals
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
+from keywatch.kafka.recreated_topics import Renewals
 from keywatch.kafka.starts import Starts
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.lag_index import LagIndex
 from keywatch.lookups import Lookups
@@ -75,7 +75,7 @@ class GroupsProbe:
         self._detail = detail
         self._clock = clock
         self._turns = Turns(idle_cycles)
-        self._ends = Watermarks(topology, peers, wire.END)
+        self._ends = Watermarks(topology, peers, requests.END)
         self._starts = Starts(topology, beside, schedule.timeout)
         self._renewals = Renewals(topology)
         self._doubted = clock()
@@ -181,7 +181,7 @@ class GroupsProbe:
         await self._groups.read_again([sheet.group for sheet in woken], timeout)
         await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._sheet))
         partitions = {partition for sheet in woken for partition in sheet.partitions}
-        ends = await read_offsets(self._topology, self._peers, partitions, wire.END, timeout)
+        ends = await read_offsets(self._topology, self._peers, partitions, requests.END, timeout)
         await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
         self._unread.update(ends.unread)
 

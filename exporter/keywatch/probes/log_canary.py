@@ -13,7 +13,7 @@ from keywatch.elastic.stored_as import stored_as
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_search import Position
+from keywatch.kafka.records.search import Position
 from keywatch.kafka.topology import Topology
 from keywatch.log_canary_event import KEY, marked_event
 from keywatch.metrics import log_canary as cat

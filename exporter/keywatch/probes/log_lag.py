@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from keywatch.elastic.newest import Newest, Recent, older, recent
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Sample, Schedule
-from keywatch.kafka import wire
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.log_lag_sheet import LogLagSheet
 from keywatch.metrics import logs as cat
 
@@ -80,7 +80,7 @@ class LogLagProbe:
         """Topic → group."""
         self._namespace = namespace
         self._clock = clock
-        self._ends = Watermarks(topology, peers, wire.END)
+        self._ends = Watermarks(topology, peers, requests.END)
         self._known: dict[TopicPartition, _Partition] = {}
         self._made_anew: dict[str, float] = {}
         """Topic → when it was noticed to be another one of its name; documents of the one before stay for months."""
@@ -138,7 +138,7 @@ class LogLagProbe:
             else:
                 fresh.add(partition)  # never committed: nothing of it was read, from its start on
         if fresh:
-            starts = await read_offsets(self._topology, self._peers, fresh, wire.START, timeout * _SHARES[1] / 2)
+            starts = await read_offsets(self._topology, self._peers, fresh, requests.START, timeout * _SHARES[1] / 2)
             committed |= starts.found
             unread |= starts.unread.keys()
         reading = await self._ends.read(wanted, timeout * _SHARES[1] / 2)

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka import wire
 from keywatch.kafka.offsets import Watermarks, without
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.renewals import Renewals
+from keywatch.kafka.recreated_topics import Renewals
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.patterns import Patterns
 
@@ -44,8 +44,8 @@ class OffsetsProbe:
         self._patterns = topics
         self._detail = detail
         self._runs = 0
-        self._ends = Watermarks(topology, peers, wire.END)
-        self._starts = Watermarks(topology, peers, wire.START)
+        self._ends = Watermarks(topology, peers, requests.END)
+        self._starts = Watermarks(topology, peers, requests.START)
         self._renewals = Renewals(topology)
         self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
         self._wanted: dict[str, tuple[int, ...]] = {}

@@ -10,7 +10,7 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import PartitionState
+from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns

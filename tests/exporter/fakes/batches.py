@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keywatch.kafka.batch import HEADER
+from keywatch.kafka.wire.batch import HEADER
 
 APPENDED, TRANSACTIONAL, MARKER, HORIZON = 0x08, 0x10, 0x30, 0x40
 LZ4 = 3

@@ -13,13 +13,14 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.dead_letter import DeadLetterReason
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.store import Key, Store
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.dead_letters import Batch, DeadLetters, Letter, Stretch
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.dlq_topics import DlqTopicsProbe
@@ -48,13 +49,13 @@ class DlqPeers(FakePeers):
 
     def _answer(self, label: str, request: Request) -> bytes:
         reader = Reader(request.body, flexible=request.flexible)
-        if request.api == wire.METADATA:
+        if request.api == requests.METADATA:
             if self.old:
                 raise BrokerError(Reason.UNSUPPORTED, f"broker {label} is old")
             if self.silent:
                 raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
             return self._numbers(reader)
-        assert request.api == wire.LIST_OFFSETS
+        assert request.api == requests.LIST_OFFSETS
         return self._list_offsets(reader)
 
     def _numbers(self, reader: Reader) -> bytes:
@@ -86,13 +87,15 @@ class DlqPeers(FakePeers):
     def _list_offsets(self, reader: Reader) -> bytes:
         reader.int32()
         reader.int8()
-        asked = [(reader.string(), list(reader.rows(wire._ASKED, reader.count()))) for _ in range(reader.count())]
+        asked = [(reader.string(), list(reader.rows(requests._ASKED, reader.count()))) for _ in range(reader.count())]
         body = Writer().int32(0)
 
         def write(name: str, index: int, timestamp: int) -> None:
             topic = self.topics.get(name)
             start, end = topic.spans[index] if topic and index < len(topic.spans) else (-1, -1)
-            offset, written = {wire.END: (end, -1), wire.START: (start, -1)}.get(timestamp, (start, millis(start)))
+            offset, written = {requests.END: (end, -1), requests.START: (start, -1)}.get(
+                timestamp, (start, millis(start))
+            )
             body.int32(index).int16(0 if topic else 3).int64(written).int64(offset).int32(0)
 
         body.array(

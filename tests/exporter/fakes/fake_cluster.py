@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Request
-from keywatch.kafka.record_search import Found, Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.records.search import Found, Position
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 
 _T = TypeVar("_T")
 BROKERS = ("1", "2")
@@ -63,20 +64,20 @@ class FakePeers:
         assert timeout > 0
         if label in self.down:
             raise BrokerError(Reason.TIMEOUT_CONNECT, f"broker {label} is away")
-        return {wire.LIST_GROUPS: 5, wire.OFFSET_FETCH: 8, wire.DESCRIBE_GROUPS: 4}.get(api, -1)
+        return {requests.LIST_GROUPS: 5, requests.OFFSET_FETCH: 8, requests.DESCRIBE_GROUPS: 4}.get(api, -1)
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _answer(self, label: str, request: Request) -> bytes:
         reader = Reader(request.body, flexible=request.flexible)
-        if request.api == wire.LIST_GROUPS:
+        if request.api == requests.LIST_GROUPS:
             return self._list(label)
-        if request.api == wire.OFFSET_FETCH:
+        if request.api == requests.OFFSET_FETCH:
             return self._fetch(self._names(reader))
-        if request.api == wire.LIST_OFFSETS:
+        if request.api == requests.LIST_OFFSETS:
             return self._offsets(reader)
-        if request.api == wire.FIND_COORDINATOR:
+        if request.api == requests.FIND_COORDINATOR:
             return Writer().int32(0).int16(0).string(None).int32(1).string("one").int32(1).done()
         body = Writer().int32(0)  # DescribeGroups: nobody has members
         body.array((), str)
@@ -131,11 +132,11 @@ class FakePeers:
         topics = []
         for _ in range(reader.count()):
             topic = reader.string()
-            topics.append((topic, [(index, at) for index, _, at in reader.rows(wire._ASKED, reader.count())]))
+            topics.append((topic, [(index, at) for index, _, at in reader.rows(requests._ASKED, reader.count())]))
 
         def partition(topic: str, index: int, at: int) -> None:
             end = self.ends.get(TopicPartition(topic, index))
-            if at == wire.START and end is not None:
+            if at == requests.START and end is not None:
                 end = self.starts.get(TopicPartition(topic, index), 0)
             body.int32(index).int16(0 if end is not None else 3).int64(-1).int64(-1 if end is None else end).int32(0)
 

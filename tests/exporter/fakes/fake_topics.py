@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka import wire
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import UNKNOWN_TOPIC_OR_PARTITION
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 
 _T = TypeVar("_T")
 
@@ -36,14 +37,14 @@ class FakeTopicPeers:
         """Answer one request."""
         assert timeout > 0
         self.asked.append(request.api)
-        if self.away or (self.silent and request.api != wire.METADATA):
+        if self.away or (self.silent and request.api != requests.METADATA):
             raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
-        if request.api == wire.METADATA and self.ids is None:
+        if request.api == requests.METADATA and self.ids is None:
             raise BrokerError(Reason.UNSUPPORTED, f"broker {label} is too old")
-        if self.cut_short and request.api != wire.METADATA:
+        if self.cut_short and request.api != requests.METADATA:
             raise asyncio.CancelledError
         reader = Reader(request.body, flexible=request.flexible)
-        answer = self._ids(reader) if request.api == wire.METADATA else self._offsets(reader)
+        answer = self._ids(reader) if request.api == requests.METADATA else self._offsets(reader)
         return read(Reader(answer, flexible=request.flexible))
 
     async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
@@ -87,11 +88,11 @@ class FakeTopicPeers:
         topics = []
         for _ in range(reader.count()):
             topic = reader.string()
-            topics.append((topic, [(index, at) for index, _, at in reader.rows(wire._ASKED, reader.count())]))
+            topics.append((topic, [(index, at) for index, _, at in reader.rows(requests._ASKED, reader.count())]))
 
         def partition(topic: str, index: int, at: int) -> None:
             found = self.partitions.get(TopicPartition(topic, index))
-            offset = -1 if found is None else found[1] if at == wire.END else found[0]
+            offset = -1 if found is None else found[1] if at == requests.END else found[0]
             body.int32(index).int16(0 if found is not None else 3).int64(-1).int64(offset).int32(0)
 
         body.array(topics, lambda item: body.string(item[0]).array(item[1], lambda one: partition(item[0], *one)))

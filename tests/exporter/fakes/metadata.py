@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState
+from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState
 
 
 def node(broker: int, *, host: str = "", fenced: bool = False) -> BrokerNode:

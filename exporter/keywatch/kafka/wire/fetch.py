@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keywatch.kafka.batch import Batch, batches_of
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.batch import Batch, batches_of
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 
 FETCH = 1
 

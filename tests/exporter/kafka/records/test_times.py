@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 from confluent_kafka import Producer
 
-from keywatch.allowance import Allowance
 from keywatch.config.endpoint import Endpoint
 from keywatch.demo.embedded import EmbeddedCluster
-from keywatch.kafka import wire
 from keywatch.kafka.client import Clients
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_reader import RecordReader
-from keywatch.kafka.record_search import Position, RecordSearch
-from keywatch.kafka.record_times import RecordTimes
+from keywatch.kafka.records.allowance import Allowance
+from keywatch.kafka.records.reader import RecordReader
+from keywatch.kafka.records.search import Position, RecordSearch
+from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 
 PARTITION = TopicPartition("events", 0)
 WRITTEN = [1_700_000_000_000 + 1_000 * number for number in range(30)]
@@ -34,7 +34,7 @@ async def times() -> AsyncIterator[RecordTimes]:
         host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
         topology = Topology([Endpoint(host, int(port))])
         peers = Peers(topology, None)
-        topology.learn(await peers.ask(topology.living()[0].label, wire.metadata(), 10, wire.read_metadata))
+        topology.learn(await peers.ask(topology.living()[0].label, requests.metadata(), 10, requests.read_metadata))
         search = RecordSearch(topology, peers, Allowance(1e6))
         reader = RecordTimes(search, RecordReader(Clients(cluster.bootstrap, {})), "test")
         yield reader

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import NamedTuple, cast
 
-from keywatch.kafka.codec import WireError
+from keywatch.kafka.wire.codec import WireError
 
 _FIRST_BYTES = {b"HTTP": "an HTTP server answers there", b"\x15\x03": "the port speaks TLS", b"SSH-": "an SSH server"}
 

@@ -14,8 +14,8 @@ import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka import wire
 from keywatch.kafka.connection import BrokerError, Connection, connect
+from keywatch.kafka.wire import requests
 from keywatch.net.tls import Tls
 from tests.exporter.fakes.fake_broker import VERSIONS, FakeBroker, Serve, closing, listening, says, silent
 from tests.kafka.certificates import Certificate, CertificateAuthority
@@ -118,7 +118,7 @@ async def test_a_peer_that_is_no_broker_is_named(serve: Serve, reason: Reason, w
             if not words:  # the versions came, and then what nobody had asked for
                 connection = await connect(endpoint, IN_TIME)
                 with pytest.raises(BrokerError):
-                    await connection.ask(wire.metadata(), IN_TIME)
+                    await connection.ask(requests.metadata(), IN_TIME)
                 return
             error = await refused(endpoint)
             _, most = tracemalloc.get_traced_memory()
@@ -147,7 +147,7 @@ async def test_replies_come_in_pieces_and_together() -> None:
 
     async with listening(serve) as endpoint:
         connection = await connect(endpoint, 2.0)
-        both = await asyncio.gather(*(connection.ask(wire.metadata(), 2.0) for _ in range(2)))
+        both = await asyncio.gather(*(connection.ask(requests.metadata(), 2.0) for _ in range(2)))
         assert [reader.take(2) for reader in both] == [b"ab", b"cd"]
         connection.close()
 
@@ -157,7 +157,7 @@ async def test_a_request_that_is_given_up_closes_the_connection() -> None:
     async with listening(broker) as endpoint:
         connection = await connect(endpoint, IN_TIME)
         broker.delay = 10.0
-        task = asyncio.ensure_future(connection.ask(wire.metadata(), 5.0))
+        task = asyncio.ensure_future(connection.ask(requests.metadata(), 5.0))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request
-from keywatch.kafka.group_wire import GroupOffsets, describe_by_name, described, skip_assignment
-from keywatch.kafka.wire import DESCRIBE_SHARE_GROUP_OFFSETS, SHARE_GROUP_DESCRIBE, TopicPartition
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.groups import GroupOffsets, describe_by_name, described, skip_assignment
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import DESCRIBE_SHARE_GROUP_OFFSETS, SHARE_GROUP_DESCRIBE, TopicPartition
 
 
 def fetch_start_offsets(groups: Sequence[str]) -> Request:

@@ -9,8 +9,8 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException
 from confluent_kafka import TopicPartition as Assignment
 
 from keywatch.kafka.client import Clients
-from keywatch.kafka.record_search import Position
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.wire.requests import TopicPartition
 
 _POLL_SECONDS = 0.1
 

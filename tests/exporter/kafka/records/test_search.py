@@ -8,17 +8,18 @@ from typing import TypeVar, cast
 
 import pytest
 
-from keywatch.allowance import Allowance
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka.batch import HEADER
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Request
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE, TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.record_search import Found, Packed, Position, RecordSearch, moment
+from keywatch.kafka.records.allowance import Allowance
+from keywatch.kafka.records.search import Found, Packed, Position, RecordSearch, moment
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire.batch import HEADER
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 from tests.exporter.fakes import batches
 from tests.exporter.fakes.batches import APPENDED, HORIZON, LZ4, MARKER, TRANSACTIONAL
 from tests.exporter.fakes.metadata import metadata, partition

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from keywatch.engine.slices import Pieces, at_once
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request
-from keywatch.kafka.memory import Memory
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.request import Request
 
 LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 2, 3, 9, 10
 DESCRIBE_GROUPS, LIST_GROUPS, CREATE_TOPICS = 15, 16, 19

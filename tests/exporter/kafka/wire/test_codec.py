@@ -12,29 +12,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka import fetch_wire, group_wire, share_group_wire, wire
-from keywatch.kafka.codec import Reader, WireError, Writer, uvarint
-from keywatch.kafka.connection import Request
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import fetch, groups, requests, share_groups
+from keywatch.kafka.wire.codec import Reader, WireError, Writer, uvarint
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import TopicPartition
 
 READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
-    "metadata 8": (False, wire.read_metadata),
-    "metadata 10": (True, wire.read_metadata),
-    "describe_cluster": (True, wire.read_describe_cluster),
-    "fetch": (False, fetch_wire.read_fetch),
-    "list_offsets": (False, wire.read_list_offsets),
-    "describe_configs": (False, wire.read_describe_configs),
-    "create_topic": (False, wire.read_create_topic),
-    "elect_leaders": (False, wire.read_elect_leaders),
-    "list_groups 4": (True, lambda reader: group_wire.read_list_groups(reader, 4)),
-    "list_groups 5": (True, lambda reader: group_wire.read_list_groups(reader, 5)),
-    "find_coordinator": (False, group_wire.read_find_coordinator),
-    "describe_groups": (False, group_wire.read_describe_groups),
-    "describe_consumer_groups": (True, group_wire.read_describe_consumer_groups),
-    "describe_share_groups": (True, share_group_wire.read_describe_share_groups),
-    "start_offsets": (True, share_group_wire.read_start_offsets),
-    "fetched_offsets 5": (False, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 5)),
-    "fetched_offsets 8": (True, lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 8)),
+    "metadata 8": (False, requests.read_metadata),
+    "metadata 10": (True, requests.read_metadata),
+    "describe_cluster": (True, requests.read_describe_cluster),
+    "fetch": (False, fetch.read_fetch),
+    "list_offsets": (False, requests.read_list_offsets),
+    "describe_configs": (False, requests.read_describe_configs),
+    "create_topic": (False, requests.read_create_topic),
+    "elect_leaders": (False, requests.read_elect_leaders),
+    "list_groups 4": (True, lambda reader: groups.read_list_groups(reader, 4)),
+    "list_groups 5": (True, lambda reader: groups.read_list_groups(reader, 5)),
+    "find_coordinator": (False, groups.read_find_coordinator),
+    "describe_groups": (False, groups.read_describe_groups),
+    "describe_consumer_groups": (True, groups.read_describe_consumer_groups),
+    "describe_share_groups": (True, share_groups.read_describe_share_groups),
+    "start_offsets": (True, share_groups.read_start_offsets),
+    "fetched_offsets 5": (False, lambda reader: groups.read_fetched_offsets(reader, ["g"], 5)),
+    "fetched_offsets 8": (True, lambda reader: groups.read_fetched_offsets(reader, ["g"], 8)),
 }
 every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), ids=READERS)
 
@@ -42,7 +42,7 @@ every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), i
 def test_every_reader_of_the_modules_is_in_the_table() -> None:
     functions = {
         name.removeprefix("read_")
-        for module in (wire, group_wire, share_group_wire, fetch_wire)
+        for module in (requests, groups, share_groups, fetch)
         for name in vars(module)
         if "read_" in name
     }
@@ -161,18 +161,20 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
 @pytest.mark.parametrize(
     ("request_", "expected", "body"),
     [
-        pytest.param(wire.metadata(), (3, 8, False), "ffffffff 00 00 00", id="all topics"),
-        pytest.param(wire.metadata(["ab"]), (3, 8, False), "00000001 0002 6162 00 00 00", id="one topic"),
-        pytest.param(wire.metadata(version=10), (3, 10, True), "00 00 00 00 00", id="all topics with their ids"),
+        pytest.param(requests.metadata(), (3, 8, False), "ffffffff 00 00 00", id="all topics"),
+        pytest.param(requests.metadata(["ab"]), (3, 8, False), "00000001 0002 6162 00 00 00", id="one topic"),
+        pytest.param(requests.metadata(version=10), (3, 10, True), "00 00 00 00 00", id="all topics with their ids"),
         pytest.param(
-            wire.metadata(["ab"], 10),
+            requests.metadata(["ab"], 10),
             (3, 10, True),
             f"02 {'00' * 16} 03 6162 00 00 00 00 00",
             id="one topic with its id",
         ),
-        pytest.param(wire.describe_cluster(), (60, 2, True), "00 01 01 00", id="brokers, fenced ones too"),
+        pytest.param(requests.describe_cluster(), (60, 2, True), "00 01 01 00", id="brokers, fenced ones too"),
         pytest.param(
-            wire.list_offsets([TopicPartition("a", 0), TopicPartition("b", 1), TopicPartition("a", 2)], wire.END),
+            requests.list_offsets(
+                [TopicPartition("a", 0), TopicPartition("b", 1), TopicPartition("a", 2)], requests.END
+            ),
             (2, 4, False),
             "ffffffff 00 00000002"
             "0001 61 00000002 00000000 ffffffff ffffffffffffffff 00000002 ffffffff ffffffffffffffff"
@@ -180,57 +182,57 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
             id="end offsets",
         ),
         pytest.param(
-            fetch_wire.fetch(TopicPartition("a", 2), 9, 256, committed=True),
+            fetch.fetch(TopicPartition("a", 2), 9, 256, committed=True),
             (1, 11, False),
             "ffffffff 00000000 00000000 00000100 01 00000000 ffffffff 00000001 0001 61 00000001"
             "00000002 ffffffff 0000000000000009 ffffffffffffffff 00000100 00000000 0000",
             id="records",
         ),
         pytest.param(
-            wire.describe_configs(["t"], ["x"]),
+            requests.describe_configs(["t"], ["x"]),
             (32, 1, False),
             "00000001 02 0001 74 00000001 0001 78 00",
             id="settings",
         ),
         pytest.param(
-            wire.create_topic("t", {0: [1, 2]}, {"a": "b"}, 1000),
+            requests.create_topic("t", {0: [1, 2]}, {"a": "b"}, 1000),
             (19, 4, False),
             "00000001 0001 74 ffffffff ffff 00000001 00000000 00000002 00000001 00000002"
             "00000001 0001 61 0001 62 000003e8 00",
             id="create a topic",
         ),
         pytest.param(
-            wire.create_partitions("t", 2, [[3]], 1000),
+            requests.create_partitions("t", 2, [[3]], 1000),
             (37, 1, False),
             "00000001 0001 74 00000002 00000001 00000001 00000003 000003e8 00",
             id="add a partition",
         ),
         pytest.param(
-            wire.elect_preferred_leaders("t", [5], 1000),
+            requests.elect_preferred_leaders("t", [5], 1000),
             (43, 1, False),
             "00 00000001 0001 74 00000001 00000005 000003e8",
             id="elect leaders",
         ),
-        pytest.param(group_wire.list_groups(4), (16, 4, True), "01 00", id="groups"),
-        pytest.param(group_wire.list_groups(5), (16, 5, True), "01 01 00", id="groups with their kind"),
-        pytest.param(group_wire.find_coordinator("g"), (10, 2, False), "0001 67 00", id="coordinator"),
-        pytest.param(group_wire.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
-        pytest.param(group_wire.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
+        pytest.param(groups.list_groups(4), (16, 4, True), "01 00", id="groups"),
+        pytest.param(groups.list_groups(5), (16, 5, True), "01 01 00", id="groups with their kind"),
+        pytest.param(groups.find_coordinator("g"), (10, 2, False), "0001 67 00", id="coordinator"),
+        pytest.param(groups.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
+        pytest.param(groups.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
         pytest.param(
-            share_group_wire.describe_share_groups(["g"]), (77, 1, True), "02 02 67 00 00", id="members of share groups"
+            share_groups.describe_share_groups(["g"]), (77, 1, True), "02 02 67 00 00", id="members of share groups"
         ),
         pytest.param(
-            share_group_wire.fetch_start_offsets(["g"]), (90, 0, True), "02 02 67 00 00 00", id="share groups' offsets"
+            share_groups.fetch_start_offsets(["g"]), (90, 0, True), "02 02 67 00 00 00", id="share groups' offsets"
         ),
-        pytest.param(group_wire.fetch_offsets(["g"], 5), (9, 5, False), "0001 67 ffffffff", id="all commits"),
+        pytest.param(groups.fetch_offsets(["g"], 5), (9, 5, False), "0001 67 ffffffff", id="all commits"),
         pytest.param(
-            group_wire.fetch_offsets(["g"], 5, [TopicPartition("t", 1)]),
+            groups.fetch_offsets(["g"], 5, [TopicPartition("t", 1)]),
             (9, 5, False),
             "0001 67 00000001 0001 74 00000001 00000001",
             id="named commits",
         ),
         pytest.param(
-            group_wire.fetch_offsets(["g", "h"], 8), (9, 8, True), "03 02 67 00 00 02 68 00 00 00 00", id="many groups"
+            groups.fetch_offsets(["g", "h"], 8), (9, 8, True), "03 02 67 00 00 02 68 00 00 00 00", id="many groups"
         ),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from keywatch.engine.slices import Pieces
-from keywatch.kafka.codec import WireError
+from keywatch.kafka.wire.codec import WireError
 
 # Base offset, length, leader epoch, magic, checksum, attributes, last offset's delta, first and largest timestamp,
 # producer, its epoch, its sequence, number of records (https://kafka.apache.org/documentation/#recordbatch).

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from keywatch.kafka import fetch_wire, group_wire, share_group_wire, wire
-from keywatch.kafka.batch import Batch
-from keywatch.kafka.codec import Reader, WireError
-from keywatch.kafka.fetch_wire import Fetched
-from keywatch.kafka.group_wire import GroupOffsets, ListedGroup
-from keywatch.kafka.wire import BrokerNode, Metadata, PartitionState, TopicPartition
+from keywatch.kafka.wire import fetch, groups, requests, share_groups
+from keywatch.kafka.wire.batch import Batch
+from keywatch.kafka.wire.codec import Reader, WireError
+from keywatch.kafka.wire.fetch import Fetched
+from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
+from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState, TopicPartition
 
 Read = Callable[[Reader], object]
 
@@ -27,7 +27,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "0003 0001 75 00 00000000 80000000"
         ),  # topic u: unknown
         False,
-        wire.read_metadata,
+        requests.read_metadata,
         Metadata(
             (BrokerNode(7, "k7", 9092, "", fenced=False),),
             "id",
@@ -47,7 +47,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "80000000 00"
         ),
         True,
-        wire.read_metadata,
+        requests.read_metadata,
         Metadata(
             (BrokerNode(7, "k7", 9092, "", fenced=False),),
             "id",
@@ -65,7 +65,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "80000000 00"
         ),
         True,
-        wire.read_describe_cluster,
+        requests.read_describe_cluster,
         (0, (BrokerNode(7, "k7", 9092, "", fenced=False), BrokerNode(8, "k8", 9092, "r", fenced=True))),
     ),
     "ListOffsets v4": (
@@ -75,7 +75,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "00000001 0006 ffffffffffffffff ffffffffffffffff ffffffff"
         ),
         False,
-        wire.read_list_offsets,
+        requests.read_list_offsets,
         {TopicPartition("t", 0): (0, 42), TopicPartition("t", 1): (6, -1)},
     ),
     "Fetch v11": (
@@ -93,7 +93,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "0000000000000009 00000099 00000000 02 00000000 0000 00000000 0000000000001300 000000000000"
         ),
         False,
-        fetch_wire.read_fetch,
+        fetch.read_fetch,
         Fetched(
             0,
             20,
@@ -111,32 +111,32 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "00000000 00000001 0000 ffff 02 0001 74 000000010001 78 0001 32 00 05 00 00000001 0001 79 ffff 05"
         ),  # x = 2, with one synonym that has no value
         False,
-        wire.read_describe_configs,
+        requests.read_describe_configs,
         {"t": (0, {"x": "2"})},
     ),
-    "CreateTopics v4": ("00000000 00000001 0001 74 0024 0002 6f68", False, wire.read_create_topic, (36, "oh")),
+    "CreateTopics v4": ("00000000 00000001 0001 74 0024 0002 6f68", False, requests.read_create_topic, (36, "oh")),
     "ElectLeaders v1": (
         "00000000 0000 00000001 0001 74 00000002 00000000 0054 0002 6f68 00000001 0000 ffff",
         False,
-        wire.read_elect_leaders,
+        requests.read_elect_leaders,
         {0: (84, "oh"), 1: (0, "")},
     ),
     "ListGroups v4": (
         "00000000 0000 02 02 67 09 636f6e73756d6572 07 537461626c65 00 00",
         True,
-        lambda reader: group_wire.read_list_groups(reader, 4),
+        lambda reader: groups.read_list_groups(reader, 4),
         (0, [ListedGroup("g", "consumer", "Stable", "")]),
     ),
     "ListGroups v5": (
         "00000000 000f 02 02 67 01 06 456d707479 08 436c6173736963 00 00",  # kind "Classic"
         True,
-        lambda reader: group_wire.read_list_groups(reader, 5),
+        lambda reader: groups.read_list_groups(reader, 5),
         (15, [ListedGroup("g", "", "Empty", "classic")]),
     ),
     "FindCoordinator v2": (
         "00000000 0000 ffff 00000002 0002 6b32 00002384",
         False,
-        group_wire.read_find_coordinator,
+        groups.read_find_coordinator,
         (0, 2),
     ),
     "DescribeGroups v4": (
@@ -145,7 +145,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "00000001 0001 6d ffff 0001 63 0002 2f68 00000002 aabb ffffffff 80000000"
         ),
         False,
-        group_wire.read_describe_groups,
+        groups.read_describe_groups,
         {"g": (0, "Stable", 1)},
     ),
     "ConsumerGroupDescribe v0": (
@@ -157,7 +157,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "80000000 00 00"
         ),
         True,
-        group_wire.read_describe_consumer_groups,
+        groups.read_describe_consumer_groups,
         {"g": (0, "Stable", 1)},
     ),
     "ShareGroupDescribe v1": (
@@ -168,7 +168,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "80000000 00 00"
         ),
         True,
-        share_group_wire.read_describe_share_groups,
+        share_groups.read_describe_share_groups,
         {"g": (0, "Stable", 1)},
     ),
     "DescribeShareGroupOffsets v0": (
@@ -180,7 +180,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "02 68 01 000f 02 79 00 00"  # group h: coordinator not available, "y"
         ),
         True,
-        share_group_wire.read_start_offsets,
+        share_groups.read_start_offsets,
         {
             "g": GroupOffsets(0, {TopicPartition("t", 3): (0, 42), TopicPartition("t", 4): (3, -1)}),
             "h": GroupOffsets(15, {}),
@@ -189,7 +189,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
     "OffsetFetch v5": (
         "00000000 00000001 0001 74 00000001 00000003 000000000000002a ffffffff ffff 0000 0000",
         False,
-        lambda reader: group_wire.read_fetched_offsets(reader, ["g"], 5),
+        lambda reader: groups.read_fetched_offsets(reader, ["g"], 5),
         {"g": GroupOffsets(0, {TopicPartition("t", 3): (0, 42)})},
     ),
     "OffsetFetch v8": (
@@ -200,7 +200,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "00"
         ),
         True,
-        lambda reader: group_wire.read_fetched_offsets(reader, ["g", "h"], 8),
+        lambda reader: groups.read_fetched_offsets(reader, ["g", "h"], 8),
         {"g": GroupOffsets(0, {TopicPartition("t", 3): (0, 42)}), "h": GroupOffsets(15, {})},
     ),
 }

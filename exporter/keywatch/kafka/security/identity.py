@@ -12,8 +12,8 @@ from keywatch.config.model import Cluster
 from keywatch.config.secret import Secret, SecretError, SecurityError
 from keywatch.config.security import SaslSection
 from keywatch.kafka.connection import Connection
-from keywatch.kafka.oauth import TokenSource
-from keywatch.kafka.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
+from keywatch.kafka.security.oauth import TokenSource
+from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
 from keywatch.net.tls import Tls, TlsSource
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from keywatch.engine.slices import Pieces, at_once
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request
-from keywatch.kafka.memory import Memory
-from keywatch.kafka.wire import (
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import (
     CONSUMER_GROUP_DESCRIBE,
     DESCRIBE_GROUPS,
     FIND_COORDINATOR,

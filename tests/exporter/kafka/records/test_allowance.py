@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.allowance import Allowance
+from keywatch.kafka.records.allowance import Allowance
 
 
 class Clock:

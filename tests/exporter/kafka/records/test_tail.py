@@ -14,9 +14,9 @@ from confluent_kafka import KafkaError, Producer
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.engine.probe import Reason
 from keywatch.kafka.client import Clients
-from keywatch.kafka.record import Moment, Record
-from keywatch.kafka.tail import Tail
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.record import Moment, Record
+from keywatch.kafka.records.tail import Tail
+from keywatch.kafka.wire.requests import TopicPartition
 from tests.exporter.waiting import until
 
 TOPIC, FETCH = "events", 1
@@ -157,7 +157,7 @@ async def test_a_full_batch_is_never_on_time(cluster: EmbeddedCluster) -> None:
 async def test_after_a_standstill_nothing_is_on_time_until_somebody_says_so(
     cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keywatch.kafka.tail._STANDSTILL", 0.5)
+    monkeypatch.setattr("keywatch.kafka.records.tail._STANDSTILL", 0.5)
     with bed(cluster) as it:
         it.tail.follow({P0: 0})
         it.tail.on_time = True
@@ -264,7 +264,7 @@ class Changing(Clients):
 async def test_new_credentials_mean_a_new_client_at_the_same_places(
     cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keywatch.kafka.tail._VERSION_EVERY", 0.0)
+    monkeypatch.setattr("keywatch.kafka.records.tail._VERSION_EVERY", 0.0)
     clients, got = Changing(cluster.bootstrap, {}), list[str]()
     made = 0
     bulk = clients.bulk

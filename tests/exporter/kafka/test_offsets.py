@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka import wire
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
 from tests.exporter.fakes.fake_cluster import FakePeers
 from tests.exporter.fakes.metadata import metadata, partition
 
@@ -30,7 +30,7 @@ class Bed:
         self.peers = FakePeers(ends=dict.fromkeys(PARTITIONS, 5))
         self.topology = Topology([Endpoint("k1", 9092)])
         self.lead(1)
-        self.marks = Watermarks(self.topology, cast("Peers", self.peers), wire.END)
+        self.marks = Watermarks(self.topology, cast("Peers", self.peers), requests.END)
 
     def lead(self, first: int) -> None:
         """Have a broker lead partition 0 of each topic; broker 2 leads the others."""
@@ -111,7 +111,7 @@ async def test_partitions_that_cannot_be_asked_for_say_why() -> None:
     bed.peers.ends.pop(PARTITIONS[0])
     bed.topology.report("2", up=False, reason=Reason.REFUSED)
     peers = cast("Peers", bed.peers)
-    read = await read_offsets(bed.topology, peers, [*PARTITIONS, TopicPartition("c", 0)], wire.END, 1.0)
+    read = await read_offsets(bed.topology, peers, [*PARTITIONS, TopicPartition("c", 0)], requests.END, 1.0)
     assert read.found == {PARTITIONS[2]: 5}
     assert {one: reason for one, (reason, _) in read.unread.items()} == {
         PARTITIONS[0]: Reason.UNKNOWN_TOPIC,

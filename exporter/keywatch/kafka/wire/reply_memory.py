@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Generic, TypeVar
 
-from keywatch.kafka.codec import Reader
+from keywatch.kafka.wire.codec import Reader
 
 _T = TypeVar("_T")
 

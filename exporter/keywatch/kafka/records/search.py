@@ -8,18 +8,18 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from keywatch.allowance import Allowance
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import in_slices
-from keywatch.kafka import fetch_wire
-from keywatch.kafka.batch import Batch, first_record
-from keywatch.kafka.codec import WireError
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED, reason_of
-from keywatch.kafka.fetch_wire import Fetched
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.topology import Topology
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.wire import fetch
+from keywatch.kafka.wire.batch import Batch, first_record
+from keywatch.kafka.wire.codec import WireError
+from keywatch.kafka.wire.fetch import Fetched
+from keywatch.kafka.wire.requests import TopicPartition
 
 # Brokers give one batch at least, whatever its size.
 _LEAST_BYTES = 4096
@@ -147,8 +147,8 @@ class RecordSearch:
         self, leader: str, partition: TopicPartition, offset: int, timeout: float, *, committed: bool
     ) -> Fetched | None:
         """Give the reply from `offset` on; None when it is refused."""
-        request = fetch_wire.fetch(partition, offset, _LEAST_BYTES, committed=committed)
-        reply = await self._peers.ask(leader, request, timeout, fetch_wire.read_fetch)
+        request = fetch.fetch(partition, offset, _LEAST_BYTES, committed=committed)
+        reply = await self._peers.ask(leader, request, timeout, fetch.read_fetch)
         self.reads += 1
         self.received += reply.size
         self._allowance.spend(reply.size)

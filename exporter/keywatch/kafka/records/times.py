@@ -7,9 +7,9 @@ from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 
 from keywatch.engine.worker import Worker
-from keywatch.kafka.record_reader import RecordReader
-from keywatch.kafka.record_search import Found, Packed, Position, RecordSearch, moment
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.reader import RecordReader
+from keywatch.kafka.records.search import Found, Packed, Position, RecordSearch, moment
+from keywatch.kafka.wire.requests import TopicPartition
 
 # Of one partition the groups on it stand at different offsets; more than these are rare.
 _KEPT_PER_PARTITION = 64

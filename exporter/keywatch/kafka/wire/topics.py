@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import Request
-from keywatch.kafka.wire import METADATA
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import METADATA
 
 VERSION: Final = 10
 """Of Metadata, the first that tells ids: Kafka 2.8."""

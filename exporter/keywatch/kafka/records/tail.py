@@ -16,8 +16,8 @@ from confluent_kafka import TopicPartition as Assignment
 from keywatch.engine.probe import Reason
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
-from keywatch.kafka.record import Moment, Record
-from keywatch.kafka.wire import TopicPartition
+from keywatch.kafka.records.record import Moment, Record
+from keywatch.kafka.wire.requests import TopicPartition
 
 _T = TypeVar("_T")
 # A batch ends with this many records, or after this time: what came is handed over at least ten times a second.

@@ -11,10 +11,11 @@ from scramp import ScramClient, ScramException
 
 from keywatch.config.secret import Secret
 from keywatch.engine.probe import Reason
-from keywatch.kafka.codec import Reader, Writer
-from keywatch.kafka.connection import BrokerError, Connection, Request
+from keywatch.kafka.connection import BrokerError, Connection
 from keywatch.kafka.errors import ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, name_of
-from keywatch.kafka.oauth import TokenError, TokenSource
+from keywatch.kafka.security.oauth import TokenError, TokenSource
+from keywatch.kafka.wire.codec import Reader, Writer
+from keywatch.kafka.wire.request import Request
 
 HANDSHAKE, AUTHENTICATE = 17, 36
 _T = TypeVar("_T")

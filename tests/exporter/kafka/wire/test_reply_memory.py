@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.engine.slices import at_once
-from keywatch.kafka import group_wire, wire
-from keywatch.kafka.codec import Reader, WireError, Writer
-from keywatch.kafka.group_wire import GroupOffsets
-from keywatch.kafka.memory import Memory
-from keywatch.kafka.wire import PartitionState
+from keywatch.kafka.wire import groups as group_wire
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.codec import Reader, WireError, Writer
+from keywatch.kafka.wire.groups import GroupOffsets
+from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.requests import PartitionState
 
 TOPICS = st.sampled_from(["a", "aa", "b"])
 OFFSETS = st.tuples(st.sampled_from([0, 0, 0, 3]), st.integers(-1, 3))  # error code, offset
@@ -55,7 +56,7 @@ def test_offsets_that_are_taken_over_time_are_those_of_the_last_reply(
             else:
                 known[topic, index] = offset
 
-        count = at_once(wire.reading_list_offsets(Reader(ends_reply(ends)), memory, take))
+        count = at_once(requests.reading_list_offsets(Reader(ends_reply(ends)), memory, take))
         assert count == sum(map(len, ends.values()))
         for topic, partitions in ends.items():
             for index, (error, offset) in partitions.items():
@@ -114,8 +115,8 @@ def test_topics_are_those_of_the_last_reply_and_the_same_object_while_they_are_t
             body.int16(0).string(item[0]).boolean(False).array(list(enumerate(item[1])), partition).int32(0)
 
         reply = body.array(topics.items(), topic).done()
-        found = at_once(wire.reading_metadata(Reader(reply), memory, before))
-        assert found == wire.read_metadata(Reader(reply))
+        found = at_once(requests.reading_metadata(Reader(reply), memory, before))
+        assert found == requests.read_metadata(Reader(reply))
         for name, states in found.topics.items():
             assert (states is before.get(name)) == (states == before.get(name))
         before = found.topics
@@ -138,10 +139,12 @@ def test_a_reply_that_was_cut_short_is_not_remembered() -> None:
     memory: Memory[int] = Memory()
     reply = ends_reply({"a": {0: (0, 1), 1: (0, 2)}})
     with pytest.raises(WireError):
-        at_once(wire.reading_list_offsets(Reader(reply[:-10]), memory, lambda *_: None))
+        at_once(requests.reading_list_offsets(Reader(reply[:-10]), memory, lambda *_: None))
     taken: list[int] = []
     at_once(
-        wire.reading_list_offsets(Reader(reply), memory, lambda _topic, _index, _error, offset: taken.append(offset))
+        requests.reading_list_offsets(
+            Reader(reply), memory, lambda _topic, _index, _error, offset: taken.append(offset)
+        )
     )
     assert taken == [1, 2]
 
@@ -155,7 +158,7 @@ def test_what_was_said_before_an_error_is_taken_anew_after_it() -> None:
             known[index] = offset
 
     for ends in ({0: (0, 1), 1: (0, 1)}, {0: (0, 2), 1: (6, -1)}, {0: (0, 1), 1: (0, 1)}):
-        at_once(wire.reading_list_offsets(Reader(ends_reply({"a": ends})), memory, take))
+        at_once(requests.reading_list_offsets(Reader(ends_reply({"a": ends})), memory, take))
     assert known == {0: 1, 1: 1}
 
 
@@ -170,8 +173,8 @@ def test_a_topic_that_another_broker_names_in_another_order_stays_the_same_objec
         body.array(["a"], lambda name: body.int16(0).string(name).boolean(False).array(order, partition).int32(0))
         return Reader(body.done())
 
-    first = wire.read_metadata(reply([0, 1])).topics
-    again = at_once(wire.reading_metadata(reply([1, 0]), Memory(), first)).topics
+    first = requests.read_metadata(reply([0, 1])).topics
+    again = at_once(requests.reading_metadata(reply([1, 0]), Memory(), first)).topics
     assert again["a"] is first["a"]
 
 

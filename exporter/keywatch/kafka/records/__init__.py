@@ -1,0 +1,1 @@
+"""Records as they are read: as they come, and old ones with their times."""

@@ -1,0 +1,1 @@
+"""Requests to brokers and their replies as bytes (https://kafka.apache.org/protocol); knows no connection."""
