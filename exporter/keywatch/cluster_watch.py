@@ -8,9 +8,9 @@ from keywatch.config.model import Cluster
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Key
 from keywatch.kafka.topology import Topology
-from keywatch.probes.broker import BrokerProbe
-from keywatch.probes.cluster import ClusterProbe
-from keywatch.probes.topics import TopicsProbe
+from keywatch.probes.cluster.broker import BrokerProbe
+from keywatch.probes.cluster.cluster import ClusterProbe
+from keywatch.probes.cluster.topics import TopicsProbe
 from keywatch.wiring import Base, Plan, broker_plan, plans
 
 # Whose change means another cluster, or the same as somebody else: nothing that is known of it may be kept.

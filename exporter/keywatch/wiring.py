@@ -15,15 +15,9 @@ from keywatch.config.groups import GroupsSection
 from keywatch.config.keycloak import KeycloakSection
 from keywatch.config.model import Cluster
 from keywatch.config.reconciliation import ReconciliationSection
-from keywatch.dead_letter import Sources
-from keywatch.dead_letter_folder import DeadLetterFolder
 from keywatch.engine.probe import Probe, Schedule
 from keywatch.engine.store import Key
-from keywatch.events_seen import EventsSeen
-from keywatch.group_sheet import Limit
-from keywatch.kafka.canary_topic import CanaryTopic
 from keywatch.kafka.client import OWN_GROUP_PREFIX, Clients
-from keywatch.kafka.dead_letters import DeadLetters
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.allowance import Allowance
@@ -32,23 +26,29 @@ from keywatch.kafka.records.search import RecordSearch
 from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.kafka.topology import Topology
-from keywatch.keycloak_metrics import KeycloakMetrics
 from keywatch.listeners.event_types import user_event
 from keywatch.net.http_peer import HttpPeer
 from keywatch.patterns import Patterns
-from keywatch.probes.broker import BrokerProbe
-from keywatch.probes.canary import CanaryProbe
-from keywatch.probes.cluster import ClusterProbe
-from keywatch.probes.configs import ConfigsProbe
-from keywatch.probes.dlq_folder import DlqFolderProbe
-from keywatch.probes.dlq_topics import DlqTopicsProbe
-from keywatch.probes.events import EventsProbe
-from keywatch.probes.groups import GroupsProbe
-from keywatch.probes.keycloak import KeycloakProbe
-from keywatch.probes.offsets import OffsetsProbe
-from keywatch.probes.reconciliation import ReconciliationProbe, Scope
-from keywatch.probes.topics import TopicsProbe
-from keywatch.realms import Realms
+from keywatch.probes.canary.probe import CanaryProbe
+from keywatch.probes.canary.topic import CanaryTopic
+from keywatch.probes.cluster.broker import BrokerProbe
+from keywatch.probes.cluster.cluster import ClusterProbe
+from keywatch.probes.cluster.configs import ConfigsProbe
+from keywatch.probes.cluster.offsets import OffsetsProbe
+from keywatch.probes.cluster.topics import TopicsProbe
+from keywatch.probes.dead_letters.files.folder import DeadLetterFolder
+from keywatch.probes.dead_letters.folder import DlqFolderProbe
+from keywatch.probes.dead_letters.letter import Sources
+from keywatch.probes.dead_letters.reader import DeadLetters
+from keywatch.probes.dead_letters.topics import DlqTopicsProbe
+from keywatch.probes.events.probe import EventsProbe
+from keywatch.probes.events.realms import Realms
+from keywatch.probes.events.seen import EventsSeen
+from keywatch.probes.groups.probe import GroupsProbe
+from keywatch.probes.groups.series import Limit
+from keywatch.probes.keycloak.probe import KeycloakProbe
+from keywatch.probes.reconciliation.counters import KeycloakMetrics
+from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 

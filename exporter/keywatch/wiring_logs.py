@@ -13,12 +13,12 @@ from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.records.reader import RecordReader
 from keywatch.kafka.records.search import RecordSearch
 from keywatch.kafka.records.times import RecordTimes
-from keywatch.kafka.single_record import SingleRecord
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.elasticsearch import ElasticsearchProbe
-from keywatch.probes.log_canary import WRITING, LogCanaryProbe
-from keywatch.probes.log_lag import LogLagProbe
-from keywatch.probes.logstash import LogstashProbe
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.log_canary import WRITING, LogCanaryProbe
+from keywatch.probes.logs.log_lag import LogLagProbe
+from keywatch.probes.logs.logstash import LogstashProbe
+from keywatch.probes.logs.single_record import SingleRecord
 
 if TYPE_CHECKING:  # or else each would import the other
     from keywatch.wiring import Base

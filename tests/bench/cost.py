@@ -12,7 +12,7 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.demo.embedded import EmbeddedCluster
 from keywatch.engine.probe import Schedule
 from keywatch.kafka.topology import Topology
-from keywatch.probes.broker import BrokerProbe
+from keywatch.probes.cluster.broker import BrokerProbe
 from tests.bench.figures import Figure, spread
 from tests.kafka import admin, scene
 from tests.kafka.exporter_process import ExporterProcess

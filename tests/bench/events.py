@@ -16,7 +16,7 @@ import psutil
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from tests.bench.figures import Figure
-from tests.exporter.event_records import recorded
+from tests.exporter.listeners.records import recorded
 from tests.kafka import admin, scene
 from tests.kafka.event_source import EventSource, snuk87
 from tests.kafka.exporter_process import ExporterProcess, Scrape

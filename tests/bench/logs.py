@@ -18,7 +18,7 @@ from keywatch.elastic.newest import recent
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Schedule
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.bench.figures import Figure, spread
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import bulk, user_event

@@ -14,7 +14,7 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.elastic.stub import Reply, Stub, serving
 
 STREAMS = "logs-keycloak.*-*,logs-keycloak_exporter.*-*"

@@ -27,7 +27,7 @@ from keywatch.kafka.records.search import Position
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.elastic.distribution import ELASTICSEARCH
 from tests.elastic.documents import bulk, user_event
 from tests.elastic.fixtures import required

@@ -26,7 +26,7 @@ from keywatch.kafka.records.search import Position
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import admin_event, bulk, moment, others, user_event
 from tests.elastic.fixtures import required

@@ -10,7 +10,7 @@ from typing import Any
 
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.log_canary_event import CLIENT, TYPE
+from keywatch.listeners.marked_event import CLIENT, TYPE
 
 _STREAMS = {
     "user": ("logs-keycloak.user_event-",),

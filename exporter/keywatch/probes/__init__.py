@@ -1,1 +1,1 @@
-"""The probes: one file per question."""
+"""The questions: a folder a subject, and no subject imports another but reconciliation, which reads events."""

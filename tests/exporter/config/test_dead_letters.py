@@ -10,7 +10,7 @@ import pytest
 from keywatch.config.dead_letters import DlqSection
 from keywatch.config.model import Config
 from keywatch.config_file import parse
-from keywatch.dead_letter import DeadLetterReason, Sources
+from keywatch.probes.dead_letters.letter import DeadLetterReason, Sources
 
 
 def queues(config: Config) -> tuple[DlqSection, ...]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.config.dead_letters import DlqSection
-from keywatch.dead_letter import DeadLetterReason, Sources
-from keywatch.dead_letter_folder import DeadLetterFolder, Look
-from keywatch.folder_changes import FolderChanges
+from keywatch.probes.dead_letters.files.changes import FolderChanges
+from keywatch.probes.dead_letters.files.folder import DeadLetterFolder, Look
+from keywatch.probes.dead_letters.letter import DeadLetterReason, Sources
 
 PATTERN = DlqSection(name="dead", folder=Path("/dlq")).file_pattern
 FIRST_MILLIS = 1_767_000_000_000

@@ -10,11 +10,9 @@ from typing import cast
 import pytest
 
 from keywatch.config.endpoint import Endpoint
-from keywatch.dead_letter import DeadLetterReason
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.store import Key, Store
 from keywatch.kafka.connection import BrokerError
-from keywatch.kafka.dead_letters import Batch, DeadLetters, Letter, Stretch
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
@@ -23,7 +21,9 @@ from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
-from keywatch.probes.dlq_topics import DlqTopicsProbe
+from keywatch.probes.dead_letters.letter import DeadLetterReason
+from keywatch.probes.dead_letters.reader import Batch, DeadLetters, Letter, Stretch
+from keywatch.probes.dead_letters.topics import DlqTopicsProbe
 from tests.exporter.fakes.fake_cluster import FakePeers
 from tests.exporter.fakes.metadata import metadata, partition
 

@@ -1,0 +1,1 @@
+"""Can a record cross each broker?"""

@@ -1,0 +1,249 @@
+"""Can a record cross each broker? Produces with acks=all through each leader and reads it back, every period."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.kafka.client import Clients
+from keywatch.kafka.offsets import read_offsets
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.metrics import canary as cat
+from keywatch.probes.canary.ledger import Entry, Ledger
+from keywatch.probes.canary.link import CanaryLink
+from keywatch.probes.canary.topic import CanaryTopic
+
+_COMMON = (Reason.TIMEOUT_RESPONSE, Reason.NO_LEADER, Reason.REPLICA_DOWN)
+_COUNTERS = (
+    cat.CANARY_RECORDS_SENT_TOTAL,
+    cat.CANARY_RECORDS_RECEIVED_TOTAL,
+    cat.CANARY_RECORDS_LOST_TOTAL,
+    cat.CANARY_RECORDS_DUPLICATED_TOTAL,
+    cat.CANARY_RECORDS_REORDERED_TOTAL,
+)
+# After leadership moved the client may still send to the old leader for one refresh of its metadata.
+_MOVING_FOR = 5.0
+
+
+class CanaryProbe:
+    """One record a period through the leader of each of the canary topic's partitions."""
+
+    name = "canary"
+    target = ""
+
+    def __init__(
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        topic: CanaryTopic,
+        clients: Clients,
+        schedule: Schedule,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._topic = topic
+        self._clients = clients
+        self._clock = clock
+        self._instance = uuid.uuid4().hex[:12]
+        self._link: CanaryLink | None = None
+        self._version: tuple[int, ...] = ()
+        self._ledgers: dict[int, Ledger] = {}
+        self._leaders: dict[int, tuple[int, float]] = {}
+        self._sequence = 0
+        self._arrivals: list[Entry] = []
+        self._up: dict[str, bool] = {}
+        self._reasons: dict[str, set[Reason]] = {}
+        self._settled = asyncio.Event()
+
+    async def run(self, timeout: float) -> Sequence[Sample]:
+        """Send through every leader that lives and judge what came back; raises `ProbeError` without topic or right."""
+        started = self._clock()
+        await self._topic.follow(timeout * 0.5)
+        if not self._topic.partitions:
+            raise ProbeError(Reason.UNKNOWN_TOPIC, f"the canary's topic {self._topic.name!r} is not there yet")
+        await self._prepare(timeout * 0.3)
+        sent = self._send()
+        await self._await(sent, max(timeout - (self._clock() - started), 0.0))
+        samples = self._judge(sent)
+        missing = [
+            trouble[1] for entry in sent if (trouble := self._trouble(entry)) and trouble[0] is Reason.AUTHORIZATION
+        ]
+        if missing:
+            raise ProbeError(Reason.AUTHORIZATION, missing[0], samples)
+        return samples
+
+    async def close(self) -> None:
+        """End the link's thread and close the connections."""
+        if self._link is not None:
+            self._link.end()
+        self._peers.close()
+
+    async def _prepare(self, timeout: float) -> None:
+        """Follow new partitions from their present end, pinned before anything is sent to them."""
+        if self._link is None or self._version != self._clients.version():
+            self._renew_link()
+        new = [
+            TopicPartition(self._topic.name, index) for index in self._topic.partitions if index not in self._ledgers
+        ]
+        if not new:
+            return
+        ends = await read_offsets(self._topology, self._peers, new, requests.END, timeout)
+        for partition, end in ends.found.items():
+            self._ledgers[partition.partition] = Ledger(partition.partition, position=end)
+        if ends.found:
+            self._follow()
+
+    def _renew_link(self) -> None:
+        """Make the clients, again when a certificate or a secret changed; what is under way is still waited for."""
+        if self._link is not None:
+            self._link.end()
+        self._version = self._clients.version()
+        self._link = CanaryLink(
+            self._clients,
+            self._topic.name,
+            self._instance,
+            self.schedule.timeout,
+            acknowledged=self._acknowledged,
+            failed=self._failed,
+            read=self._read,
+        )
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._link is not None and self._ledgers:
+            self._link.follow({index: ledger.position for index, ledger in self._ledgers.items()})
+
+    def _send(self) -> list[Entry]:
+        sent = []
+        now = self._clock()
+        for index, state in self._topic.partitions.items():
+            ledger = self._ledgers.get(index)
+            if self._leaders.get(index, (None, 0.0))[0] != state.leader:
+                moved_at = now if index in self._leaders else float("-inf")
+                self._leaders[index] = (state.leader, moved_at)
+            if ledger is None or self._link is None or state.leader < 0 or not self._topology.lives(state.leader):
+                continue
+            self._sequence += 1
+            sent.append(ledger.sent(self._sequence, str(state.leader), now))
+            self._link.send(index, self._sequence)
+        return sent
+
+    async def _await(self, sent: Sequence[Entry], timeout: float) -> None:
+        """Wait until each record is read back or refused."""
+        try:
+            async with asyncio.timeout(timeout * 0.95):
+                while not all(entry.settled for entry in sent):
+                    self._settled.clear()
+                    await self._settled.wait()
+        except TimeoutError:
+            return
+
+    def _acknowledged(self, partition: int, sequence: int, offset: int) -> None:
+        if self._ledgers[partition].acknowledged(sequence, offset):
+            self._follow()
+
+    def _failed(self, partition: int, sequence: int, reason: Reason, detail: str) -> None:
+        self._ledgers[partition].failed(sequence, reason, detail)
+        self._settled.set()
+
+    def _read(self, partition: int, sequence: int | None, offset: int, now: float) -> None:
+        ledger = self._ledgers.get(partition)
+        entry = ledger.read(sequence, offset, now) if ledger else None
+        if entry is not None:
+            self._arrivals.append(entry)
+            self._settled.set()
+
+    def _judge(self, sent: Sequence[Entry]) -> list[Sample]:
+        refusal = self._topic.refusal
+        kept_note = f"{refusal.reason}: {refusal.detail}" if refusal else None
+        samples = [Sample(cat.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
+        verdicts: dict[str, list[tuple[Reason, str] | None]] = {}
+        for entry in sent:
+            samples.append(Sample(cat.CANARY_RECORDS_SENT_TOTAL, (self.cluster, entry.broker), 1.0))
+            trouble = self._trouble(entry)
+            if trouble is not None:
+                labels = (self.cluster, entry.broker, trouble[0])
+                samples.append(Sample(cat.CANARY_FAILURES_TOTAL, labels, 1.0))
+                if self._clock() - self._leaders[entry.partition][1] < _MOVING_FOR:
+                    continue
+            verdicts.setdefault(entry.broker, []).append(trouble)
+        for state in self._topic.partitions.values():
+            for home in {state.leader, *state.replicas[:1]}:
+                if self._topology.known_down(home):
+                    verdicts[str(home)] = [self._topology.why_down(home)]
+        samples += self._counts()
+        for broker, troubles in sorted(verdicts.items()):
+            samples += self._verdict(broker, next((t for t in troubles if t is not None), None))
+        return samples
+
+    def _trouble(self, entry: Entry) -> tuple[Reason, str] | None:
+        """Name why a record did not come back; a dead replica explains a time-out, because acks=all waits for it."""
+        if entry.received is not None:
+            return None
+        reason, detail = entry.failure or (Reason.TIMEOUT_RESPONSE, "no answer in time")
+        state = self._topic.partitions.get(entry.partition)
+        if reason in (Reason.TIMEOUT_RESPONSE, Reason.RESET, Reason.REFUSED) and state is not None:
+            dead = [broker for broker in (*state.in_sync, *state.replicas) if self._topology.doubted(broker)]
+            if dead and str(dead[0]) != entry.broker:
+                return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
+        if reason is Reason.AUTHORIZATION:
+            return reason, f"Write on Topic:{self._topic.name} is missing"
+        if entry.failure is None and entry.offset is not None:
+            trouble = self._link.read_trouble if self._link is not None else None
+            if trouble is not None and trouble[0] is Reason.AUTHORIZATION:
+                return Reason.AUTHORIZATION, f"Read on Topic:{self._topic.name} is missing"
+            detail = "acknowledged, but not read back in time"
+        return reason, detail
+
+    def _counts(self) -> list[Sample]:
+        samples: list[Sample] = []
+        for broker in {str(state.leader) for state in self._topic.partitions.values() if state.leader >= 0}:
+            labels = (self.cluster, broker)
+            samples.extend(Sample(metric, labels, 0.0) for metric in _COUNTERS)
+            samples.extend(Sample(cat.CANARY_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON)
+        arrivals, self._arrivals = self._arrivals, []
+        last: dict[str, float] = {}
+        for entry in arrivals:
+            labels = (self.cluster, entry.broker)
+            took = (entry.received or entry.sent) - entry.sent
+            last[entry.broker] = took
+            samples.append(Sample(cat.CANARY_RECORDS_RECEIVED_TOTAL, labels, 1.0))
+            samples.append(Sample(cat.CANARY_ROUND_TRIP_SECONDS, labels, took))
+        for broker, took in last.items():
+            samples.append(Sample(cat.CANARY_LAST_ROUND_TRIP_SECONDS, (self.cluster, broker), took))
+        for ledger in self._ledgers.values():
+            leader = str(self._leaders.get(ledger.partition, (-1, 0.0))[0])
+            duplicated, reordered = ledger.take_counts()
+            labels = (self.cluster, leader)
+            if duplicated:
+                samples.append(Sample(cat.CANARY_RECORDS_DUPLICATED_TOTAL, labels, float(duplicated)))
+            if reordered:
+                samples.append(Sample(cat.CANARY_RECORDS_REORDERED_TOTAL, labels, float(reordered)))
+            samples.extend(
+                Sample(cat.CANARY_RECORDS_LOST_TOTAL, (self.cluster, entry.broker), 1.0) for entry in ledger.losses()
+            )
+        return samples
+
+    def _verdict(self, broker: str, trouble: tuple[Reason, str] | None) -> list[Sample]:
+        labels = (self.cluster, broker)
+        note = f"records do not cross, {trouble[0]}: {trouble[1]}" if trouble else None
+        reasons = self._reasons.setdefault(broker, set())
+        if trouble:
+            reasons.add(trouble[0])
+        samples = [Sample(cat.CANARY_UP, labels, float(trouble is None), note)]
+        samples.extend(
+            Sample(cat.CANARY_DOWN_REASON, (*labels, reason), float(bool(trouble) and reason is trouble[0]))  # type: ignore[index]
+            for reason in reasons
+        )
+        return samples

@@ -1,0 +1,1 @@
+"""Who lives, who leads, and which partitions work?"""

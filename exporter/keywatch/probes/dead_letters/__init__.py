@@ -1,0 +1,1 @@
+"""What died, how much of it lies there, and why?"""

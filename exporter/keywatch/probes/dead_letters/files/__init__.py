@@ -1,0 +1,1 @@
+"""Dead letters that lie in a folder, a file each."""

@@ -1,0 +1,1 @@
+"""Which events arrive, how late, and what is malformed?"""

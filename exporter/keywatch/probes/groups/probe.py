@@ -1,0 +1,252 @@
+"""How far behind are the consumer groups, and do they live? Committed offsets first, then ends, then record times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.series import Blocks
+from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.groups import Group, Groups
+from keywatch.kafka.offsets import Watermarks, read_offsets
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
+from keywatch.kafka.recreated_topics import Renewals
+from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.metrics import groups as cat
+from keywatch.patterns import Patterns
+from keywatch.probes.groups.index import LagIndex
+from keywatch.probes.groups.lag import Bounds, Histories, PartitionLag, reckon
+from keywatch.probes.groups.lookups import Lookups
+from keywatch.probes.groups.series import GroupSheet, Limit
+from keywatch.probes.groups.start_offsets import Starts
+from keywatch.probes.groups.turns import Turns
+
+# The share of the probe's deadline that a look-up of old records may take, beside the runs.
+_LOOKUP_SHARE = 0.4
+_PARTITIONS_PER_PIECE = 500
+# A record that was read may be compacted away, and nothing tells of it.
+_COMPACTED_DOUBT_SECONDS = 15.0
+
+
+class GroupsProbe:
+    """Every group of the patterns: state, members and lag.
+
+    At most `fetches` old records are read per run.
+
+    What is read `beside` the runs has connections of its own, so that no run waits behind it.
+
+    What did not change is neither reckoned nor rendered again, and a group with nothing to read whose partitions get no
+    records is asked for its commits every `idle_cycles` runs at the latest.
+    """
+
+    name = "groups"
+    target = ""
+
+    def __init__(
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        groups: Groups,
+        times: RecordTimes,
+        schedule: Schedule,
+        *,
+        topics: Patterns,
+        beside: Peers,
+        limits: Sequence[Limit] = (),
+        fetches: int = 100,
+        idle_cycles: int = 10,
+        detail: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._groups = groups
+        self._times = times
+        self._limits = tuple(limits)
+        self._fetches = fetches
+        self._detail = detail
+        self._clock = clock
+        self._turns = Turns(idle_cycles)
+        self._ends = Watermarks(topology, peers, requests.END)
+        self._starts = Starts(topology, beside, schedule.timeout)
+        self._renewals = Renewals(topology)
+        self._doubted = clock()
+        self._histories = Histories()
+        self._index = LagIndex(topics)
+        self._unread: dict[TopicPartition, object] = {}
+        self._noted: dict[TopicPartition, bool] = {}
+        self._beside = beside
+        self._lookups = Lookups(times, most=fetches, timeout=schedule.timeout * _LOOKUP_SHARE)
+        self._counted = (0, 0)
+
+    async def run(self, timeout: float) -> Collection[Sample]:
+        """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
+        await self._topology.partitions(timeout / 2)
+        self._renew()
+        index = self._index
+        self._turns.begin(sum(sheet.lagless for sheet in index.sheets.values()))
+        await self._groups.read(timeout * 0.4, self._may_wait)
+        strangers = index.strangers
+        await in_slices(index.follow(self._groups.known, self._topology.existing, self._sheet))
+        if index.strangers - strangers:
+            self._topology.outdate()
+        # Ends are read after commits: the other way round a commit could be ahead of its end.
+        reading = await self._ends.read(index.wanted, timeout * 0.3)
+        await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
+        self._unread = dict(reading.unread)
+        for partition in await self._starts.follow(index.wanted, self._unread, timeout * 0.08):
+            index.touch(partition, self._turns.cycle)
+        await self._wake(timeout * 0.1)
+        await in_slices(self._reckon(index.take_due()))
+        await self._find_times(timeout * 0.08)
+        told = await in_slices(self._tell())
+        self._demand_rights(told)
+        return told
+
+    def _demand_rights(self, samples: Collection[Sample]) -> None:
+        """Raise `ProbeError` when a right is missing; what could be read all the same goes with it."""
+        troubles = (group.trouble for group in self._groups.known.values() if group.trouble is not None)
+        words = [detail for reason, detail in troubles if reason is Reason.AUTHORIZATION]
+        if self._fetches:
+            words += [
+                f"Read on Topic:{topic} is missing: lag in seconds is a guess (groups.fetches: 0 makes do)"
+                for topic in sorted(self._times.forbidden)
+            ]
+        if words:
+            raise ProbeError(Reason.AUTHORIZATION, words[0], samples)
+
+    async def close(self) -> None:
+        """Close the connections and give up what is under way."""
+        self._starts.close()
+        self._lookups.close()
+        self._beside.close()
+        self._peers.close()
+
+    def _sheet(self, group: Group) -> GroupSheet:
+        limit = next((limit for limit in self._limits if group.name in limit.groups), None)
+        return GroupSheet(self.cluster, group, limit, detail=self._detail)
+
+    def _may_wait(self, group: Group) -> bool:
+        """Tell whether nothing can have been consumed since the group was last asked, and it is not its turn."""
+        sheet = self._index.sheets.get(group.name)
+        if sheet is None or not sheet.lagless or sheet.touched >= self._turns.cycle - 1:
+            return False
+        return not self._turns.due(group.name, group.asked)
+
+    def _renew(self) -> None:
+        """Forget what was known of topics that were made anew, and doubt what may have been compacted away since."""
+        for topic in self._renewals.take():
+            for known in (self._ends, self._starts, self._histories, self._times):
+                known.forget(topic)
+        if self._clock() - self._doubted >= _COMPACTED_DOUBT_SECONDS:
+            self._doubted = self._clock()
+            for partition in self._times.doubt(self._topology.compacted):
+                self._index.touch(partition, self._turns.cycle)
+
+    async def _note(self, changed: Collection[TopicPartition], others: Iterable[TopicPartition]) -> None:
+        """Take in which ends moved, and which `others` have come to be read or unread."""
+        self._noted.update(dict.fromkeys(others, False))
+        self._noted.update(dict.fromkeys(changed, True))
+        await in_slices(self._noting())
+
+    def _noting(self) -> Pieces[None]:
+        now = self._clock()
+        count = 0
+        while self._noted:  # what a run that was cut short left over is noted by the next one
+            partition, moved = self._noted.popitem()
+            end = self._ends.get(partition) if moved else None
+            if end is not None:
+                self._times.grown(partition)
+                if self._histories.note(partition, end, now, behind=self._index.is_behind(partition)):
+                    self._times.forget(partition.topic)
+            self._index.touch(partition, self._turns.cycle)
+            count += 1
+            if count % _PARTITIONS_PER_PIECE == 0:
+                yield
+
+    async def _wake(self, timeout: float) -> None:
+        """Ask groups that waited although the ends of their partitions moved: first what they committed, then ends."""
+        cycle = self._groups.cycle
+        woken = [s for s in self._index.due if s.group.asked != cycle and s.group.trouble is None and s.partitions]
+        if not woken:
+            return
+        await self._groups.read_again([sheet.group for sheet in woken], timeout)
+        await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._sheet))
+        partitions = {partition for sheet in woken for partition in sheet.partitions}
+        ends = await read_offsets(self._topology, self._peers, partitions, requests.END, timeout)
+        await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
+        self._unread.update(ends.unread)
+
+    def _reckon(self, due: Collection[GroupSheet]) -> Pieces[None]:
+        now = self._clock()
+        for sheet in due:
+            behind = sheet.behind
+            sheet.take([self._lag(sheet.group, partition, now) for partition in sheet.partitions], now)
+            self._index.settle(sheet, behind)
+            yield
+
+    def _lag(self, group: Group, partition: TopicPartition, now: float) -> PartitionLag:
+        committed = group.offsets.get(partition)
+        if committed is None:
+            return PartitionLag(partition, -1, None, None, verified=False, estimated=False)
+        verified = group.trouble is None and partition not in self._unread and partition not in group.unread
+        bounds, history = self._bounds(partition), self._histories.get(partition)
+        return reckon(partition, committed, bounds, verified=verified, times=self._times, history=history, now=now)
+
+    def _bounds(self, partition: TopicPartition) -> Bounds:
+        return Bounds(self._starts.get(partition), self._ends.get(partition))
+
+    async def _find_times(self, timeout: float) -> None:
+        """Look up the records that lags begin with, those first of which least is known.
+
+        They are waited for a moment only; what comes later serves the next run, and until then the lag in seconds is an
+        estimate and says so.
+        """
+        if not self._lookups.busy:
+            self._lookups.begin(await in_slices(self._missing()))
+        positions = await self._lookups.found(timeout)
+        found = {sheet for position in positions for sheet in self._index.building_on(position.partition)}
+        await in_slices(self._reckon(found))
+
+    def _missing(self) -> Pieces[dict[Position, bool]]:
+        """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""
+        missing: dict[Position, bool] = {}
+        for sheet in self._index.next_guessed():
+            for partition in sheet.guessed:
+                committed = sheet.group.offsets.get(partition, -1)
+                position = Position(partition, self._bounds(partition).first(committed))
+                if committed >= 0 and partition not in self._unread and self._times.at(position) is None:
+                    history = self._histories.get(partition)
+                    missing[position] = history is not None and history.arrival(position.offset) is not None
+            if len(missing) >= 4 * self._fetches:
+                break
+            yield
+        return missing
+
+    def _tell(self) -> Pieces[Blocks]:
+        unread = self._groups.unread_brokers
+        reads, received = self._times.reads - self._counted[0], self._times.received - self._counted[1]
+        self._counted = (self._times.reads, self._times.received)
+        loose = [
+            Sample(cat.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
+            Sample(cat.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
+            Sample(cat.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
+        ]
+        now = self._clock()
+        blocks = []
+        for sheet in self._index.sheets.values():
+            if not sheet.age(now):
+                yield from self._reckon([sheet])
+            blocks += sheet.blocks
+            yield
+        self._histories.retain(self._index.partitions)
+        self._times.retain(self._index.partitions)
+        return Blocks(blocks, loose)

@@ -1,0 +1,195 @@
+"""The series of one consumer group: made anew only where the group, its commits or its partitions changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from keywatch.engine.series import Block, Rows, Sheet, Value
+from keywatch.kafka.groups import Group
+from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.metrics import groups as cat
+from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics.metric import Metric
+from keywatch.patterns import Patterns
+from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
+
+STATES = (
+    "Stable",
+    "Empty",
+    "PreparingRebalance",
+    "CompletingRebalance",
+    "Assigning",
+    "Reconciling",
+    "NotReady",
+    "Dead",
+    "Unknown",
+)
+_NONE: frozenset[TopicPartition] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What lag is tolerated of the groups that a pattern names; None means any."""
+
+    groups: Patterns
+    records: float | None
+    seconds: float | None
+
+
+class GroupSheet:
+    """One group's series, and what the probe has to know of it to leave it alone."""
+
+    def __init__(self, cluster: str, group: Group, limit: Limit | None, *, detail: bool) -> None:
+        self.group = group
+        self.partitions: tuple[TopicPartition, ...] = ()
+        self.strangers = _NONE
+        """Partitions that it committed on and metadata does not name: deleted ones, or very new ones."""
+        self.touched = 0
+        """The last cycle in which the end of one of its partitions moved, or was not read."""
+        self.lagless = False
+        """Whether everything was read and nothing is behind."""
+        self.behind = _NONE
+        self.guessed: tuple[TopicPartition, ...] = ()
+        """Partitions whose lag in seconds is an estimate."""
+        self.blocks: list[Block] = []
+        self._labels = (cluster, group.name)
+        self._limit = limit
+        self._detail = detail
+        self._sheet = Sheet()
+        self._itself = Rows([self._labels])
+        self._rows: dict[tuple[object, ...], Rows] = {}
+        self._told: tuple[object, ...] = ()
+        self._read: tuple[object, object] | None = None
+        self._state: list[Block] = []
+        self._lag: list[Block] = []
+        self._since: dict[str, float] = {}
+        self._ageless = False
+
+    def follow(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
+        """Take in what was read of the group; tells whether its lag is due anew, and whether its partitions changed.
+
+        Its partitions are those that exist, because commits outlive a deleted topic and mean nothing then; `moved` says
+        that `topics` are others than before.
+        """
+        group = self.group
+        told = (group.trouble, group.kind, group.state, group.coordinator, group.members)
+        due = told[0] != self._told[0] if self._told else True
+        if told != self._told:
+            self._told = told
+            self._state = self._state_blocks()
+            self.blocks = [*self._state, *self._lag]
+        read = self._read
+        if not moved and read is not None and read[0] is group.offsets and read[1] is group.unread:
+            return due, False
+        changed = read is None or read[0] is not group.offsets or read[1] is not group.unread
+        self._read = (group.offsets, group.unread)
+        named: Iterable[TopicPartition] = dict.fromkeys((*group.offsets, *group.unread))
+        meant = [partition for partition in named if partition.topic in wanted]
+        partitions = tuple([p for p in meant if p.partition in topics.get(p.topic, ())])
+        self.strangers = _NONE if len(partitions) == len(meant) else frozenset(meant).difference(partitions)
+        if partitions == self.partitions:
+            return due or changed, False
+        self.partitions = partitions
+        return True, True
+
+    def take(self, lags: Sequence[PartitionLag], now: float) -> None:
+        """Make the lag's series from the lags of all partitions, reckoned at `now` (Unix time)."""
+        topics = by_topic(lags)
+        self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
+        self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
+        self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
+        self._since = {name: now - topic.seconds for name, topic in topics.items() if topic.seconds is not None}
+        # Records from the future, or only transaction markers are left.
+        self._ageless = any(topic.records and topic.seconds == 0 for topic in topics.values())
+        rows: dict[tuple[object, ...], Rows] = {}
+        self._lag = list(self._lag_blocks(topics, rows))
+        if self._detail:
+            self._lag += self._detail_blocks(lags, rows)
+        self._rows = rows
+        self.blocks = [*self._state, *self._lag]
+
+    def age(self, now: float) -> bool:
+        """Let the lag in seconds grow to `now`; tells whether that was enough: an age of 0 may stay so or may not."""
+        if not self.behind or not self._since:
+            return True
+        if self._ageless:
+            return False
+        for index, block in enumerate(self._lag):
+            if block.metric is cat.GROUP_LAG_SECONDS:
+                behind = {partition.topic for partition in self.behind}
+                ages = {t: now - since if t in behind else 0.0 for t, since in self._since.items()}
+                self._lag[index] = self._seconds(ages, block.rows)
+                self.blocks = [*self._state, *self._lag]
+        return True
+
+    def _state_blocks(self) -> list[Block]:
+        group = self.group
+        trouble = f"{group.trouble[0]}: {group.trouble[1]}" if group.trouble else None
+        blocks = [self._one(cat.GROUP_UP, int(trouble is None), trouble)]
+        if trouble is None:
+            states = Rows([(*self._labels, state) for state in STATES])
+            flags = [int(state == group.state) for state in STATES]
+            blocks.append(self._sheet.put(cat.GROUP_STATE, states, flags))
+            if group.members is not None:
+                blocks.append(self._one(cat.GROUP_MEMBERS, group.members))
+            info = Rows([(*self._labels, group.kind or "unknown", group.coordinator)])
+            blocks.append(self._sheet.put(cat.GROUP_INFO, info, [1]))
+        if self._limit is not None and self._limit.records is not None:
+            blocks.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
+        if self._limit is not None and self._limit.seconds is not None:
+            blocks.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
+        return blocks
+
+    def _lag_blocks(self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
+        counted = {name: topic.records for name, topic in topics.items() if topic.records is not None}
+        if counted:
+            most = self._limit.records if self._limit else None
+            notes = [_above("records", value, most) for value in counted.values()]
+            yield self._put(cat.GROUP_LAG_RECORDS, self._topics(counted, rows), list(counted.values()), notes)
+        aged = {name: topic.seconds for name, topic in topics.items() if topic.seconds is not None}
+        if aged:
+            yield self._seconds(aged, self._topics(aged, rows))
+        unknown = [topic.unknown for topic in topics.values()]
+        words = "{} partitions could not be read, their last known lag stands"
+        notes = [words.format(count) if count else None for count in unknown]
+        if topics:
+            yield self._put(cat.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
+            astray = [topic.astray for topic in topics.values()]
+            notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
+            yield self._put(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
+        yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
+        yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
+
+    def _detail_blocks(self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
+        known = [lag for lag in lags if lag.records is not None]
+        if known:
+            key = tuple([lag.partition for lag in known])
+            made = rows[key] = self._rows.get(key) or Rows([(*self._labels, p.topic, str(p.partition)) for p in key])
+            lagging = [lag.records or 0 for lag in known]
+            yield self._sheet.put(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
+            committed = [lag.committed for lag in known]
+            yield self._sheet.put(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
+
+    def _topics(self, names: Iterable[str], rows: dict[tuple[object, ...], Rows]) -> Rows:
+        key = tuple(names)
+        found = rows.get(key) or self._rows.get(key) or Rows([(*self._labels, name) for name in key])
+        rows[key] = found
+        return found
+
+    def _seconds(self, ages: Mapping[str, float], rows: Rows) -> Block:
+        most = self._limit.seconds if self._limit else None
+        notes = [_above("seconds", value, most) for value in ages.values()]
+        return self._put(cat.GROUP_LAG_SECONDS, rows, list(ages.values()), notes)
+
+    def _one(self, metric: Metric, value: Value, note: str | None = None) -> Block:
+        return self._put(metric, self._itself, [value], [note])
+
+    def _put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Sequence[str | None]) -> Block:
+        return self._sheet.put(metric, rows, values, tuple(notes) if any(notes) else None)
+
+
+def _above(unit: str, value: float, limit: float | None) -> str | None:
+    if limit is None or value <= limit:
+        return None
+    return f"lag of {value:.0f} {unit}, above the limit of {limit:.0f}"

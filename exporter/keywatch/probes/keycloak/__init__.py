@@ -1,0 +1,1 @@
+"""Does a node of Keycloak live, and is it ready?"""

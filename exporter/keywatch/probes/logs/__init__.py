@@ -1,0 +1,1 @@
+"""Can what crossed Kafka be found by a search, and how late?"""

@@ -1,0 +1,226 @@
+"""How far behind is the search: which records has Logstash not read, and which has it read that cannot be found?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from keywatch.elastic.newest import Newest, Recent, older, recent
+from keywatch.elastic.server import ElasticServer
+from keywatch.engine.probe import ProbeError, Sample, Schedule
+from keywatch.kafka.groups import Groups
+from keywatch.kafka.offsets import Watermarks, read_offsets
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.records.search import Position
+from keywatch.kafka.records.times import RecordTimes
+from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.metrics import logs as cat
+from keywatch.probes.logs.log_lag_series import LogLagSheet
+
+# How the deadline is shared: metadata and commits, offsets, the records' times. The search, which takes longest where
+# there are many documents, has what those before it left.
+_SHARES = (0.3, 0.2, 0.15)
+# Of the search's time, for the documents of the last hour; the rest is for partitions that had none.
+_RECENT_SHARE = 0.7
+# Partitions that are looked up one by one in a run; the others follow in the next ones.
+_MOST_LOOKED_UP = 5
+_MOST_RECORDS = 100
+
+
+@dataclass(slots=True)
+class _Partition:
+    """One partition as last known: what can be searched of it, and where the counters stand."""
+
+    newest: Newest | None = None
+    looked_up: bool = False
+    first_committed: int | None = None
+    """What was committed when keywatch first looked: what came before is taken for searchable until it is known."""
+    counted_end: int | None = None
+    counted_newest: int | None = None
+
+    @property
+    def searchable(self) -> int | None:
+        """The offset up to which, exclusively, records can be searched."""
+        if self.newest is not None:
+            return self.newest.offset + 1
+        return self.first_committed
+
+
+class LogLagProbe:
+    """The topics that are carried by each consumer group of Logstash, over all their partitions."""
+
+    name = "log_lag"
+    target = ""
+
+    def __init__(
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        groups: Groups,
+        times: RecordTimes,
+        server: ElasticServer,
+        schedule: Schedule,
+        *,
+        carried: Mapping[str, str],
+        namespace: str = "default",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._groups = groups
+        self._times = times
+        self._server = server
+        self._carried = dict(carried)
+        """Topic → group."""
+        self._namespace = namespace
+        self._clock = clock
+        self._ends = Watermarks(topology, peers, requests.END)
+        self._known: dict[TopicPartition, _Partition] = {}
+        self._made_anew: dict[str, float] = {}
+        """Topic → when it was noticed to be another one of its name; documents of the one before stay for months."""
+
+    async def run(self, timeout: float) -> Sequence[Sample]:
+        """Read both sides and compare; raises `ProbeError`, with what Kafka alone tells where the search fails."""
+        searched_by = self._clock() + timeout * (1 - _SHARES[2])
+        committed, ends, unread = await self._kafka(timeout)
+        sheet = LogLagSheet(self.cluster, self._carried, self._topology.existing)
+        for partition in unread:
+            sheet.unknown(partition)
+        self._begin_anew(ends)
+        for partition, end in ends.items():
+            known = self._known.setdefault(partition, _Partition())
+            self._consumed(sheet, partition, known, committed[partition], end)
+        failure, answer = None, None
+        try:
+            answer = await self._search(searched_by)
+        except ProbeError as error:
+            failure = error
+        if answer is not None:
+            await self._found(sheet, committed, ends, timeout * _SHARES[2])
+            failed = answer.redaction_failed
+            note = f"{failed} documents of the last hour were left empty, since redaction failed" if failed else None
+            sheet.loose.append(Sample(cat.LOG_REDACTION_FAILED_DOCUMENTS, (self.cluster,), float(failed), note))
+        self._forget(ends.keys() | unread)
+        samples = sheet.samples(searched=answer is not None)
+        if failure is not None:
+            raise ProbeError(failure.reason, failure.detail, samples) from failure
+        return samples
+
+    async def close(self) -> None:
+        """Close the connections and give up what is under way."""
+        self._times.close()
+        self._peers.close()
+        await self._server.close()
+
+    async def _kafka(
+        self, timeout: float
+    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int], set[TopicPartition]]:
+        """Read what is committed, then where partitions end; and name those of which either cannot be known."""
+        partitions = await self._topology.partitions(timeout * _SHARES[0] / 2)
+        wanted = {topic: sorted(partitions[topic]) for topic in self._carried if topic in partitions}
+        every = {TopicPartition(topic, index) for topic, indexes in wanted.items() for index in indexes}
+        await self._groups.read(timeout * _SHARES[0] / 2)
+        committed: dict[TopicPartition, int] = {}
+        unread: set[TopicPartition] = set()
+        fresh: set[TopicPartition] = set()
+        for partition in every:
+            group = self._groups.known.get(self._carried[partition.topic])
+            if group is None or group.trouble is not None or partition in group.unread:
+                unread.add(partition)
+            elif partition in group.offsets:
+                committed[partition] = group.offsets[partition]
+            else:
+                fresh.add(partition)  # never committed: nothing of it was read, from its start on
+        if fresh:
+            starts = await read_offsets(self._topology, self._peers, fresh, requests.START, timeout * _SHARES[1] / 2)
+            committed |= starts.found
+            unread |= starts.unread.keys()
+        reading = await self._ends.read(wanted, timeout * _SHARES[1] / 2)
+        unread |= reading.unread.keys() & every
+        ends = {one: end for one in committed.keys() - unread if (end := self._ends.get(one)) is not None}
+        return committed, ends, unread
+
+    async def _search(self, end: float) -> Recent:
+        now = self._clock()
+        ages = {topic: now - moment for topic, moment in self._made_anew.items()}
+        within = (end - now) * _RECENT_SHARE
+        found = await recent(self._server, list(self._carried), self._namespace, within, ages=ages)
+        for partition, newest in found.newest.items():
+            self._learn(partition, newest)
+        missing = [one for one, known in self._known.items() if known.newest is None and not known.looked_up]
+        if chosen := missing[:_MOST_LOOKED_UP]:
+            each = (end - self._clock()) / len(chosen)
+            for partition, newest in (await older(self._server, chosen, self._namespace, each)).items():
+                self._learn(partition, newest)
+            for partition in chosen:
+                self._known[partition].looked_up = True
+        return found
+
+    def _learn(self, partition: TopicPartition, newest: Newest) -> None:
+        if partition.topic not in self._carried:
+            return
+        known = self._known.setdefault(partition, _Partition())
+        if known.newest is None or newest.offset > known.newest.offset:
+            known.newest = newest
+
+    def _begin_anew(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Forget what can be searched of topics of which more can be than there is: their offsets begin anew."""
+        beyond = {
+            partition.topic
+            for partition, end in ends.items()
+            if (known := self._known.get(partition)) and known.newest is not None and known.newest.offset >= end
+        }
+        for partition, known in self._known.items():
+            if partition.topic in beyond:
+                known.newest, known.first_committed, known.counted_newest = None, None, None
+                known.looked_up = True  # what is older is of the topic before
+        self._made_anew |= dict.fromkeys(beyond, self._clock())
+
+    def _consumed(
+        self, sheet: LogLagSheet, partition: TopicPartition, known: _Partition, committed: int, end: int
+    ) -> None:
+        if known.first_committed is None:
+            known.first_committed = committed
+        sheet.add(cat.LOG_CONSUME_LAG_RECORDS, partition, max(end - committed, 0))
+        if known.counted_end is not None:
+            sheet.add(cat.LOG_WRITTEN_RECORDS_TOTAL, partition, max(end - known.counted_end, 0))
+        known.counted_end = end
+
+    async def _found(
+        self,
+        sheet: LogLagSheet,
+        committed: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+        timeout: float,
+    ) -> None:
+        behind = {}
+        for partition, end in ends.items():
+            known = self._known[partition]
+            searchable = known.searchable
+            if searchable is None:
+                continue
+            sheet.add(cat.LOG_INDEX_LAG_RECORDS, partition, max(committed[partition] - searchable, 0))
+            if known.counted_newest is not None:
+                sheet.add(cat.LOG_SEARCHABLE_RECORDS_TOTAL, partition, max(searchable - known.counted_newest, 0))
+            known.counted_newest = searchable
+            if end > searchable:
+                behind[Position(partition, end - 1)] = known
+        chosen = list(behind)[:_MOST_RECORDS]
+        if chosen:
+            await self._times.find([one for one in chosen if self._times.at(one) is None], timeout)
+        for position in chosen:
+            record = self._times.at(position)
+            since = behind[position].newest
+            if record is not None and record.time is not None and since is not None and since.time is not None:
+                sheet.worst(position.partition, max(record.time - since.time, 0.0))
+
+    def _forget(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in [partition for partition in self._known if partition not in partitions]:
+            del self._known[partition]
+        self._times.retain(partitions)

@@ -1,0 +1,1 @@
+"""Did all events arrive that Keycloak counted?"""

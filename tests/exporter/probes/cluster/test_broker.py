@@ -1,0 +1,198 @@
+"""When the broker probe says down, when up, and when neither, against a broker that misbehaves on cue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from keywatch.config.endpoint import Endpoint
+from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.kafka.connection import BrokerError, Connection
+from keywatch.kafka.topology import Topology
+from keywatch.metrics import cluster as cat
+from keywatch.probes.cluster.broker import BrokerProbe
+from tests.exporter.fakes.fake_broker import FakeBroker, listening
+
+TIMEOUT = 0.2
+
+
+@pytest.fixture
+async def broker() -> FakeBroker:
+    return FakeBroker()
+
+
+@pytest.fixture
+async def endpoint(broker: FakeBroker) -> AsyncIterator[Endpoint]:
+    async with listening(broker) as where:
+        yield where
+
+
+@pytest.fixture
+async def probe(endpoint: Endpoint) -> AsyncIterator[BrokerProbe]:
+    made = probe_of(endpoint)
+    yield made
+    await made.close()
+
+
+def probe_of(endpoint: Endpoint, *, renew_after: float = 100.0) -> BrokerProbe:
+    schedule = Schedule(TIMEOUT / 2, TIMEOUT)
+    return BrokerProbe("kafka", str(endpoint), Topology([endpoint]), schedule, renew_after=renew_after)
+
+
+def up(samples: Sequence[Sample]) -> float | None:
+    return next((sample.value for sample in samples if sample.metric is cat.BROKER_UP), None)
+
+
+async def until_up(probe: BrokerProbe, wanted: float) -> None:
+    """Run the probe at its pace until it gives this verdict; fails after a hundred runs."""
+    for _ in range(100):
+        if up(await probe.run(2 * TIMEOUT)) == wanted:
+            return
+        await asyncio.sleep(probe.schedule.period / 4)
+    pytest.fail(f"broker_up never became {wanted}")
+
+
+def failures(samples: Sequence[Sample]) -> list[str]:
+    return [s.labels[2] for s in samples if s.metric is cat.BROKER_FAILURES_TOTAL and s.value]
+
+
+async def test_one_answer_means_up_and_tells_how_long_it_took(probe: BrokerProbe) -> None:
+    samples = await probe.run(2 * TIMEOUT)
+    assert up(samples) == 1
+    response = next(s.value for s in samples if s.metric is cat.BROKER_RESPONSE_SECONDS)
+    assert 0 < response < TIMEOUT
+
+
+async def test_a_kept_connection_is_asked_again(probe: BrokerProbe, broker: FakeBroker) -> None:
+    for _ in range(5):
+        assert up(await probe.run(2 * TIMEOUT)) == 1
+    assert (broker.connections, len(broker.requests)) == (1, 5)
+
+
+async def test_two_failures_in_a_row_mean_down_and_one_answer_up_again(probe: BrokerProbe, broker: FakeBroker) -> None:
+    await probe.run(2 * TIMEOUT)
+    broker.delay = 60.0
+    first = await probe.run(2 * TIMEOUT)
+    assert (up(first), failures(first)) == (1, [Reason.TIMEOUT_RESPONSE])
+    second = await probe.run(2 * TIMEOUT)
+    assert up(second) == 0
+    note = next(s.note for s in second if s.metric is cat.BROKER_UP)
+    assert note is not None
+    assert note.startswith("down, timeout_response: 127.0.0.1:")
+    broker.delay = 0.0
+    assert up(await probe.run(2 * TIMEOUT)) == 1
+
+
+async def test_nothing_is_said_before_the_first_verdict(endpoint: Endpoint, broker: FakeBroker) -> None:
+    broker.delay = 60.0
+    probe = probe_of(endpoint)
+    assert up(await probe.run(2 * TIMEOUT)) is None
+    assert up(await probe.run(2 * TIMEOUT)) == 0
+    await probe.close()
+
+
+@pytest.mark.parametrize("times", [0.3, 0.9, 1.8])
+async def test_a_slow_broker_is_slow_and_not_dead(endpoint: Endpoint, broker: FakeBroker, times: float) -> None:
+    """Late, but before the second deadline is over: also when every answer is, and new connections too."""
+    probe = probe_of(endpoint, renew_after=5 * TIMEOUT)
+    broker.delay = times * TIMEOUT
+    verdicts = [up(samples) for samples in [await probe.run(2 * TIMEOUT) for _ in range(16)]]
+    assert 0 not in verdicts
+    assert 1 in verdicts
+    slow = [s.value for s in await probe.run(2 * TIMEOUT) if s.metric is cat.BROKER_RESPONSE_SECONDS]
+    assert slow[0] >= times * TIMEOUT * 0.99
+    await probe.close()
+
+
+async def test_an_answer_that_waits_in_the_socket_counts_where_keywatch_itself_was_late(
+    probe: BrokerProbe, broker: FakeBroker
+) -> None:
+    await probe.run(2 * TIMEOUT)
+    broker.busy = 2 * TIMEOUT
+    assert failures(await probe.run(2 * TIMEOUT)) == []
+
+
+async def test_a_new_connection_is_opened_by_the_question_that_is_nearest_to_its_time(
+    endpoint: Endpoint, broker: FakeBroker
+) -> None:
+    now = 1000.0
+    schedule = Schedule(0.5, TIMEOUT)
+    topology = Topology([endpoint])
+    probe = BrokerProbe("kafka", str(endpoint), topology, schedule, renew_after=2.0, clock=lambda: now)
+    opened = []
+    for _ in range(9):
+        await probe.run(2 * TIMEOUT)
+        opened.append(broker.connections)
+        now += 0.499  # a little early, as timers are
+    assert opened == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+    await probe.close()
+
+
+async def test_a_network_that_drops_only_new_connections_is_found(endpoint: Endpoint, broker: FakeBroker) -> None:
+    probe = probe_of(endpoint, renew_after=2 * TIMEOUT)
+    assert up(await probe.run(2 * TIMEOUT)) == 1
+    broker.drop_new = True
+    assert up(await probe.run(2 * TIMEOUT)) == 1, "the kept connection goes on working"
+    await until_up(probe, 0)
+    broker.drop_new = False
+    await until_up(probe, 1)
+    await probe.close()
+
+
+async def test_a_broker_that_closes_a_kept_connection_is_well(probe: BrokerProbe, broker: FakeBroker) -> None:
+    await probe.run(2 * TIMEOUT)
+    broker.answers.clear()
+    assert probe._connection is not None
+    probe._connection.close()
+    assert up(await probe.run(2 * TIMEOUT)) == 1
+    assert broker.connections == 2
+
+
+async def test_the_reason_follows_the_fault(broker: FakeBroker) -> None:
+    async with listening(broker) as endpoint:
+        probe = probe_of(endpoint)
+        await probe.run(2 * TIMEOUT)
+        broker.delay = 60.0
+        await probe.run(2 * TIMEOUT)
+        frozen = await probe.run(2 * TIMEOUT)
+    for _ in range(3):
+        gone = await probe.run(2 * TIMEOUT)
+    await probe.close()
+    assert reasons(frozen) == {Reason.TIMEOUT_RESPONSE}
+    assert reasons(gone) == {Reason.REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("reason", "tried"),
+    [
+        (Reason.TLS_EXPIRED, [2, 3]),
+        (Reason.TLS_HOSTNAME, [2, 3]),
+        (Reason.TLS_UNTRUSTED, [2, 3]),
+        (Reason.REFUSED, [1, 2]),
+    ],
+)
+async def test_a_certificate_that_does_not_hold_is_looked_at_again_at_once(
+    reason: Reason, tried: list[int], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def refuse(*_: object, **__: object) -> Connection:
+        nonlocal tries
+        tries += 1
+        raise BrokerError(reason, "no")
+
+    monkeypatch.setattr("keywatch.probes.cluster.broker.connect", refuse)
+    probe = probe_of(endpoint)
+    first = await probe.run(2 * TIMEOUT)
+    assert failures(first) == [reason] * tried[0]
+    assert up(first) == (0 if tried[0] == 2 else None)
+    assert tries == tried[0]
+    assert up(await probe.run(2 * TIMEOUT)) == 0
+    assert tries == tried[1], "once it is known it is asked once"
+    await probe.close()
+
+
+def reasons(samples: Sequence[Sample]) -> set[str]:
+    return {sample.labels[2] for sample in samples if sample.metric is cat.BROKER_DOWN_REASON and sample.value}

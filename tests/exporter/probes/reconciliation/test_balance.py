@@ -1,0 +1,327 @@
+"""What is missing is what was lost, and nothing else: bursts, delays, restarts and outages are no losses."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from keywatch.probes.reconciliation.balance import Reconciliation
+from keywatch.probes.reconciliation.tally import CountKey, Tally
+
+LOGIN = CountKey("shop", "login", "success")
+WINDOW, GIVE_UP = 10.0, 300.0
+START = 1_000_000.0
+
+
+@dataclass
+class World:
+    """Keycloak, its listener, Kafka and keywatch on a clock of the test's; Keycloak's clock is `skew` ahead of it.
+
+    An event is sent `sent_after` its time and counted `counted_after` it; while Kafka is away nothing arrives, and what
+    was sent arrives when it is back, unless that is more than 120 s later. `lost` is the truth.
+    """
+
+    chance: random.Random
+    skew: float = 0.0
+    now: float = 0.0
+    good_since: float | None = 0.0
+    counted: int = 0
+    process_started: float = START - 500
+    lost: int = 0
+    delay: Callable[[], float] = lambda: 0.02
+    counting: Callable[[], float] = lambda: 0.01
+    away_since: float | None = None
+    requests: int = 0
+    judged: Reconciliation = field(default_factory=lambda: Reconciliation(WINDOW, GIVE_UP))
+    tally: Tally = field(default_factory=Tally)
+    most_missing: int = 0
+    _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _held: list[tuple[float, float]] = field(default_factory=list)
+    _numbers: int = 0
+
+    def login(self, *, lose: bool = False, rolled_back: bool = False) -> None:
+        """Have somebody log in now."""
+        time = START + self.now + self.skew + 0.001  # after keywatch looked, if it did just now
+        self.lost += lose
+        if not lose:
+            self._later(self.delay(), lambda: self._arrive(time))
+        self.requests += 1
+        self._later(self.counting(), lambda: self._end_request(counts=not rolled_back))
+
+    def kafka(self, *, away: bool) -> None:
+        """Take Kafka away or bring it back."""
+        if away:
+            self.away_since, self.good_since = self.now, None
+            return
+        self.away_since, self.good_since = None, self.now + 0.5
+        held, self._held = self._held, []
+        for time, sent in held:
+            if self.now - sent > 120:
+                self.lost += 1
+            else:
+                self._later(self.chance.uniform(0.1, 3.0), lambda time=time: self._arrive(time))  # type: ignore[misc]
+
+    def restart(self) -> None:
+        """Have Keycloak begin to count anew."""
+        self.counted, self.process_started = 0, START + self.now
+
+    def run(self, seconds: float, each: Callable[[], None] = lambda: None, step: float = 0.05) -> None:
+        """Let time pass in small steps, and have keywatch look once a second."""
+        end = self.now + seconds
+        while self.now < end - 1e-9:
+            whole = int(self.now + 1e-9)
+            self.now += step
+            while self._due and self._due[0][0] <= self.now:
+                heapq.heappop(self._due)[2]()
+            if int(self.now + 1e-9) != whole:
+                self._look()
+            each()
+
+    def _look(self) -> None:
+        clock = START + self.now + self.skew
+        self.tally.take("kc", self.process_started + self.skew, clock, {LOGIN: float(self.counted)})
+        self.judged.sample(clock - 0.01, clock, self.now, self.tally.counted, self.requests)
+        self.judged.judge(self.now, self.good_since)
+        self.most_missing = max(self.most_missing, self.missing)
+
+    @property
+    def missing(self) -> int:
+        """How many events are missing by the last judgement."""
+        return self.judged.missing.get(LOGIN, 0)
+
+    def _end_request(self, *, counts: bool) -> None:
+        self.requests -= 1
+        self.counted += counts
+
+    def _arrive(self, time: float) -> None:
+        if self.away_since is not None:
+            self._held.append((time, self.now))
+        else:
+            self.judged.arrived(LOGIN, time)
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        self._numbers += 1
+        heapq.heappush(self._due, (self.now + seconds, self._numbers, what))
+
+
+def busy(world: World, a_second: float) -> Callable[[], None]:
+    """Have so many people a second log in, by chance."""
+
+    def step() -> None:
+        for _ in range(int(a_second * 0.05) + (world.chance.random() < a_second * 0.05 % 1)):
+            world.login()
+
+    return step
+
+
+@pytest.fixture
+def world() -> World:
+    return World(random.Random(1))  # noqa: S311 - a test's chance
+
+
+def test_a_single_lost_event_is_missing_within_fifteen_seconds_also_when_nothing_follows(world: World) -> None:
+    world.run(60, busy(world, 2))
+    assert world.most_missing == 0
+    world.login(lose=True)
+    world.run(9)
+    assert world.missing == 0, "it may still come"
+    world.run(6)
+    assert world.missing == 1
+
+
+@pytest.mark.parametrize("a_second", [0.2, 5, 50, 400])
+def test_losses_among_traffic_are_counted(world: World, a_second: float) -> None:
+    world.run(60, busy(world, a_second))
+    for _ in range(20):
+        world.login(lose=True)
+    world.run(15, busy(world, a_second))
+    assert 0.5 * world.lost <= world.missing <= world.lost
+    world.run(20)
+    assert world.missing == world.lost == 20
+
+
+@pytest.mark.parametrize("seconds", [25, 49, 118])
+def test_events_that_kafkas_absence_delays_are_not_missing(world: World, seconds: float) -> None:
+    world.run(60, busy(world, 2))
+    world.kafka(away=True)
+    world.run(seconds, busy(world, 2))
+    world.kafka(away=False)
+    world.run(60, busy(world, 2))
+    assert world.lost == 0
+    assert world.most_missing == 0
+
+
+def test_what_the_producer_gave_up_is_named_within_fifteen_seconds_after_kafka_is_back(world: World) -> None:
+    world.run(60, busy(world, 2))
+    world.kafka(away=True)
+    world.run(150, busy(world, 0.15))
+    world.kafka(away=False)
+    assert world.missing == 0
+    world.run(15)
+    assert world.lost > 0
+    assert world.missing == world.lost
+
+
+@pytest.mark.parametrize("skew", [-30.0, -2.0, 0.3, 45.0])
+def test_another_clock_at_keycloak_makes_no_difference(world: World, skew: float) -> None:
+    world.skew = skew
+    world.run(60, busy(world, 10))
+    world.login(lose=True)
+    world.run(30, busy(world, 1))
+    assert world.missing == world.most_missing == 1
+
+
+def test_a_late_event_is_missing_until_it_comes(world: World) -> None:
+    world.run(40, busy(world, 1))
+    world.delay = lambda: 30.0
+    world.login()
+    world.delay = lambda: 0.02
+    world.run(20)
+    assert world.missing == 1
+    world.run(20)
+    assert world.missing == 0
+    assert not world.judged.lost
+
+
+def test_keycloaks_restarts_lose_nothing(world: World) -> None:
+    for _ in range(5):
+        world.run(30, busy(world, 5))
+        world.run(2)
+        world.restart()
+    world.run(30, busy(world, 5))
+    assert world.most_missing == 0
+    world.login(lose=True)
+    world.run(15)
+    assert world.missing == 1
+
+
+def test_what_was_rolled_back_hides_no_later_loss_for_long(world: World) -> None:
+    world.run(60, busy(world, 1))
+    for _ in range(3):
+        world.login(rolled_back=True)
+    world.run(60)
+    assert world.judged.uncounted == {LOGIN: 3}
+    assert world.most_missing == 0
+    world.login(lose=True)
+    world.run(15)
+    assert world.missing == 1
+
+
+def test_logins_that_a_listener_blocks_are_counted_late_and_nothing_is_made_of_it(world: World) -> None:
+    world.counting = lambda: world.chance.uniform(0.0, 8.0)
+    world.run(200, busy(world, 3))
+    world.run(30)
+    assert world.most_missing == 0
+    assert not world.judged.uncounted
+
+
+def test_what_stays_missing_is_booked_as_lost_and_one_that_comes_after_all_as_uncounted(world: World) -> None:
+    world.run(60, busy(world, 1))
+    world.login(lose=True)
+    world.delay = lambda: 400.0
+    world.login()
+    world.delay = lambda: 0.02
+    world.run(GIVE_UP + 20)
+    assert world.judged.lost == {LOGIN: 2}
+    assert world.missing == 0
+    world.run(120)
+    assert world.judged.uncounted == {LOGIN: 1}
+
+
+def test_while_nothing_can_be_read_nothing_is_judged_and_what_was_missing_stays(world: World) -> None:
+    world.run(60, busy(world, 1))
+    world.login(lose=True)
+    world.run(15)
+    until = world.judged.judged_until
+    world.good_since = None
+    world.run(200, busy(world, 1))
+    assert world.missing == 1
+    assert world.judged.judged_until == until
+
+
+def test_after_a_gap_in_what_was_read_the_balance_begins_anew(world: World) -> None:
+    world.run(60, busy(world, 1))
+    world.login(lose=True)
+    world.run(GIVE_UP + 30)
+    world.judged = world.judged.anew()
+    world.run(60, busy(world, 1))
+    assert world.missing == 0
+    assert world.judged.lost == {LOGIN: 1}
+    world.login(lose=True)
+    world.run(15)
+    assert world.missing == 1
+
+
+def test_invented_realms_take_no_place_from_real_ones() -> None:
+    judged = Reconciliation(WINDOW, GIVE_UP)
+    for number in range(20_000):
+        judged.arrived(CountKey(f"invented-{number}", "login", "success"), START)
+    assert len(judged.missing) == 10_000
+    judged.sample(START, START + 0.01, 0.0, {LOGIN: 0}, 0)
+    judged.sample(START + 1, START + 1.01, 1.0, {LOGIN: 2}, 0)
+    assert judged.judge(20.0, 0.0)
+    assert judged.missing[LOGIN] == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happens_no_more_is_missing_than_was_lost_and_in_the_end_all_of_it_is(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test's chance
+    world = World(chance, skew=chance.uniform(-5, 5))
+    world.delay = lambda: chance.choice([0.005, 0.05, 0.5, 2.0])
+    world.counting = lambda: chance.choice([0.0, 0.01, 0.1, 3.0])
+    world.run(40, busy(world, 1))
+    for _ in range(8):
+        match chance.randrange(4):
+            case 0:
+                for _ in range(chance.randint(1, 5)):
+                    world.login(lose=True)
+            case 1:
+                world.kafka(away=True)
+                world.run(chance.uniform(1, 140), busy(world, chance.choice([0.1, 3])))
+                world.kafka(away=False)
+            case 2:
+                world.run(4)  # what Keycloak counted after keywatch looked last is known to nobody
+                world.restart()
+            case _:
+                world.run(20, busy(world, chance.choice([1, 20, 100])))
+        world.run(chance.uniform(0, 30), busy(world, chance.choice([0, 1, 20])))
+        assert world.missing <= world.lost
+    world.run(40)
+    assert world.missing == world.lost
+
+
+def take(tally: Tally, node: str, started: float, now: float, value: float) -> int:
+    tally.take(node, started, now, {LOGIN: value})
+    return tally.counted[LOGIN]
+
+
+def test_what_was_counted_before_is_passed_over_and_a_new_node_counts_from_nothing() -> None:
+    tally = Tally()
+    assert take(tally, "a", 100, 1000, 50) == 0
+    assert take(tally, "a", 100, 1001, 53) == 3
+    assert take(tally, "b", 1001, 1002, 4) == 7
+
+
+def test_an_old_node_that_is_seen_later_counts_from_what_it_says_first() -> None:
+    tally = Tally()
+    take(tally, "a", 100, 1000, 50)
+    assert take(tally, "b", 100, 1002, 40) == 0
+
+
+def test_a_restart_begins_at_nothing() -> None:
+    tally = Tally()
+    take(tally, "a", 100, 1000, 50)
+    assert take(tally, "a", 1005, 1010, 60) == 60
+    assert take(tally, "a", 1005.4, 1011, 61) == 61, "the start is not told to the last digit"
+
+
+def test_what_a_node_counted_while_it_was_left_out_is_passed_over() -> None:
+    tally = Tally()
+    take(tally, "a", 100, 1000, 50)
+    tally.leave_out("a")
+    assert take(tally, "a", 100, 1100, 90) == 0
+    assert take(tally, "a", 100, 1101, 91) == 1
