@@ -49,14 +49,14 @@ fmt: .venv/.dev ## format the code
 	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format .
 
 docs: .venv/.dev ## write the generated documents, and what follows from the alert rules
-	$(BIN)/python -m keywatch.reference docs
-	$(BIN)/python -m keywatch.rules.generate alerts
-	$(BIN)/python -m keywatch.elastic.opensearch logstash
+	$(BIN)/python -m keywatch.documents.reference docs
+	$(BIN)/python -m keywatch.documents.alerts alerts
+	$(BIN)/python -m keywatch.documents.opensearch logstash
 
 docs-check: .venv/.dev
-	$(BIN)/python -m keywatch.reference docs --check
-	$(BIN)/python -m keywatch.rules.generate alerts --check
-	$(BIN)/python -m keywatch.elastic.opensearch logstash --check
+	$(BIN)/python -m keywatch.documents.reference docs --check
+	$(BIN)/python -m keywatch.documents.alerts alerts --check
+	$(BIN)/python -m keywatch.documents.opensearch logstash --check
 
 dashboards: .venv/.dev ## write the dashboards' JSON (CHECK=1: fail when a file is not up to date)
 	$(BIN)/python -m keywatch_dashboards.cli --out dashboards/json $(if $(CHECK),--check)

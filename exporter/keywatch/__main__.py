@@ -2,6 +2,6 @@
 
 import sys
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 
 sys.exit(main())

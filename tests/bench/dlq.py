@@ -15,12 +15,12 @@ from keywatch.engine.probe import Schedule
 from keywatch.engine.runner import Runner
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Store
-from keywatch.memory_use import be_frugal
 from keywatch.metrics import dead_letters
 from keywatch.probes.dead_letters.files.changes import FolderChanges
 from keywatch.probes.dead_letters.files.folder import DeadLetterFolder
 from keywatch.probes.dead_letters.folder import DlqFolderProbe
 from keywatch.probes.dead_letters.letter import Sources
+from keywatch.service.memory_use import be_frugal
 from tests.bench.figures import Figure, spread
 from tests.exporter.fakes.dead_letter_folder import FIRST_MILLIS, PATTERN, NoEvents, envelope
 

@@ -13,13 +13,14 @@ import time
 
 import psutil
 
-from keywatch import memory_use
 from keywatch.config.model import Config
 from keywatch.engine import exposition
 from keywatch.engine.probe import Probe
 from keywatch.engine.slices import in_slices
 from keywatch.engine.store import Store, key_of
-from keywatch.wiring import Base, plans
+from keywatch.service import memory_use
+from keywatch.service.base import Base
+from keywatch.service.wiring import plans
 
 
 class Cycles:

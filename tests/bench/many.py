@@ -19,7 +19,8 @@ from keywatch.engine.incidents import Incidents
 from keywatch.engine.runner import Runner
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Store
-from keywatch.wiring import Base, broker_plan
+from keywatch.service.base import Base
+from keywatch.service.wiring import broker_plan
 from tests.bench.figures import Figure
 from tests.kafka import scene
 from tests.kafka.exporter_process import ExporterProcess

@@ -7,11 +7,11 @@ import io
 import re
 from pathlib import Path
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from keywatch.config.model import Config
 from keywatch.config.yaml_file import tree, validated
+from keywatch.documents.reference import example
 from keywatch.metrics import catalogue
-from keywatch.reference import example
 from tests.alerts import table
 
 ROOT = Path(__file__).parents[2]

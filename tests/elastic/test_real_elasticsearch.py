@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import SecretStr
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from keywatch.config.keycloak import BasicAuthSection
 from keywatch.elastic.bootstrap import Consent, apply, plan
 from keywatch.elastic.newest import Newest, older, recent

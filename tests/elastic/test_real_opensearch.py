@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.newest import Newest, older, recent

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import yaml
 
-from keywatch.cli import BAD_CONFIGURATION, OK
+from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK
 from tests.exporter.commands import keywatch
 from tests.kafka import admin, scene
 from tests.kafka.cluster import KafkaCluster

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.fixtures import required as elastic_required
 from tests.elastic.server import ElasticProcess

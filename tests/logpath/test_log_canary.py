@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from tests.kafka.exporter_process import Scrape
 from tests.logpath.log_path import USER, log_path, required
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from tests.kafka.certificates import CertificateAuthority
 from tests.kafka.ports import PortReservation
 from tests.kafka.waiting import wait_until

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from keywatch.cli import main
+from keywatch.cli.command import main
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.server import ElasticProcess
 from tests.kafka.cluster import KafkaCluster

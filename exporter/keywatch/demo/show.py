@@ -16,18 +16,18 @@ from rich.table import Table
 from rich.text import Text
 
 from keywatch.config.model import Config
-from keywatch.config_file import check
 from keywatch.demo.bed import CANARY, EVENTS, GROUP, Bed, EmbeddedBed
-from keywatch.demo.stand_in import StandIn
+from keywatch.demo.fake_keycloak import StandIn
 from keywatch.demo.story import CLUSTER, Finding, tell
 from keywatch.demo.traffic import Traffic
-from keywatch.itself import Itself
 from keywatch.metrics import canary as canary_metrics
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import events as event_metrics
 from keywatch.metrics import groups, reconciliation
-from keywatch.watch import Watch
-from keywatch.web import port
+from keywatch.service.config_file import from_data
+from keywatch.service.own_metrics import Itself
+from keywatch.service.watch import Watch
+from keywatch.web.pages import port
 
 _WATCH_SECONDS = 20.0
 _STATUS_EVERY = 5.0
@@ -84,12 +84,12 @@ def _config(bootstrap: str, keycloak: str, dead_letters: Path) -> Config:
         "events": [{"listener": "snuk87", "topics": {"user": [EVENTS]}, "reconcile": {"window": _WINDOW}}],
         "dlq": [{"name": "listener", "folder": str(dead_letters)}],
     }
-    return check({"clusters": [cluster], "web": {"listen_address": "127.0.0.1:0"}}, "demo")
+    return from_data({"clusters": [cluster], "web": {"listen_address": "127.0.0.1:0"}}, "demo")
 
 
 async def _visit(kafka: str, seconds: float) -> int:
     addresses = [part.strip() for part in kafka.split(",") if part.strip()]
-    config = check(
+    config = from_data(
         {
             "clusters": [{"name": CLUSTER, "bootstrap": addresses, "canary": {"enabled": False}}],
             "web": {"listen_address": "127.0.0.1:0"},

@@ -13,7 +13,7 @@ from keywatch.demo.traffic import Traffic
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import dead_letters as dead_letter_metrics
 from keywatch.metrics import reconciliation
-from keywatch.watch import Watch
+from keywatch.service.watch import Watch
 
 CLUSTER = "demo"
 _LOOK_EVERY = 0.01

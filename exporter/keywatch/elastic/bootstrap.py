@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keywatch.elastic import opensearch
-from keywatch.elastic.held import Held, changes, held, put
 from keywatch.elastic.objects import ElasticObject, Kind
 from keywatch.elastic.retention import in_words, kept_for
 from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.stored_objects import Held, changes, held, put
 from keywatch.elastic.streams import in_force, resolve, rivals
 from keywatch.engine.probe import ProbeError, Reason
 

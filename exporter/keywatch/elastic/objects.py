@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from keywatch.config_file import ConfigError
+from keywatch.config.yaml_file import ConfigError
 
 _MOST_BYTES = 1024 * 1024
 _PACKAGED = Path(__file__).parents[1] / "logs_objects"

@@ -1,4 +1,4 @@
-"""Puts the objects into the words of OpenSearch, and writes that variant for those who read or send it themselves.
+"""Puts the objects into the words of OpenSearch.
 
 What differs: policies belong to Index State Management, which takes an index up by its pattern and not by a setting;
 `flattened` is called `flat_object` and takes no options; `constant_keyword` would need a value beforehand; a component
@@ -7,14 +7,10 @@ template that may be missing cannot be named; pipelines and policies hold no `_m
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from keywatch.elastic.objects import ElasticObject, Kind, load
-from keywatch.generated import command, renew
+from keywatch.elastic.objects import ElasticObject, Kind
 
 _TYPES: Mapping[str, Mapping[str, Any]] = {
     "flattened": {"type": "flat_object"},
@@ -113,23 +109,3 @@ def _lifecycle_of(template: ElasticObject, objects: Sequence[ElasticObject]) -> 
         index = components.get(name, {}).get("template", {}).get("settings", {}).get("index", {})
         found = index.get("lifecycle", {}).get("name", found)
     return found
-
-
-def write(folder: Path, *, check: bool) -> list[str]:
-    """Write the variant beside the objects of `folder`/elasticsearch, or with `check` only name what is stale."""
-    made = translate(load(folder / "elasticsearch"))
-    texts = (
-        (folder / "opensearch" / _FOLDERS.get(one.kind, one.kind) / f"{one.name}.json", _text(one.body)) for one in made
-    )
-    return renew(texts, check=check)
-
-
-_FOLDERS = {Kind.LIFECYCLE: "ism"}
-
-
-def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(command(lambda folder, check: write(folder, check=check)))

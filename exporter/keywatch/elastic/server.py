@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from keywatch.elastic.refusal import RETRIED, RefusedError, refusal
+from keywatch.elastic.errors import RETRIED, RefusedError, refusal
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import Answer, HttpPeer
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from keywatch.logstash.cursor import Cursor, MismatchError
-from keywatch.logstash.tree import Call, Chain, Comparison, Condition, Field, Group, Holds, Items, Not, Operand, Pattern
+from keywatch.logstash.cursor import Cursor
+from keywatch.logstash.tree import Call, Chain, Comparison, Condition, Field, Group, Holds, Not, Operand, Pattern
+from keywatch.logstash.values import items
 
 _FIELD = re.compile(r"(?:\[[^\]\[,]+\])+")
 _PATTERN = re.compile(r"/((?:\\/|[^/])*+)/")
@@ -17,19 +18,20 @@ _COMPARE = ("==", "!=", "<=", ">=", "<", ">")
 def condition(cursor: Cursor) -> Condition:
     """Read a condition up to where nothing joins it any more."""
     line = cursor.line
-    parts, operators = [_part(cursor)], []
-    while True:
-        before = cursor.at
-        try:
-            cursor.rest()
-            operator = cursor.tokens(*_BOOLEAN)
-            cursor.rest()
-            parts.append(_part(cursor))
-        except MismatchError:
-            cursor.at = before
-            break
-        operators.append(operator)
-    return parts[0] if not operators else Chain(tuple(parts), tuple(operators), line)
+
+    def joined() -> tuple[str, Condition]:
+        cursor.rest()
+        operator = cursor.tokens(*_BOOLEAN)
+        cursor.rest()
+        return operator, _part(cursor)
+
+    first = _part(cursor)
+    more = []
+    while (found := cursor.attempt(joined)) is not None:
+        more.append(found)
+    if not more:
+        return first
+    return Chain((first, *(part for _, part in more)), tuple(operator for operator, _ in more), line)
 
 
 def _part(cursor: Cursor) -> Condition:
@@ -43,18 +45,15 @@ def _part(cursor: Cursor) -> Condition:
 
 def _group(cursor: Cursor) -> Condition:
     line = cursor.line
-    cursor.token("(")
-    cursor.rest()
+    cursor.opening("(")
     inner = condition(cursor)
-    cursor.rest()
-    cursor.token(")")
+    cursor.closing(")")
     return Group(inner, line)
 
 
 def _negative(cursor: Cursor) -> Condition:
     line = cursor.line
-    cursor.token("!")
-    cursor.rest()
+    cursor.opening("!")
     ways: tuple[Callable[[], Condition], ...] = (lambda: _group(cursor), lambda: Holds(_field(cursor), line))
     return Not(cursor.first("a field or (", *ways), line)
 
@@ -62,16 +61,15 @@ def _negative(cursor: Cursor) -> Condition:
 def _comparison(cursor: Cursor) -> Condition:
     line = cursor.line
     left = _operand(cursor)
-    before = cursor.at
-    try:
+
+    def compared() -> Condition:
         cursor.rest()
         operator = cursor.first("an operator", lambda: _operator(cursor))
         cursor.rest()
         right = _pattern_or_text(cursor) if operator in {"=~", "!~"} else _operand(cursor)
-    except MismatchError:
-        cursor.at = before
-        return Holds(left, line)
-    return Comparison(operator, left, right, line)
+        return Comparison(operator, left, right, line)
+
+    return cursor.attempt(compared) or Holds(left, line)
 
 
 def _pattern_or_text(cursor: Cursor) -> Operand:
@@ -93,7 +91,7 @@ def _operand(cursor: Cursor) -> Operand:
         cursor.quoted,
         cursor.number,
         lambda: _field(cursor),
-        lambda: _items(cursor),
+        lambda: items(cursor),
         lambda: _call(cursor),
         lambda: _pattern(cursor),
     )
@@ -110,30 +108,10 @@ def _pattern(cursor: Cursor) -> Pattern:
     return Pattern(cursor.match(_PATTERN, "a pattern")[1], line)
 
 
-def _items(cursor: Cursor) -> Items:
-    from keywatch.logstash.language import items  # noqa: PLC0415 - values hold plugins, whose language holds conditions
-
-    return items(cursor)
-
-
 def _call(cursor: Cursor) -> Call:
     line = cursor.line
     name = cursor.word()
-    cursor.rest()
-    cursor.token("(")
-    cursor.rest()
-    arguments: list[Operand] = []
-    before = cursor.at
-    try:
-        arguments.append(_operand(cursor))
-        while True:
-            before = cursor.at
-            cursor.rest()
-            cursor.token(",")
-            cursor.rest()
-            arguments.append(_operand(cursor))
-    except MismatchError:
-        cursor.at = before
-    cursor.rest()
-    cursor.token(")")
-    return Call(name, tuple(arguments), line)
+    cursor.around("(")
+    arguments = tuple(cursor.repeated(lambda: _operand(cursor), lambda: cursor.around(",")))
+    cursor.closing(")")
+    return Call(name, arguments, line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from keywatch.logstash.tree import Number, Text
@@ -123,6 +123,38 @@ class Cursor:
         finally:
             self._depth -= 1
         raise self.mismatch(what)
+
+    def attempt(self, way: Callable[[], _T]) -> _T | None:
+        """Return what the way gives; where it does not match, None, back at where it began."""
+        start = self.at
+        try:
+            return way()
+        except MismatchError:
+            self.at = start
+            return None
+
+    def repeated(self, way: Callable[[], _T], between: Callable[[], object]) -> Iterator[_T]:
+        """Yield what the way gives, again and again with `between` before it, up to where it does not match."""
+        found = self.attempt(way)
+        while found is not None:
+            yield found
+            found = self.attempt(lambda: (between(), way())[1])
+
+    def around(self, token: str) -> None:
+        """Move over these characters with white space and comments, if any, before and after them."""
+        self.rest()
+        self.token(token)
+        self.rest()
+
+    def opening(self, token: str) -> None:
+        """Move over these characters and what rests after them."""
+        self.token(token)
+        self.rest()
+
+    def closing(self, token: str) -> None:
+        """Move over what rests before these characters, and over them."""
+        self.rest()
+        self.token(token)
 
     def mismatch(self, what: str) -> MismatchError:
         """Note that something else was expected here, and give the error to raise."""

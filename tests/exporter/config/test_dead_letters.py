@@ -9,8 +9,8 @@ import pytest
 
 from keywatch.config.dead_letters import DlqSection
 from keywatch.config.model import Config
-from keywatch.config_file import parse
 from keywatch.probes.dead_letters.letter import DeadLetterReason, Sources
+from keywatch.service.config_file import parse
 
 
 def queues(config: Config) -> tuple[DlqSection, ...]:

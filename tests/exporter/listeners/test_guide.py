@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keywatch.config_file import parse
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.profile import MalformedReason, Profile
+from keywatch.service.config_file import parse
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "guides" / "listeners.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)

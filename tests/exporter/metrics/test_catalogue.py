@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import keywatch
-from keywatch import reference
+from keywatch.documents import reference
 from keywatch.metrics import catalogue
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Kind, Metric

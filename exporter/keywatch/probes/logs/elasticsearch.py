@@ -7,11 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from keywatch.elastic.errors import RefusedError
+from keywatch.elastic.health import blocked_indices, lifecycle_errors
 from keywatch.elastic.lint import DATASETS
-from keywatch.elastic.refusal import RefusedError
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import PATTERNS
-from keywatch.elastic.trouble import blocked_indices, lifecycle_errors
 from keywatch.engine.probe import ProbeError, Sample, Schedule
 from keywatch.metrics import logs as cat
 from keywatch.probes.logs.deltas import Deltas

@@ -1,0 +1,52 @@
+"""`keywatch check`: its flags, and one look at all clusters."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+from keywatch.cli import source
+from keywatch.cli.exit_codes import OK, SOMETHING_DOWN
+from keywatch.cli.seconds import seconds
+from keywatch.config.yaml_file import ConfigError
+
+_LONGEST = 86_400
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration"
+    )
+    source.add_flags(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--within", type=seconds(_LONGEST), default=10.0, metavar="SECONDS", help="longest time to look [10]"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code; raises `ConfigError`."""
+    from keywatch.cli.report import look, report, show  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.config.secret import SecurityError  # noqa: PLC0415
+    from keywatch.service import log_setup  # noqa: PLC0415
+
+    config = source.configuration(options)
+    if options.log_level is None:
+        config = config.model_copy(update={"log": config.log.model_copy(update={"level": "error"})})
+    log_setup.set_up(config.log)
+
+    async def once() -> dict[str, Any]:
+        watch = await look(config, options.within)
+        found = report(watch)
+        await watch.stop()
+        return found
+
+    try:
+        found = asyncio.run(once())
+    except SecurityError as error:
+        raise ConfigError(str(error)) from error
+    show(found, as_json=options.json)
+    return OK if found["healthy"] else SOMETHING_DOWN

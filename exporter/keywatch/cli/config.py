@@ -1,0 +1,53 @@
+"""`keywatch config`: checks a configuration file, or prints an example."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from keywatch.cli.exit_codes import OK
+from keywatch.config.yaml_file import ConfigError
+
+
+def add(commands: Any) -> None:
+    """Declare the command's actions below `commands`, what argparse's `add_subparsers` gave."""
+    group: argparse.ArgumentParser = commands.add_parser(
+        "config", help="check a configuration file, or print an example"
+    )
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check = actions.add_parser("check", help="check a file: exit 0 good, 2 bad")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    check.add_argument("--web", type=Path, metavar="FILE", help="a file for --web.config.file, beside or instead")
+    check.set_defaults(run=run_check)
+    example = actions.add_parser("example", help="print a file with every key, its default and its meaning")
+    example.set_defaults(run=run_example)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Check the files and return the exit code; raises `ConfigError`."""
+    from keywatch.service.config_file import load  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.service.watch import Watch  # noqa: PLC0415
+    from keywatch.web.file import load as load_web  # noqa: PLC0415
+
+    web_files: list[Path] = [options.web] if options.web else []
+    if options.file:
+        config = load(options.file)
+        for warning in Watch(config).warnings():
+            print(f"{options.file}: warning: {warning}")  # noqa: T201 - the command's result
+        names = ", ".join(cluster.name for cluster in config.clusters)
+        print(f"{options.file}: good; clusters: {names}")  # noqa: T201 - the command's result
+        web_files += [config.web.config_file] if config.web.config_file else []
+    elif not web_files:
+        raise ConfigError("give a FILE to check, or --web FILE")
+    for file in web_files:
+        print(f"{file}: good; {load_web(file)}")  # noqa: T201 - the command's result
+    return OK
+
+
+def run_example(_: argparse.Namespace) -> int:
+    """Print the example and return the exit code."""
+    from keywatch.documents.reference import example  # noqa: PLC0415 - each command loads what it needs
+
+    print(example(), end="")  # noqa: T201 - the command's result
+    return OK

@@ -1,0 +1,10 @@
+"""The exit codes of the `keywatch` command."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK: Final = 0
+SOMETHING_DOWN: Final = 1
+BAD_CONFIGURATION: Final = 2
+INTERRUPTED: Final = 130

@@ -1,0 +1,75 @@
+"""Runs the exporter until it is told to end: web port first, then probes; never ends because Kafka is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from keywatch.config.endpoint import listen_address
+from keywatch.config.model import Config
+from keywatch.service import memory_use
+from keywatch.service.own_metrics import Itself
+from keywatch.service.reload import Reload
+from keywatch.service.watch import Watch
+from keywatch.web.pages import port
+from keywatch.web.port import Port
+
+_LOG = logging.getLogger(__name__)
+_END_WITHIN = 3.0
+
+
+class ListenError(Exception):
+    """The port cannot be listened on; the text names it and why."""
+
+
+async def serve(config: Config, read: Callable[[], Config]) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP has the configuration read anew by `read`.
+
+    Raises `SecurityError` for unusable certificates towards Kafka, `ConfigError` for those of the port.
+    """
+    memory_use.be_frugal()
+    watch = Watch(config)
+    for warning in watch.warnings():
+        _LOG.warning("%s", warning)
+    itself = Itself(watch.store)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    reload = Reload(watch, itself, read)
+    loop.add_signal_handler(signal.SIGHUP, reload.begin)
+    entrance = port(watch, itself, reload=reload)
+    await _listen(entrance, config)
+    memory_use.settle()
+    beat = asyncio.create_task(itself.watch_loop())
+    watch.start()
+    await ended.wait()
+    _LOG.info("ending")
+    beat.cancel()
+    loop.remove_signal_handler(signal.SIGHUP)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_END_WITHIN):
+            await watch.stop()
+            await entrance.close()
+
+
+async def _listen(entrance: Port, config: Config) -> None:
+    where = listen_address(config.web.listen_address)
+    try:
+        await entrance.open(where.host or None, where.port)
+    except OSError as error:
+        raise ListenError(f"web.listen_address: cannot listen on {where}: {error.strerror or error}") from error
+    clusters = ", ".join(cluster.name for cluster in config.clusters)
+    _LOG.info("watching %s; %s://%s:%s/metrics", clusters, entrance.scheme, where.host or "localhost", entrance.number)
+
+
+def end_now() -> None:
+    """End the process without waiting for threads that a dead cluster may hold inside librdkafka."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,88 @@
+"""`keywatch logs bootstrap`: puts policies, pipelines and templates, shows what changes, and does nothing twice."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from keywatch.cli import logs_server
+from keywatch.elastic.bootstrap import Consent, Plan, State, apply, plan, roll_over
+from keywatch.elastic.lint import lint
+from keywatch.elastic.objects import ElasticObject, load, shipped, without_lifecycle
+from keywatch.elastic.server import ElasticServer
+from keywatch.service.config_file import ConfigError
+
+_SIGNS = {State.MISSING: "+", State.SAME: "=", State.CHANGED: "~", State.EDITED: "~", State.FOREIGN: "!"}
+
+
+def add(actions: Any) -> None:
+    """Declare the command and its flags."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "bootstrap",
+        help="put what logs need into Elasticsearch or OpenSearch: exit 0 done, 1 refused, 2 bad input, 3 dry run: due",
+    )
+    add_object_flags(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument(
+        "--allow-shorter-retention", action="store_true", help="let a policy delete logs earlier than it does now"
+    )
+    parser.add_argument("--take-over", action="store_true", help="replace objects of our names that others made")
+    parser.add_argument("--rollover", action="store_true", help="have data streams take up changes at once")
+    logs_server.add_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def add_object_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare which objects are meant."""
+    parser.add_argument("--objects", type=Path, metavar="FOLDER", help="objects of your own in place of those shipped")
+    parser.add_argument("--without-lifecycle", action="store_true", help="no policies: something else deletes old logs")
+
+
+def objects_of(options: argparse.Namespace) -> list[ElasticObject]:
+    """Read the objects that the flags mean; raises `ConfigError` for such as break a rule."""
+    folder = options.objects or shipped()
+    objects = load(folder)
+    if problems := lint(objects):
+        raise ConfigError("\n".join(f"{folder}/{problem}" for problem in problems))
+    return without_lifecycle(objects) if options.without_lifecycle else objects
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and give its exit code; raises `ConfigError`."""
+    objects = objects_of(options)
+    consent = Consent(shorter=options.allow_shorter_retention, foreign=options.take_over)
+
+    async def work(server: ElasticServer) -> int:
+        made = await plan(server, objects, consent, options.timeout)
+        _show(made)
+        if made.obstacles:
+            for words in made.obstacles:
+                print(words, file=sys.stderr)  # noqa: T201 - the command's result
+            return logs_server.TROUBLE
+        if options.dry_run:
+            return logs_server.DRIFT if made.due else logs_server.OK
+        await apply(server, made, options.timeout)
+        await _roll_over(server, made, options)
+        return logs_server.OK
+
+    return logs_server.run(options, work)
+
+
+async def _roll_over(server: ElasticServer, made: Plan, options: argparse.Namespace) -> None:
+    if options.rollover:
+        await roll_over(server, made, options.timeout)
+        print(f"{len(made.streams)} data streams roll over")  # noqa: T201 - the command's result
+    elif made.due and made.streams:
+        words = f"{len(made.streams)} data streams take up changed mappings when they next roll over"
+        print(f"{words}; --rollover has them do so now")  # noqa: T201 - the command's result
+
+
+def _show(made: Plan) -> None:
+    print(made.product)  # noqa: T201 - the command's result
+    for step in made.steps:
+        print(f"{_SIGNS[step.state]} {step.one}: {step.state}")  # noqa: T201 - the command's result
+        for line in step.changes if step.state is not State.SAME else ():
+            print(f"    {line}")  # noqa: T201 - the command's result
+    print(f"{len(made.due)} of {len(made.steps)} objects to put")  # noqa: T201 - the command's result

@@ -1,0 +1,26 @@
+"""`keywatch metrics`: prints every metric that keywatch exports."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from keywatch.cli.exit_codes import OK
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
+    parser: argparse.ArgumentParser = commands.add_parser("metrics", help="print every metric that keywatch exports")
+    parser.add_argument("--markdown", action="store_true", help="as the text of docs/metrics.md")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
+    from keywatch.documents.reference import metrics_markdown, metrics_table  # noqa: PLC0415 - loads what it needs
+
+    if options.markdown:
+        print(metrics_markdown(), end="")  # noqa: T201 - the command's result
+    else:
+        metrics_table()
+    return OK

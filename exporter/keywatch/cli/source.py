@@ -1,0 +1,42 @@
+"""The flags that say what is watched, a file or bootstrap addresses, and the configuration that they make."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from keywatch.config.model import Config
+from keywatch.service.config_file import ConfigError, from_data, load
+
+_LEVELS = ("debug", "info", "warning", "error")
+_FORMATS = ("auto", "json", "text")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare them."""
+    parser.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration file")
+    parser.add_argument("--kafka", metavar="HOST:PORT[,…]", help="bootstrap addresses, in place of a file")
+    parser.add_argument("--log.level", dest="log_level", choices=_LEVELS)
+    parser.add_argument("--log.format", dest="log_format", choices=_FORMATS)
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """Read the file or make a configuration from `--kafka`; flags win over the file. Raises `ConfigError`."""
+    if bool(options.config_file) == bool(options.kafka):
+        raise ConfigError("give either --config.file FILE or --kafka HOST:PORT")
+    if options.config_file:
+        data: dict[str, Any] = load(options.config_file).model_dump(exclude_unset=True)
+    else:
+        bootstrap = [part.strip() for part in options.kafka.split(",") if part.strip()]
+        data = {"clusters": [{"name": "kafka", "bootstrap": bootstrap}]}
+    for section, key, value in (
+        ("web", "listen_address", getattr(options, "listen", None)),
+        ("web", "config_file", getattr(options, "web_file", None)),
+        ("web", "enable_lifecycle", getattr(options, "lifecycle", None)),
+        ("log", "level", options.log_level),
+        ("log", "format", options.log_format),
+    ):
+        if value is not None:
+            data[section] = {**data.get(section, {}), key: value}
+    return from_data(data, "flags")  # what comes from the file was found good by `load`

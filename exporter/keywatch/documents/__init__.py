@@ -1,0 +1,1 @@
+"""Writes what follows from code: references, manifests, the words of OpenSearch."""

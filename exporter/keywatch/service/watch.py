@@ -1,0 +1,67 @@
+"""Everything at work: the store that is read, the incidents, the scheduler, and the clusters of the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+
+from keywatch.config.model import Config
+from keywatch.engine.incidents import Incidents
+from keywatch.engine.runner import Runner
+from keywatch.engine.scheduler import Scheduler
+from keywatch.engine.store import Store
+from keywatch.kafka.topology import Topology
+from keywatch.service.cluster_watch import ClusterWatch
+
+
+class Watch:
+    """What a configuration asks for, put into service and changed when the configuration does."""
+
+    def __init__(self, config: Config) -> None:
+        """Put all probes together; raises `SecurityError`. Nothing is contacted before `start`."""
+        self.config = config
+        self.store = Store()
+        self.incidents = Incidents()
+        self.scheduler = Scheduler(Runner(self.store, self.incidents))
+        self._clusters = {cluster.name: ClusterWatch(cluster, self.scheduler) for cluster in config.clusters}
+
+    @property
+    def topologies(self) -> dict[str, Topology]:
+        """What is known of each cluster."""
+        return {name: cluster.topology for name, cluster in self._clusters.items()}
+
+    def warnings(self) -> list[str]:
+        """Name what works but should not be so, such as a key that everybody can read."""
+        return [words for cluster in self._clusters.values() for words in cluster.warnings()]
+
+    def start(self) -> None:
+        """Put all probes into service; needs a running event loop."""
+        for cluster in self._clusters.values():
+            cluster.start()
+
+    async def change(self, config: Config) -> str:
+        """Go over to another configuration and say in words what that changed.
+
+        Raises `SecurityError` before anything has changed. Clusters and probes that it does not touch go on.
+        """
+        fresh = {
+            cluster.name: ClusterWatch(cluster, self.scheduler)
+            for cluster in config.clusters
+            if cluster.name not in self._clusters or not self._clusters[cluster.name].serves(cluster)
+        }
+        old, self.config = self._clusters, config
+        self._clusters = {cluster.name: fresh.get(cluster.name) or old[cluster.name] for cluster in config.clusters}
+        left = [name for name in old if self._clusters.get(name) is not old[name]]
+        await asyncio.gather(*(old[name].stop() for name in left))
+        words = [f"{name} removed" for name in left if name not in fresh]
+        for cluster in config.clusters:
+            serving = self._clusters[cluster.name]
+            if cluster.name in fresh:
+                serving.start()
+                words.append(f"{cluster.name} {'started anew' if cluster.name in left else 'added'}")
+            elif probes := sorted({key.probe for key in await serving.change(cluster)}):
+                words.append(f"{cluster.name}: made anew: {', '.join(probes)}")
+        return "; ".join(words) or "nothing to change for the clusters"
+
+    async def stop(self) -> None:
+        """End all probes."""
+        await self.scheduler.stop()

@@ -1,0 +1,217 @@
+"""Cluster → plans of its probes: what each is made from, and the one place to touch when a probe is added."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
+from keywatch.config.cluster import BrokerSection, ClusterSection, TopicsSection
+from keywatch.config.dead_letters import DlqSection
+from keywatch.config.events import EventsSection
+from keywatch.config.groups import GroupsSection
+from keywatch.config.keycloak import KeycloakSection
+from keywatch.config.model import Cluster
+from keywatch.config.reconciliation import ReconciliationSection
+from keywatch.engine.probe import Probe, Schedule
+from keywatch.engine.store import Key
+from keywatch.kafka.client import OWN_GROUP_PREFIX
+from keywatch.kafka.groups import Groups
+from keywatch.kafka.records.allowance import Allowance
+from keywatch.kafka.records.reader import RecordReader
+from keywatch.kafka.records.search import RecordSearch
+from keywatch.kafka.records.times import RecordTimes
+from keywatch.listeners.event_types import user_event
+from keywatch.net.http_peer import HttpPeer
+from keywatch.patterns import Patterns
+from keywatch.probes.canary.probe import CanaryProbe
+from keywatch.probes.canary.topic import CanaryTopic
+from keywatch.probes.cluster.broker import BrokerProbe
+from keywatch.probes.cluster.cluster import ClusterProbe
+from keywatch.probes.cluster.configs import ConfigsProbe
+from keywatch.probes.cluster.offsets import OffsetsProbe
+from keywatch.probes.cluster.topics import TopicsProbe
+from keywatch.probes.dead_letters.files.folder import DeadLetterFolder
+from keywatch.probes.dead_letters.folder import DlqFolderProbe
+from keywatch.probes.dead_letters.letter import Sources
+from keywatch.probes.dead_letters.reader import DeadLetters
+from keywatch.probes.dead_letters.topics import DlqTopicsProbe
+from keywatch.probes.events.probe import EventsProbe
+from keywatch.probes.events.realms import Realms
+from keywatch.probes.groups.probe import GroupsProbe
+from keywatch.probes.groups.series import Limit
+from keywatch.probes.keycloak.probe import KeycloakProbe
+from keywatch.probes.reconciliation.counters import KeycloakMetrics
+from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
+from keywatch.service import wiring_logs
+from keywatch.service.base import Base, Plan
+
+_CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
+
+
+def plans(cluster: Cluster) -> dict[Key, Plan]:
+    """Plan the probes of a cluster, but for those of its brokers, which come and go."""
+    # Those of other instances too, whatever they add to the name.
+    canaries = (re.escape(cluster.canary.topic), f"{re.escape(DEFAULT_CANARY_TOPIC)}.*")
+    topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *canaries))
+    made: dict[Key, Plan] = {}
+
+    def plan(name: str, make: Callable[..., Probe], *parts: object, target: str = "") -> None:
+        key = Key(cluster.name, name, target)
+        made[key] = Plan(key, make, parts)
+
+    watch = (*cluster.topics.watch, *(topic for queue in cluster.dlq for topic in queue.named_topics))
+    plan(ClusterProbe.name, _cluster, cluster.cluster, watch)
+    plan(TopicsProbe.name, _topics, cluster.topics, topics)
+    plan(ConfigsProbe.name, _configs, topics)
+    plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
+    if cluster.groups.enabled:
+        plan(GroupsProbe.name, _groups, cluster.groups, topics)
+    if cluster.canary.enabled:
+        plan(CanaryProbe.name, _canary, cluster.canary)
+    for queue in cluster.dlq:
+        plan(DlqTopicsProbe.name, _dlq, queue, target=queue.name)
+    for node in cluster.keycloaks:
+        plan(KeycloakProbe.name, _keycloak, node, target=node.name)
+    for section in cluster.events:
+        plan(EventsProbe.name, _events, section, target=section.label)
+        if section.reconcile is not None:
+            names = section.reconcile.keycloaks
+            nodes = tuple(node for node in cluster.keycloaks if not names or node.name in names)
+            plan(ReconciliationProbe.name, _reconciliation, section, nodes, target=section.label)
+    if cluster.logs is not None:
+        for name, make, target, parts in wiring_logs.makers(cluster.logs):
+            plan(name, make, *parts, target=target)
+    return made
+
+
+def broker_plan(cluster: Cluster, label: str) -> Plan:
+    """Plan the probe of one broker; of which ones there are to be, the topology decides."""
+    section = cluster.broker.model_copy(update={"expected": (), "forget_after": 1.0})
+    return Plan(Key(cluster.name, BrokerProbe.name, label), _broker, (label, section))
+
+
+def _broker(base: Base, label: str, section: BrokerSection) -> Probe:
+    return BrokerProbe(
+        base.cluster,
+        label,
+        base.topology,
+        Schedule(section.period, section.timeout),
+        security=base.security,
+        misses=section.misses,
+        renew_after=section.renew_after,
+    )
+
+
+def _cluster(base: Base, section: ClusterSection, watch: tuple[str, ...]) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return ClusterProbe(base.cluster, base.topology, base.peers(), schedule, ask=section.ask, watch=watch)
+
+
+def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return TopicsProbe(base.cluster, base.topology, schedule, topics=topics, watch=section.watch, detail=section.detail)
+
+
+def _configs(base: Base, topics: Patterns) -> Probe:
+    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, topics=topics)
+
+
+def _offsets(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return OffsetsProbe(base.cluster, base.topology, base.peers(), schedule, topics=topics, detail=section.detail)
+
+
+def _canary(base: Base, section: CanarySection) -> Probe:
+    peers, schedule = base.peers(), Schedule(section.period, section.timeout)
+    topic = CanaryTopic(section.topic, base.topology, peers, retention=section.retention)
+    return CanaryProbe(base.cluster, base.topology, peers, topic, base.clients, schedule)
+
+
+def _events(base: Base, section: EventsSection) -> Probe:
+    probe = EventsProbe(
+        base.cluster,
+        section.label,
+        section.profile(),
+        base.topology,
+        base.peers(),
+        base.clients,
+        Schedule(section.period, section.timeout),
+        realms=Realms(section.realms, section.max_realms),
+        max_bytes=section.max_bytes,
+    )
+    base.seen[section.label] = probe.seen
+    return probe
+
+
+def _dlq(base: Base, section: DlqSection) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    sources = Sources(section.reason_header, section.reason_field)
+    if section.folder is not None:
+        folder = DeadLetterFolder(section.folder, section.file_pattern, sources)
+        return DlqFolderProbe(base.cluster, section.name, str(section.folder), folder, schedule)
+    return DlqTopicsProbe(
+        base.cluster,
+        section.name,
+        base.topology,
+        base.peers(),
+        DeadLetters(base.clients, section.name, sources.of_record),
+        schedule,
+        topics=Patterns(section.topics or ()),
+        named=section.named_topics,
+    )
+
+
+def _keycloak(base: Base, section: KeycloakSection) -> Probe:
+    schedule = Schedule(section.period, section.timeout)
+    return KeycloakProbe(
+        base.cluster,
+        section.name,
+        HttpPeer(section.url, section.tls, section.basic_auth),
+        schedule,
+        misses=section.misses,
+        renew_after=section.renew_after,
+    )
+
+
+def _reconciliation(base: Base, events: EventsSection, nodes: Sequence[KeycloakSection]) -> Probe:
+    """Made after the probe of the same listener's events, and anew whenever that is."""
+    section = events.reconcile or ReconciliationSection()
+    scope = Scope(
+        Patterns(section.realms, section.exclude_realms),
+        frozenset(map(user_event, section.types)) or None,
+        events.realms,
+        named=events.profile().fields.realm_name is not None,
+    )
+    return ReconciliationProbe(
+        base.cluster,
+        events.label,
+        base.seen[events.label],
+        {node.name: KeycloakMetrics(HttpPeer(node.url, node.tls, node.basic_auth)) for node in nodes},
+        Schedule(section.period, section.timeout),
+        scope=scope,
+        window=section.window,
+        give_up_after=section.give_up_after,
+        tolerance=section.tolerance,
+    )
+
+
+def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
+    wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
+    peers, beside = base.peers(), base.peers()
+    search = RecordSearch(base.topology, beside, Allowance(section.fetch_rate))
+    limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
+    return GroupsProbe(
+        base.cluster,
+        base.topology,
+        peers,
+        Groups(base.topology, peers, wanted.__contains__, section.watch),
+        RecordTimes(search, RecordReader(base.clients), base.cluster),
+        Schedule(section.period, section.timeout),
+        topics=topics,
+        beside=beside,
+        limits=limits,
+        fetches=section.fetches,
+        idle_cycles=section.idle_cycles,
+        detail=section.detail,
+    )

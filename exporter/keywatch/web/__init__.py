@@ -1,0 +1,1 @@
+"""keywatch's own port: who may ask, how long and how much; /metrics, health, reload."""

@@ -1,0 +1,1 @@
+"""The page for people: what is wrong now and since when."""

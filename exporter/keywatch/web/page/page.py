@@ -1,0 +1,159 @@
+"""The page for people: what is wrong now and since when, then clusters, brokers, topics and groups at a glance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from keywatch import __version__
+from keywatch.engine.series import Labels
+from keywatch.metrics import canary, groups
+from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics.metric import Metric
+from keywatch.service.watch import Watch
+from keywatch.web.page.cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.web.page.logs import logs
+from keywatch.web.page.path import dead_letters, events, keycloaks
+
+_CAUSES_FIRST = (
+    "cluster", "broker", "keycloak", "topics", "canary", "reconciliation", "events", "groups", "offsets",
+    "logstash", "elasticsearch", "log_lag",
+)  # fmt: skip
+_RANKS = {name: rank for rank, name in enumerate(_CAUSES_FIRST)}
+STYLE = """
+:root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
+@media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
+*{box-sizing:border-box}
+body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
+h1{font-size:1.2rem;margin:0}h2{font-size:1.05rem;margin:1.4rem 0 .4rem}
+header{display:flex;flex-wrap:wrap;gap:.3rem 1rem;align-items:baseline;justify-content:space-between}
+.state{font-size:1.35rem;font-weight:600;margin:.8rem 0 .2rem}
+.bad{color:var(--bad)}.good{color:var(--good)}.dim{color:var(--dim)}
+.wrap{overflow-x:auto;margin-bottom:1rem}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;color:var(--dim);font-size:.85rem}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.s{white-space:nowrap}
+"""
+"""The page's only style."""
+
+
+def page(watch: Watch, now: float) -> str:
+    """Write the page as HTML; `now` in Unix time. It reloads itself every two seconds."""
+    store = watch.store
+    parts = [_incidents(watch, now)]
+    for cluster in watch.config.clusters:
+        name = cluster.name
+        up = store.values(cluster_metrics.CLUSTER_UP).get((name,))
+        alive = store.values(cluster_metrics.BROKERS).get((name,), 0.0)
+        expected = store.values(cluster_metrics.BROKERS_EXPECTED).get((name,), 0.0)
+        identity = watch.topologies[name].cluster_id if name in watch.topologies else ""
+        parts.append(
+            f"<h2>Cluster {text(name)} {verdict(up)}</h2>"
+            f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {text(identity)}</p>'
+        )
+        parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name), dead_letters(watch, name, now)]
+        parts += [logs(watch, name), _topics(watch, name), _groups(watch, name)]
+    clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><title>keywatch</title>'
+        f"<style>{STYLE}</style></head><body><header><h1>keywatch</h1>"
+        f'<span class="dim">{clock}, {text(__version__)}</span></header>{"".join(parts)}'
+        '<h2>More</h2><p class="dim">/metrics · /metrics?collect[]=health · /-/healthy · /-/ready · /-/config</p>'
+        "</body></html>\n"
+    )
+
+
+def _incidents(watch: Watch, now: float) -> str:
+    # The likely cause first: what is wrong with a broker explains what is wrong with its partitions and groups.
+    found = sorted(watch.incidents, key=lambda incident: _RANKS.get(incident.metric.probe, len(_RANKS)))
+    waiting = watch.scheduler.not_yet_run()
+    if not found:
+        words = "Looking; some probes have not answered yet." if waiting else "Nothing is wrong."
+        return f'<p class="state {"dim" if waiting else "good"}">{words}</p>'
+    rows = [
+        (
+            f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
+            f'<td class="n">{ago(now - incident.since)}</td>'
+            f"<td>{text(incident.where)}</td><td>{text(incident.note)}</td>"
+        )
+        for incident in found
+    ]
+    noun = "thing is" if len(found) == 1 else "things are"
+    heads = '<th>since</th><th class="n">for</th><th>where</th><th>what</th>'
+    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{table(heads, rows)}'
+
+
+def _brokers(watch: Watch, cluster: str) -> str:
+    store = watch.store
+    states = store.values(cluster_metrics.BROKER_UP)
+    answers = store.values(cluster_metrics.BROKER_RESPONSE_SECONDS)
+    canaries = store.values(canary.CANARY_UP)
+    trips = store.values(canary.CANARY_LAST_ROUND_TRIP_SECONDS)
+    topology = watch.topologies.get(cluster)
+    rows = []
+    for label, broker in topology.brokers.items() if topology else ():
+        key = (cluster, label)
+        where = str(broker.endpoint) if broker.endpoint else "address unknown"
+        rows.append(
+            f"<td>{text(label)}</td><td>{text(where)}</td><td>{verdict(states.get(key))}</td>"
+            f'<td class="n">{milliseconds(answers.get(key))}</td>'
+            f"<td>{verdict(canaries.get(key), 'crosses', 'fails')}</td>"
+            f'<td class="n">{milliseconds(trips.get(key))}</td>'
+        )
+    heads = (
+        '<th>broker</th><th>address</th><th>state</th><th class="n">answer</th>'
+        '<th>canary</th><th class="n">round trip</th>'
+    )
+    return table(heads, rows)
+
+
+def _topics(watch: Watch, cluster: str) -> str:
+    metrics = (
+        cluster_metrics.TOPIC_PARTITIONS_OFFLINE,
+        cluster_metrics.TOPIC_PARTITIONS_ELECTING,
+        cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        cluster_metrics.TOPIC_PARTITIONS_UNDER_REPLICATED,
+    )
+    columns = [watch.store.values(metric) for metric in metrics]
+    partitions = _of(watch, cluster_metrics.TOPIC_PARTITIONS, cluster)
+    rows = []
+    for labels, size in _worst_first(partitions, columns):
+        cells = "".join(count(column.get(labels)) for column in columns)
+        rows.append(f'<td>{text(labels[1])}</td><td class="n">{size:.0f}</td>{cells}')
+    heads = "".join(
+        f'<th class="n">{head}</th>'
+        for head in ("partitions", "offline", "electing", "below min ISR", "under-replicated")
+    )
+    return table(f"<th>topic</th>{heads}", rows)
+
+
+def _groups(watch: Watch, cluster: str) -> str:
+    records = _of(watch, groups.GROUP_LAG_RECORDS, cluster)
+    seconds = watch.store.values(groups.GROUP_LAG_SECONDS)
+    unknown = watch.store.values(groups.GROUP_PARTITIONS_UNKNOWN)
+    members = watch.store.values(groups.GROUP_MEMBERS)
+    rows = []
+    for labels, lag in _worst_first(records, [unknown, records]):
+        rows.append(
+            f"<td>{text(labels[1])}</td><td>{text(labels[2])}</td>"
+            f'<td class="n">{number(members.get(labels[:2]))}</td><td class="n">{lag:.0f}</td>'
+            f'<td class="n">{ago(seconds.get(labels))}</td>{count(unknown.get(labels))}'
+        )
+    heads = (
+        '<th>group</th><th>topic</th><th class="n">members</th><th class="n">lag, records</th>'
+        '<th class="n">lag, time</th><th class="n">partitions unknown</th>'
+    )
+    return table(heads, rows)
+
+
+def _of(watch: Watch, metric: Metric, cluster: str) -> dict[Labels, float]:
+    return {labels: value for labels, value in watch.store.values(metric).items() if labels[0] == cluster}
+
+
+def _worst_first(
+    rows: Mapping[Labels, float], columns: Sequence[Mapping[Labels, float]]
+) -> Iterable[tuple[Labels, float]]:
+    return sorted(rows.items(), key=lambda row: ([-column.get(row[0], 0.0) for column in columns], row[0]))

@@ -1,0 +1,189 @@
+"""Elasticsearch is up, yellow, red or away for a reason; a part that cannot be asked costs its own series only."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+import pytest
+
+from keywatch.elastic.server import ElasticServer
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.http_peer import HttpPeer
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
+from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
+
+STREAMS = "logs-keycloak.*-*,logs-keycloak_exporter.*-*"
+HEALTH = "GET _cluster/health"
+NODES = "GET _nodes/stats"
+STATS = f"GET _data_stream/{STREAMS}/_stats"
+
+
+def stream(name: str, size: int, indices: int, newest: int) -> dict[str, Any]:
+    return {"data_stream": name, "backing_indices": indices, "store_size_bytes": size, "maximum_timestamp": newest}
+
+
+def node(available: int, failed: int) -> dict[str, Any]:
+    disk = {"total": {"total_in_bytes": 1000, "available_in_bytes": available}}
+    return {"fs": disk, "ingest": {"pipelines": {"logs-keycloak": {"failed": failed}}}}
+
+
+def well(**stub: Any) -> Stub:
+    streams = [
+        stream("logs-keycloak.user_event-default", 100, 3, 1_764_000_000_500),
+        stream("logs-keycloak.user_event-test", 10, 1, 1_764_000_900_000),
+        stream("logs-keycloak.dlq-default", 5, 1, 0),
+        stream("logs-keycloak.surprise-default", 1, 1, 1_000),
+    ]
+    return Stub(
+        replies={
+            HEALTH: Reply(200, {"status": "green", "number_of_nodes": 3, "unassigned_shards": 0}),
+            NODES: Reply(200, {"nodes": {"a": node(800, 2), "b": node(120, 3)}}),
+            STATS: Reply(200, {"data_streams": streams}),
+        },
+        **stub,
+    )
+
+
+@contextlib.asynccontextmanager
+async def probing(stub: Stub, timeout: float = 3.0) -> AsyncIterator[ElasticsearchProbe]:
+    with serving(stub):
+        probe = ElasticsearchProbe("kafka", ElasticServer(HttpPeer(stub.url)), Schedule(10.0, timeout))
+        try:
+            yield probe
+        finally:
+            await probe.close()
+
+
+def values(samples: Collection[Sample], metric: Metric) -> dict[tuple[str, ...], float]:
+    return {sample.labels[1:]: sample.value for sample in samples if sample.metric is metric}
+
+
+@pytest.mark.parametrize("product", [{}, {"product": "OpenSearch", "version": "3.8.0"}])
+async def test_what_is_well_has_all_its_series(product: dict[str, str]) -> None:
+    async with probing(well(**product)) as probe:
+        samples = await probe.run(3.0)
+    name = product.get("product", "Elasticsearch").lower()
+    assert values(samples, cat.ELASTICSEARCH_UP) == {(): 1}
+    assert values(samples, cat.ELASTICSEARCH_INFO) == {(name, product.get("version", "8.19.21")): 1}
+    assert values(samples, cat.ELASTICSEARCH_STATUS) == {("green",): 1, ("yellow",): 0, ("red",): 0}
+    assert values(samples, cat.ELASTICSEARCH_NODES) == {(): 3}
+    assert values(samples, cat.ELASTICSEARCH_SHARDS_UNASSIGNED) == {(): 0}
+    assert values(samples, cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO) == {(): 0.12}, "the fullest node's"
+    assert values(samples, cat.ELASTICSEARCH_DATA_STREAM_BYTES) == {
+        ("keycloak.user_event",): 110, ("keycloak.dlq",): 5, ("other",): 1,
+    }  # fmt: skip
+    assert values(samples, cat.ELASTICSEARCH_BACKING_INDICES)[("keycloak.user_event",)] == 4
+    newest = values(samples, cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS)
+    assert newest[("keycloak.user_event",)] == 1_764_000_900.0
+    assert ("keycloak.dlq",) not in newest, "a stream without documents has no newest one"
+    assert values(samples, cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES) == {(): 0}
+    assert values(samples, cat.ELASTICSEARCH_BLOCKED_INDICES) == {(): 0}
+    assert not [sample.note for sample in samples if sample.note]
+
+
+async def test_ingest_failures_are_counted_from_where_keywatch_began_and_over_restarts() -> None:
+    stub = well()
+    async with probing(stub) as probe:
+        grown: list[float] = []
+        for failed in (2, 7, 1):
+            stub.replies[NODES] = Reply(200, {"nodes": {"a": node(800, failed)}})
+            grown += values(await probe.run(3.0), cat.ELASTICSEARCH_INGEST_FAILED_TOTAL).values()
+    assert grown == [0, 5, 1]
+
+
+async def test_red_is_told_with_its_reason() -> None:
+    stub = well()
+    stub.replies[HEALTH] = Reply(200, {"status": "red", "number_of_nodes": 3, "unassigned_shards": 4})
+    async with probing(stub) as probe:
+        samples = await probe.run(3.0)
+    assert values(samples, cat.ELASTICSEARCH_STATUS) == {("green",): 0, ("yellow",): 0, ("red",): 1}
+    assert [sample.note for sample in samples if sample.note] == ["a primary shard is missing"]
+
+
+async def test_policies_that_stand_still_and_read_only_indices_are_counted_and_named() -> None:
+    index = ".ds-logs-keycloak.user_event-default-2026.11.25-000001"
+    stub = well()
+    stub.replies[f"GET {STREAMS}/_ilm"] = Reply(200, {"indices": {index: {"step": "ERROR", "failed_step": "shrink"}}})
+    blocked = {"settings": {"index.blocks.read_only_allow_delete": "true"}}
+    stub.replies[f"GET {STREAMS}/_settings"] = Reply(200, {index: blocked})
+    async with probing(stub) as probe:
+        samples = await probe.run(3.0)
+    assert values(samples, cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES) == {(): 1}
+    assert values(samples, cat.ELASTICSEARCH_BLOCKED_INDICES) == {(): 1}
+    notes = {sample.note for sample in samples if sample.note}
+    assert f"{index}: step shrink" in notes
+    assert f"{index}: read_only_allow_delete: a disk passed the flood-stage watermark" in notes
+
+
+@pytest.mark.parametrize("name", [NODES, STATS, f"GET {STREAMS}/_ilm", f"GET {STREAMS}/_settings"])
+async def test_a_right_that_is_missing_costs_only_its_own_series(name: str) -> None:
+    stub = well()
+    stub.replies[name] = Reply(403, {"error": {"type": "security_exception", "reason": "x"}})
+    async with probing(stub) as probe:
+        with pytest.raises(ProbeError) as failed:
+            await probe.run(3.0)
+    assert failed.value.reason is Reason.AUTHORIZATION
+    assert values(failed.value.samples, cat.ELASTICSEARCH_UP) == {(): 1}
+    assert values(failed.value.samples, cat.ELASTICSEARCH_STATUS)[("green",)] == 1
+
+
+async def test_a_core_without_data_streams_or_policies_is_well_all_the_same() -> None:
+    stub = well()
+    stub.replies[STATS] = Reply(400, {"error": "no handler found for uri"})
+    stub.replies[f"GET {STREAMS}/_ilm"] = Reply(400, {"error": "no handler found for uri"})
+    async with probing(stub) as probe:
+        samples = await probe.run(3.0)
+    assert values(samples, cat.ELASTICSEARCH_UP) == {(): 1}
+    assert values(samples, cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reply", "reason"),
+    [
+        (HEALTH, Reply(401, {}), Reason.AUTHENTICATION),
+        (HEALTH, Reply(503, {"error": {"type": "master_not_discovered_exception"}}), Reason.REJECTED),
+        (HEALTH, Reply(429, {}), Reason.REJECTED),
+        ("GET ", Reply(200, {"version": {"number": "7.17.28"}, "tagline": "You Know, for Search"}), Reason.UNSUPPORTED),
+        ("GET ", Reply(200, b"<html>"), Reason.PROTOCOL),
+    ],
+)
+async def test_what_does_not_answer_as_it_should_is_down_for_a_reason(name: str, reply: Reply, reason: Reason) -> None:
+    stub = well()
+    stub.replies[name] = reply
+    async with probing(stub) as probe:
+        with pytest.raises(ProbeError) as failed:
+            await probe.run(3.0)
+    assert failed.value.reason is reason
+    (down,) = failed.value.samples
+    assert (down.metric, down.value) == (cat.ELASTICSEARCH_UP, 0.0)
+    assert str(down.note).startswith(f"down, {reason}: ")
+
+
+@pytest.mark.parametrize("name", [HEALTH, NODES, STATS, "GET "])
+async def test_a_server_that_stands_still_costs_no_more_than_the_deadline(name: str) -> None:
+    stub = well()
+    stub.replies[name] = Reply(0)
+    async with probing(stub, 0.5) as probe:
+        begin = time.monotonic()
+        with pytest.raises(ProbeError) as failed:
+            await probe.run(0.5)
+        took = time.monotonic() - begin
+    assert failed.value.reason is Reason.TIMEOUT_RESPONSE
+    assert took < 0.5 + 0.4, "what comes after the deadline is the machine's, not the probe's"
+
+
+async def test_after_a_failure_it_finds_out_anew_what_answers() -> None:
+    stub = well()
+    async with probing(stub) as probe:
+        await probe.run(3.0)
+        stub.replies[HEALTH].status = 503
+        with pytest.raises(ProbeError):
+            await probe.run(3.0)
+        stub.replies[HEALTH].status, stub.version = 200, "9.3.0"
+        samples = await probe.run(3.0)
+    assert values(samples, cat.ELASTICSEARCH_INFO) == {("elasticsearch", "9.3.0"): 1}
