@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch.elastic.objects import ElasticObject, Kind, load, shipped
+from keywatch.elastic.objects import ElasticObject, ObjectKind, load, shipped
 
 Change = Callable[[dict[str, Any]], object]
-_Where = tuple[Kind, str]
+_Where = tuple[ObjectKind, str]
 
-POLICY: _Where = (Kind.LIFECYCLE, "logs-keycloak")
-PIPELINE: _Where = (Kind.INGEST, "logs-keycloak")
-ECS: _Where = (Kind.COMPONENT, "logs-keycloak-ecs")
-EVENT: _Where = (Kind.COMPONENT, "logs-keycloak-event")
-SETTINGS: _Where = (Kind.COMPONENT, "logs-keycloak-settings")
-AUDIT: _Where = (Kind.INDEX, "logs-keycloak-audit")
+POLICY: _Where = (ObjectKind.LIFECYCLE, "logs-keycloak")
+PIPELINE: _Where = (ObjectKind.INGEST, "logs-keycloak")
+ECS: _Where = (ObjectKind.COMPONENT, "logs-keycloak-ecs")
+EVENT: _Where = (ObjectKind.COMPONENT, "logs-keycloak-event")
+SETTINGS: _Where = (ObjectKind.COMPONENT, "logs-keycloak-settings")
+AUDIT: _Where = (ObjectKind.INDEX, "logs-keycloak-audit")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from keywatch.cli.command import main
 from keywatch.config.keycloak import BasicAuthSection
 from keywatch.elastic.bootstrap import Consent, apply, plan
 from keywatch.elastic.newest import Newest, older, recent
-from keywatch.elastic.objects import ElasticObject, Kind, load, shipped, without_lifecycle
+from keywatch.elastic.objects import ElasticObject, ObjectKind, load, shipped, without_lifecycle
 from keywatch.elastic.server import ElasticServer, Name
 from keywatch.elastic.stored_as import stored_as
 from keywatch.engine.probe import ProbeError, Reason, Schedule
@@ -80,7 +80,7 @@ def objects() -> list[ElasticObject]:
     """Give the objects in the words that the core knows."""
     made = []
     for one in without_lifecycle(load(shipped())):
-        if one.kind is Kind.INGEST:
+        if one.kind is ObjectKind.INGEST:
             continue
         body = json.loads(json.dumps(one.body))
         body.get("template", {}).get("settings", {}).get("index", {}).pop("default_pipeline", None)
@@ -210,7 +210,9 @@ def test_the_probe_makes_do_with_what_the_core_has(prepared: ElasticProcess) -> 
 
 def test_a_mapping_that_elasticsearch_refuses_is_told_in_its_own_words(core: ElasticProcess) -> None:
     wrong = ElasticObject(
-        Kind.COMPONENT, "logs-keycloak-wrong", {"template": {"mappings": {"properties": {"a": {"type": "keywrd"}}}}}
+        ObjectKind.COMPONENT,
+        "logs-keycloak-wrong",
+        {"template": {"mappings": {"properties": {"a": {"type": "keywrd"}}}}},
     )
 
     async def send(server: ElasticServer) -> None:

@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 
 # The 9 line's types are checked against servers 9; what we use of them is the same in 8.19.
 _PACKAGES = ("@elastic/elasticsearch@9.4.3", "typescript@5.9.3")
 _SECONDS = 600.0
 _TYPES = {
-    Kind.LIFECYCLE: "estypes.IlmPutLifecycleRequest",
-    Kind.INGEST: "estypes.IngestPutPipelineRequest",
-    Kind.COMPONENT: "estypes.ClusterPutComponentTemplateRequest",
-    Kind.INDEX: "estypes.IndicesPutIndexTemplateRequest",
+    ObjectKind.LIFECYCLE: "estypes.IlmPutLifecycleRequest",
+    ObjectKind.INGEST: "estypes.IngestPutPipelineRequest",
+    ObjectKind.COMPONENT: "estypes.ClusterPutComponentTemplateRequest",
+    ObjectKind.INDEX: "estypes.IndicesPutIndexTemplateRequest",
 }
 _ROLE = "estypes.SecurityPutRoleRequest"
 _ERROR = re.compile(r"^\S*?([\w-]+)\.ts\(\d+,\d+\): error (TS\d+: .*)$", re.MULTILINE)
@@ -105,7 +105,7 @@ def typed_errors(named: Mapping[str, ElasticObject | Mapping[str, Any]], folder:
 def _source(one: ElasticObject | Mapping[str, Any]) -> str:
     if isinstance(one, ElasticObject):
         body, kind = {"name": one.name, **one.body}, _TYPES[one.kind]
-        if one.kind is Kind.INGEST:
+        if one.kind is ObjectKind.INGEST:
             body = {"id": one.name, **one.body}
     else:
         body, kind = {"name": "role", **one}, _ROLE

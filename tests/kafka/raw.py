@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from keywatch.config.endpoint import Endpoint
-from keywatch.kafka.connection import Connection, connect
+from keywatch.kafka.connection import BrokerConnection, connect
 from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
 
@@ -22,7 +22,7 @@ def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:
     host, _, port = address.rpartition(":")
 
     async def once() -> _T:
-        connection: Connection = await connect(Endpoint(host, int(port)), _SECONDS)
+        connection: BrokerConnection = await connect(Endpoint(host, int(port)), _SECONDS)
         try:
             return await connection.get(request, _SECONDS, read)
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from keywatch.config.endpoint import listen_address
 from keywatch.config.model import Config
 from keywatch.service import memory_use
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
 from keywatch.service.watch import Watch
 from keywatch.web.pages import port
@@ -36,7 +36,7 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
     watch = Watch(config)
     for warning in watch.warnings():
         _LOG.warning("%s", warning)
-    itself = Itself(watch.store)
+    itself = OwnMetrics(watch.store)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.elastic.bootstrap import Consent, Plan, State, apply, plan, roll_over
+from keywatch.elastic.bootstrap import BootstrapPlan, Consent, ObjectState, apply, plan, roll_over
 from keywatch.elastic.lint import lint
 from keywatch.elastic.objects import ElasticObject, load, shipped, without_lifecycle
 from keywatch.elastic.server import ElasticServer
 from keywatch.service.config_file import ConfigError
 
-_SIGNS = {State.MISSING: "+", State.SAME: "=", State.CHANGED: "~", State.EDITED: "~", State.FOREIGN: "!"}
+_SIGNS = {
+    ObjectState.MISSING: "+",
+    ObjectState.SAME: "=",
+    ObjectState.CHANGED: "~",
+    ObjectState.EDITED: "~",
+    ObjectState.FOREIGN: "!",
+}
 
 
 def add(actions: Any) -> None:
@@ -70,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     return logs_server.run(options, work)
 
 
-async def _roll_over(server: ElasticServer, made: Plan, options: argparse.Namespace) -> None:
+async def _roll_over(server: ElasticServer, made: BootstrapPlan, options: argparse.Namespace) -> None:
     if options.rollover:
         await roll_over(server, made, options.timeout)
         print(f"{len(made.streams)} data streams roll over")  # noqa: T201 - the command's result
@@ -79,10 +85,10 @@ async def _roll_over(server: ElasticServer, made: Plan, options: argparse.Namesp
         print(f"{words}; --rollover has them do so now")  # noqa: T201 - the command's result
 
 
-def _show(made: Plan) -> None:
+def _show(made: BootstrapPlan) -> None:
     print(made.product)  # noqa: T201 - the command's result
     for step in made.steps:
         print(f"{_SIGNS[step.state]} {step.one}: {step.state}")  # noqa: T201 - the command's result
-        for line in step.changes if step.state is not State.SAME else ():
+        for line in step.changes if step.state is not ObjectState.SAME else ():
             print(f"    {line}")  # noqa: T201 - the command's result
     print(f"{len(made.due)} of {len(made.steps)} objects to put")  # noqa: T201 - the command's result

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.elastic.event_search import KINDS, Event, Follower, Wanted, search
+from keywatch.elastic.event_search import KINDS, Follower, StoredEvent, Wanted, search
 from keywatch.elastic.server import ElasticServer
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     return logs_server.run(options, work)
 
 
-def _show(events: Sequence[Event], *, as_json: bool) -> None:
+def _show(events: Sequence[StoredEvent], *, as_json: bool) -> None:
     if as_json:
         _print(events, as_json=True)
         return
@@ -94,13 +94,13 @@ def _show(events: Sequence[Event], *, as_json: bool) -> None:
     console.print(f"{len(events)} events")
 
 
-def _print(events: Sequence[Event], *, as_json: bool) -> None:
+def _print(events: Sequence[StoredEvent], *, as_json: bool) -> None:
     for event in events:
         line = json.dumps(event.source) if as_json else "  ".join(cell or "-" for cell in _cells(event))
         print(line, flush=True)  # noqa: T201 - the command's result
 
 
-def _cells(event: Event) -> list[str]:
+def _cells(event: StoredEvent) -> list[str]:
     """Give the columns of one event; what a terminal would obey is made visible."""
     get = event.source
     detail = " ".join(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 """Where in the configuration: keys, and places in lists."""
 
 # pydantic's kinds of errors, in an operator's words.
@@ -50,7 +50,7 @@ _TYPES = {
 }
 
 
-def words(location: Path, data: object, error: Mapping[str, Any], root: type[BaseModel]) -> str:
+def words(location: Place, data: object, error: Mapping[str, Any], root: type[BaseModel]) -> str:
     """Say what is wrong at a place of `root` and what is allowed there; never the value of what may be a secret."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in {"extra_forbidden", "invalid_key"}:
@@ -79,12 +79,12 @@ def words(location: Path, data: object, error: Mapping[str, Any], root: type[Bas
     return f"must be {expected}, is {found}{hint}"
 
 
-def _value(location: Path, data: object) -> str:
+def _value(location: Place, data: object) -> str:
     value = _at(location, data)
     return repr(value) if isinstance(value, str | int | float | bool) else _type(location, data)
 
 
-def _type(location: Path, data: object) -> str:
+def _type(location: Place, data: object) -> str:
     value = _at(location, data)
     if isinstance(value, Mapping):
         return "a mapping"
@@ -93,7 +93,7 @@ def _type(location: Path, data: object) -> str:
     return _TYPES.get(type(value), type(value).__name__)
 
 
-def _at(location: Path, data: object) -> object:
+def _at(location: Place, data: object) -> object:
     for part in location:
         children = dict(enumerate(data)) if isinstance(data, list | tuple) else data
         if not isinstance(children, Mapping) or part not in children:
@@ -102,7 +102,7 @@ def _at(location: Path, data: object) -> object:
     return data
 
 
-def _allowed(location: Path, root: type[BaseModel]) -> list[str]:
+def _allowed(location: Place, root: type[BaseModel]) -> list[str]:
     """Name the keys allowed at a place, by following the models."""
     model: type[BaseModel] | None = root
     for part in location:
@@ -120,7 +120,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in getattr(annotation, "__args__", ()) if (found := _model_in(part))), None)
 
 
-def dotted(location: Path) -> str:
+def dotted(location: Place) -> str:
     """Write a place as operators know it: `clusters[0].broker.period`."""
     text = ""
     for part in location:

@@ -12,8 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from keywatch.config.messages import Path as Place
-from keywatch.config.messages import dotted, words
+from keywatch.config.messages import Place, dotted, words
 
 _MOST_SHOWN = 20
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -11,7 +11,7 @@ from keywatch.demo.traffic import Traffic
 _HEALTH = {"status": "UP", "checks": [{"name": "Keycloak database connections async health check", "status": "UP"}]}
 
 
-class StandIn:
+class FakeKeycloak:
     """An HTTP server on a free port of the loopback; needs a running event loop."""
 
     def __init__(self, traffic: Traffic) -> None:

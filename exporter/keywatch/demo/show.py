@@ -17,15 +17,15 @@ from rich.text import Text
 
 from keywatch.config.model import Config
 from keywatch.demo.bed import CANARY, EVENTS, GROUP, Bed, EmbeddedBed
-from keywatch.demo.fake_keycloak import StandIn
-from keywatch.demo.story import CLUSTER, Finding, tell
+from keywatch.demo.fake_keycloak import FakeKeycloak
+from keywatch.demo.story import CLUSTER, Observation, tell
 from keywatch.demo.traffic import Traffic
 from keywatch.metrics import canary as canary_metrics
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import events as event_metrics
 from keywatch.metrics import groups, reconciliation
 from keywatch.service.config_file import from_data
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
 from keywatch.web.pages import port
 
@@ -55,10 +55,10 @@ async def _perform(bed: Bed) -> int:
     bed.create_topics()
     traffic = Traffic(bed.bootstrap)
     screen = Screen(f"keywatch on {bed.description}")
-    findings: list[Finding] = []
+    findings: list[Observation] = []
     async with contextlib.AsyncExitStack() as stack:
         dead_letters = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywatch-demo-")))
-        keycloak = StandIn(traffic)
+        keycloak = FakeKeycloak(traffic)
         await keycloak.start()
         stack.push_async_callback(keycloak.stop)
         traffic.start()
@@ -110,7 +110,7 @@ async def _visit(kafka: str, seconds: float) -> int:
 async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN202 - spelt out by its one line of use
     """Run the exporter as `keywatch serve` does, on a free port of the loopback."""
     watch = Watch(config)
-    itself = Itself(watch.store)
+    itself = OwnMetrics(watch.store)
     entrance = port(watch, itself)
     await entrance.open("127.0.0.1", 0)
     beat = asyncio.create_task(itself.watch_loop())
@@ -164,7 +164,7 @@ class Screen:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def summary(self, findings: list[Finding]) -> None:
+    def summary(self, findings: list[Observation]) -> None:
         """Show how long each fault took to be seen."""
         table = Table(title="how long keywatch took", title_justify="left")
         for heading in ("what was done", "seen after", "what it said"):

@@ -22,7 +22,7 @@ _LOST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Observation:
     """One fault or repair: what was done, what keywatch said, and after how many seconds (None: not at all)."""
 
     done: str
@@ -33,12 +33,12 @@ class Finding:
 Say = Callable[[str], None]
 
 
-async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say, dead_letters: Path) -> list[Finding]:
+async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say, dead_letters: Path) -> list[Observation]:
     """Break things one after the other; `say` gets each line for people. Takes about 45 seconds.
 
     `dead_letters` is the folder that is watched for them.
     """
-    findings: list[Finding] = []
+    findings: list[Observation] = []
     await _until(lambda: _up(watch, bed.brokers[0]) == 1.0)
     say(f"all {len(bed.brokers)} brokers answer; login events flow at 40 a second")
     await asyncio.sleep(5)
@@ -72,7 +72,7 @@ async def tell(bed: Bed, traffic: Traffic, watch: Watch, say: Say, dead_letters:
     return findings
 
 
-async def _loss(traffic: Traffic, watch: Watch, say: Say) -> Finding:
+async def _loss(traffic: Traffic, watch: Watch, say: Say) -> Observation:
     words = f"the listener loses {_LOST} events without a word; Keycloak counted them"
     say(words)
     started = time.monotonic()
@@ -81,10 +81,10 @@ async def _loss(traffic: Traffic, watch: Watch, say: Say) -> Finding:
     seconds = time.monotonic() - started if seen else None
     said = f"{_missing(watch):.0f} events are missing"
     say(f"  was not seen: {said}" if seconds is None else f"  seen after {seconds:.1f} s: {said}")
-    return Finding(words, said, seconds)
+    return Observation(words, said, seconds)
 
 
-async def _dead_letter(traffic: Traffic, watch: Watch, say: Say, folder: Path) -> Finding:
+async def _dead_letter(traffic: Traffic, watch: Watch, say: Say, folder: Path) -> Observation:
     words = "the listener cannot send an event and puts it into a file"
     say(words)
     started = time.monotonic()
@@ -93,7 +93,7 @@ async def _dead_letter(traffic: Traffic, watch: Watch, say: Say, folder: Path) -
     seconds = time.monotonic() - started if seen else None
     said = "a dead letter"
     say(f"  was not seen: {said}" if seconds is None else f"  seen after {seconds:.1f} s: {said}")
-    return Finding(words, said, seconds)
+    return Observation(words, said, seconds)
 
 
 def _added(watch: Watch) -> float:
@@ -110,7 +110,7 @@ async def _fault(
     broker: int,
     breaking: tuple[str, Callable[[int], None]],
     mending: tuple[str, Callable[[int], None]],
-) -> list[Finding]:
+) -> list[Observation]:
     findings = []
     for (words, act), expected in ((breaking, 0.0), (mending, 1.0)):
         say(words)
@@ -123,7 +123,7 @@ async def _fault(
         said = _reason(watch, broker) if expected == 0.0 else "up again"
         when = "was not seen" if seconds is None else f"seen after {seconds:.1f} s: {said}"
         say(f"  {when}")
-        findings.append(Finding(words, said, seconds))
+        findings.append(Observation(words, said, seconds))
         await asyncio.sleep(5 if expected == 0.0 else 0)
     return findings
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.documents.renew import command, renew
-from keywatch.elastic.objects import Kind, load
+from keywatch.elastic.objects import ObjectKind, load
 from keywatch.elastic.opensearch import translate
 
-_FOLDERS = {Kind.LIFECYCLE: "ism"}
+_FOLDERS = {ObjectKind.LIFECYCLE: "ism"}
 
 
 def write(folder: Path, *, check: bool) -> list[str]:

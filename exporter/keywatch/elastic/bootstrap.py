@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keywatch.elastic import opensearch
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.retention import in_words, kept_for
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.stored_objects import Held, changes, held, put
@@ -15,7 +15,7 @@ from keywatch.elastic.streams import in_force, resolve, rivals
 from keywatch.engine.probe import ProbeError, Reason
 
 
-class State(StrEnum):
+class ObjectState(StrEnum):
     """How an object stands at the server."""
 
     MISSING = "missing"
@@ -33,13 +33,13 @@ class Step:
     """One object, how it stands, and what putting it changes, as lines."""
 
     one: ElasticObject
-    state: State
+    state: ObjectState
     changes: Sequence[str]
     found: Held | None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BootstrapPlan:
     """What is to be done at a server, and what stands in the way."""
 
     product: Product
@@ -50,7 +50,7 @@ class Plan:
     @property
     def due(self) -> list[Step]:
         """The steps that change something."""
-        return [step for step in self.steps if step.state is not State.SAME]
+        return [step for step in self.steps if step.state is not ObjectState.SAME]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Consent:
     """Take over objects of somebody else that have our names."""
 
 
-async def plan(server: ElasticServer, objects: Sequence[ElasticObject], consent: Consent, timeout: float) -> Plan:
+async def plan(
+    server: ElasticServer, objects: Sequence[ElasticObject], consent: Consent, timeout: float
+) -> BootstrapPlan:
     """Compare the objects with what a server holds; changes nothing. Raises `ProbeError`."""
     product = await server.product(timeout)
     wanted = opensearch.translate(objects) if product.open else list(objects)
@@ -74,14 +76,14 @@ async def plan(server: ElasticServer, objects: Sequence[ElasticObject], consent:
         obstacles += [
             f"{step.one}: was made by somebody else; --take-over puts ours in its place"
             for step in steps
-            if step.state is State.FOREIGN
+            if step.state is ObjectState.FOREIGN
         ]
     if not consent.shorter:
         obstacles += _weaker(steps)
-    return Plan(product, steps, obstacles, streams)
+    return BootstrapPlan(product, steps, obstacles, streams)
 
 
-async def apply(server: ElasticServer, plan: Plan, timeout: float) -> None:
+async def apply(server: ElasticServer, plan: BootstrapPlan, timeout: float) -> None:
     """Do what is due, and look whether it is in force afterwards; raises `ProbeError`."""
     if plan.obstacles:
         raise ProbeError(Reason.REJECTED, plan.obstacles[0])
@@ -92,7 +94,7 @@ async def apply(server: ElasticServer, plan: Plan, timeout: float) -> None:
         raise ProbeError(Reason.REJECTED, troubles[0])
 
 
-async def roll_over(server: ElasticServer, plan: Plan, timeout: float) -> None:
+async def roll_over(server: ElasticServer, plan: BootstrapPlan, timeout: float) -> None:
     """Have each data stream begin a new index, which takes up the templates of now; raises `ProbeError`."""
     lazy = "" if plan.product.open else "?lazy=true"  # at the next document, so that no empty index comes
     for stream in plan.streams:
@@ -102,14 +104,14 @@ async def roll_over(server: ElasticServer, plan: Plan, timeout: float) -> None:
 async def _step(server: ElasticServer, product: Product, one: ElasticObject, timeout: float) -> Step:
     found = await held(server, product, one, timeout)
     if found is None:
-        return Step(one, State.MISSING, (), None)
+        return Step(one, ObjectState.MISSING, (), None)
     lines = changes(one, found)
     if found.digest is None:
-        state = State.FOREIGN
+        state = ObjectState.FOREIGN
     elif found.digest != one.digest:
-        state = State.CHANGED
+        state = ObjectState.CHANGED
     else:
-        state = State.EDITED if lines else State.SAME
+        state = ObjectState.EDITED if lines else ObjectState.SAME
     return Step(one, state, lines, found)
 
 
@@ -124,7 +126,7 @@ def _weaker(steps: Sequence[Step]) -> list[str]:
     ]
     for step in steps:
         before, after = _policy_named(step.found.body) if step.found else None, _policy_named(step.one.body)
-        if step.one.kind is Kind.COMPONENT and before in now and after in then and before != after:
+        if step.one.kind is ObjectKind.COMPONENT and before in now and after in then and before != after:
             moves.append((f"{step.one}: {before} → {after}", now[str(before)], then[str(after)]))
     return [
         f"{what}: keeps logs {in_words(after)} in place of {in_words(before)}; --allow-shorter-retention does it"
@@ -134,7 +136,7 @@ def _weaker(steps: Sequence[Step]) -> list[str]:
 
 
 def _governs(step: Step) -> bool:
-    return step.one.kind is Kind.LIFECYCLE
+    return step.one.kind is ObjectKind.LIFECYCLE
 
 
 def _policy_named(body: Mapping[str, object]) -> str | None:

@@ -33,7 +33,7 @@ class RefusedError(ProbeError):
         return self.kind == "cluster_block_exception"
 
 
-def refusal(answer: Answer, what: str, *, explain: bool = False) -> RefusedError:
+def error_of(answer: Answer, what: str, *, explain: bool = False) -> RefusedError:
     """Word an answer of status 400 or more; `what` is how the request is called.
 
     The server's own sentence may quote documents, so it is given only when `explain` says that it is about objects of

@@ -41,14 +41,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StoredEvent:
     """One event: the document as it is stored."""
 
     id: str
     source: Mapping[str, Any]
 
 
-async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: float) -> list[Event]:
+async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: float) -> list[StoredEvent]:
     """Give the newest `most` events, the newest first; raises `ProbeError`."""
     body = {
         "size": most,
@@ -68,10 +68,10 @@ class Follower:
         self._since = since
         self._seen: OrderedDict[str, None] = OrderedDict()
 
-    async def more(self, timeout: float) -> list[Event]:
+    async def more(self, timeout: float) -> list[StoredEvent]:
         """Ask once for what is new; raises `ProbeError`."""
         begin = self._since - dt.timedelta(seconds=_OVERLAP_SECONDS)
-        fresh: list[Event] = []
+        fresh: list[StoredEvent] = []
         after: list[Any] | None = None
         while True:
             found, after = await self._page(begin, after, timeout)
@@ -86,13 +86,13 @@ class Follower:
             self._seen.popitem(last=False)
         return fresh
 
-    def pass_over(self, events: Sequence[Event]) -> None:
+    def pass_over(self, events: Sequence[StoredEvent]) -> None:
         """Take these as given already."""
         self._seen.update(dict.fromkeys(event.id for event in events))
 
     async def _page(
         self, begin: dt.datetime, after: list[Any] | None, timeout: float
-    ) -> tuple[list[Event], list[Any] | None]:
+    ) -> tuple[list[StoredEvent], list[Any] | None]:
         newer = {"range": {"event.ingested": {"gt": _text(begin)}}}
         body: dict[str, Any] = {
             "size": _MOST_AT_ONCE,
@@ -109,7 +109,7 @@ class Follower:
 _ORDER = (("event.ingested", "date"), ("event.id", "keyword"))
 
 
-async def _ask(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], timeout: float) -> list[Event]:
+async def _ask(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], timeout: float) -> list[StoredEvent]:
     return [_event(hit) for hit in await _hits(server, wanted, body, timeout)]
 
 
@@ -130,9 +130,9 @@ async def _hits(
     return list(hits["hits"])
 
 
-def _event(hit: Mapping[str, Any]) -> Event:
+def _event(hit: Mapping[str, Any]) -> StoredEvent:
     source = hit.get("_source")
-    return Event(f"{hit.get('_index')}/{hit.get('_id')}", source if isinstance(source, dict) else {})
+    return StoredEvent(f"{hit.get('_index')}/{hit.get('_id')}", source if isinstance(source, dict) else {})
 
 
 def _query(wanted: Wanted, *more: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keywatch.elastic.bootstrap import Consent, State, plan
+from keywatch.elastic.bootstrap import Consent, ObjectState, plan
 from keywatch.elastic.health import blocked_indices, lifecycle_errors
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import in_force
 
@@ -29,11 +29,13 @@ async def inspect(server: ElasticServer, objects: Sequence[ElasticObject], timeo
     found = await plan(server, objects, Consent(shorter=True, foreign=True), timeout)
     drift = []
     for step in found.due:
-        words = {State.MISSING: "is missing", State.FOREIGN: "was made by somebody else"}.get(step.state, step.state)
+        words = {ObjectState.MISSING: "is missing", ObjectState.FOREIGN: "was made by somebody else"}.get(
+            step.state, step.state
+        )
         drift.append(f"{step.one}: {words}")
         drift += [f"{step.one}: {line}" for line in step.changes]
     trouble = list(found.obstacles)
-    if any(one.kind is Kind.LIFECYCLE for one in objects):
+    if any(one.kind is ObjectKind.LIFECYCLE for one in objects):
         errors = await lifecycle_errors(server, found.product, timeout)
         if errors is None:
             trouble.append(f"{found.product} has no lifecycle policies here; --without-lifecycle does without")

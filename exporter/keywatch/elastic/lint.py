@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keywatch.elastic.ecs_types import ECS_ROOTS, ECS_TYPES
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 
 DATASETS = (
     "keycloak.user_event",
@@ -63,15 +63,20 @@ _SETTINGS = {
 
 def lint(objects: Sequence[ElasticObject]) -> list[str]:
     """Name each mistake as `kind/name: what`, in the order of the objects."""
-    by_kind = {kind: {one.name: one for one in objects if one.kind is kind} for kind in Kind}
+    by_kind = {kind: {one.name: one for one in objects if one.kind is kind} for kind in ObjectKind}
     problems = []
     for one in objects:
-        rules = {Kind.LIFECYCLE: _lifecycle, Kind.INGEST: _ingest, Kind.COMPONENT: _component, Kind.INDEX: _index}
+        rules = {
+            ObjectKind.LIFECYCLE: _lifecycle,
+            ObjectKind.INGEST: _ingest,
+            ObjectKind.COMPONENT: _component,
+            ObjectKind.INDEX: _index,
+        }
         problems += [f"{one}: {words}" for words in rules[one.kind](one.body, by_kind)]
-    return [*problems, *_coverage(by_kind[Kind.INDEX])]
+    return [*problems, *_coverage(by_kind[ObjectKind.INDEX])]
 
 
-_Known = Mapping[Kind, Mapping[str, ElasticObject]]
+_Known = Mapping[ObjectKind, Mapping[str, ElasticObject]]
 
 
 def _lifecycle(body: Mapping[str, Any], _: _Known) -> Iterator[str]:
@@ -120,9 +125,9 @@ def _component(body: Mapping[str, Any], known: _Known) -> Iterator[str]:
     for name in settings.keys() - _SETTINGS:
         yield f"no setting is called index.{name}"
     lifecycle, pipeline = settings.get("lifecycle", {}).get("name"), settings.get("default_pipeline")
-    if lifecycle is not None and lifecycle not in known[Kind.LIFECYCLE]:
+    if lifecycle is not None and lifecycle not in known[ObjectKind.LIFECYCLE]:
         yield f"there is no lifecycle policy {lifecycle}"
-    if pipeline is not None and pipeline not in known[Kind.INGEST]:
+    if pipeline is not None and pipeline not in known[ObjectKind.INGEST]:
         yield f"there is no ingest pipeline {pipeline}"
     yield from _mappings(template.get("mappings", {}))
 
@@ -146,14 +151,14 @@ def _index(body: Mapping[str, Any], known: _Known) -> Iterator[str]:
     optional = body.get("ignore_missing_component_templates", [])
     composed = body.get("composed_of", [])
     for name in composed:
-        if name not in known[Kind.COMPONENT] and name not in optional:
+        if name not in known[ObjectKind.COMPONENT] and name not in optional:
             yield f"there is no component template {name}"
     if "data_stream" not in body:
         yield "data_stream is missing: Logstash would write into a plain index"
     priority = body.get("priority", 0)
     if priority < _LEAST_PRIORITY:
         yield f"priority {priority} is below {_LEAST_PRIORITY}, so a template of Elastic's own may win"
-    settings = [known[Kind.COMPONENT][name].body for name in composed if name in known[Kind.COMPONENT]]
+    settings = [known[ObjectKind.COMPONENT][name].body for name in composed if name in known[ObjectKind.COMPONENT]]
     indexes = [body.get("template", {}).get("settings", {}).get("index", {}) for body in settings]
     for setting in ("lifecycle", "default_pipeline"):
         if not any(setting in index for index in indexes):

@@ -17,7 +17,7 @@ _PACKAGED = Path(__file__).parents[1] / "logs_objects"
 _SOURCES = Path(__file__).parents[3] / "logstash" / "elasticsearch"
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """Kinds of objects, in the order in which they are put: each builds on those before it. Values are folders."""
 
     LIFECYCLE = "ilm"
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 class ElasticObject:
     """One object; `body` is what is sent, without the digest."""
 
-    kind: Kind
+    kind: ObjectKind
     name: str
     body: Mapping[str, Any]
 
@@ -53,23 +53,25 @@ def shipped() -> Path:
 def load(folder: Path) -> list[ElasticObject]:
     """Read the objects of a folder, in the order in which they are put; raises `ConfigError`."""
     found = [
-        ElasticObject(kind, path.stem, _read(path)) for kind in Kind for path in sorted((folder / kind).glob("*.json"))
+        ElasticObject(kind, path.stem, _read(path))
+        for kind in ObjectKind
+        for path in sorted((folder / kind).glob("*.json"))
     ]
     if not found:
-        kinds = ", ".join(Kind)
+        kinds = ", ".join(ObjectKind)
         raise ConfigError(f"{folder}: holds no *.json in any of the folders {kinds}")
     return found
 
 
 def without_lifecycle(objects: Sequence[ElasticObject]) -> list[ElasticObject]:
     """Leave out the policies and what names them, for servers whose logs somebody else deletes."""
-    return [_unmanaged(one) for one in objects if one.kind is not Kind.LIFECYCLE]
+    return [_unmanaged(one) for one in objects if one.kind is not ObjectKind.LIFECYCLE]
 
 
 def _unmanaged(one: ElasticObject) -> ElasticObject:
     template = one.body.get("template", {})
     index = template.get("settings", {}).get("index", {})
-    if one.kind is not Kind.COMPONENT or "lifecycle" not in index:
+    if one.kind is not ObjectKind.COMPONENT or "lifecycle" not in index:
         return one
     kept = {key: value for key, value in index.items() if key != "lifecycle"}
     settings = {**template["settings"], "index": kept}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 
 _TYPES: Mapping[str, Mapping[str, Any]] = {
     "flattened": {"type": "flat_object"},
@@ -29,12 +29,12 @@ def translate(objects: Sequence[ElasticObject]) -> list[ElasticObject]:
 
 
 def _body(one: ElasticObject, objects: Sequence[ElasticObject]) -> dict[str, Any]:
-    if one.kind is Kind.LIFECYCLE:
+    if one.kind is ObjectKind.LIFECYCLE:
         return _policy(one, objects)
     body = dict(one.body)
-    if one.kind is Kind.INGEST:
+    if one.kind is ObjectKind.INGEST:
         body.pop("_meta", None)
-    if one.kind is Kind.COMPONENT:
+    if one.kind is ObjectKind.COMPONENT:
         template = dict(body.get("template", {}))
         if "settings" in template:
             index = {key: value for key, value in template["settings"].get("index", {}).items() if key != "lifecycle"}
@@ -42,7 +42,7 @@ def _body(one: ElasticObject, objects: Sequence[ElasticObject]) -> dict[str, Any
         if "mappings" in template:
             template["mappings"] = _mappings(template["mappings"])
         body["template"] = template
-    if one.kind is Kind.INDEX:
+    if one.kind is ObjectKind.INDEX:
         optional = body.pop("ignore_missing_component_templates", [])
         body["composed_of"] = [name for name in body.get("composed_of", []) if name not in optional]
     return body
@@ -71,7 +71,7 @@ def _policy(one: ElasticObject, objects: Sequence[ElasticObject]) -> dict[str, A
     patterns = [
         {"index_patterns": list(template.body["index_patterns"]), "priority": priority}
         for template in objects
-        if template.kind is Kind.INDEX
+        if template.kind is ObjectKind.INDEX
         and _lifecycle_of(template, objects) == one.name
         and (priority := template.body["priority"])
     ]
@@ -103,7 +103,7 @@ def _actions(actions: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _lifecycle_of(template: ElasticObject, objects: Sequence[ElasticObject]) -> str | None:
     """Name the policy of a template's indices: that of the last component which names one."""
-    components = {one.name: one.body for one in objects if one.kind is Kind.COMPONENT}
+    components = {one.name: one.body for one in objects if one.kind is ObjectKind.COMPONENT}
     found = None
     for name in template.body.get("composed_of", []):
         index = components.get(name, {}).get("template", {}).get("settings", {}).get("index", {})

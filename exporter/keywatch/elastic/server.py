@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from keywatch.elastic.errors import RETRIED, RefusedError, refusal
+from keywatch.elastic.errors import RETRIED, RefusedError, error_of
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import Answer, HttpPeer
 
@@ -83,7 +83,7 @@ class ElasticServer:
         """
         answer = await self._send(method, path, timeout, body)
         if answer.status >= 400:
-            raise refusal(answer, f"{method} {self.peer.url}/{path.partition('?')[0]}", explain=explain)
+            raise error_of(answer, f"{method} {self.peer.url}/{path.partition('?')[0]}", explain=explain)
         return _object(answer, self.peer.url)
 
     async def find(self, path: str, timeout: float) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ class ElasticServer:
         pause = self._first_pause
         for left in range(self._retries, -1, -1):
             answer = await self.peer.ask(method, path, timeout, _MOST_BYTES, json=data)
-            blocked = answer.status >= 400 and refusal(answer, "").blocked
+            blocked = answer.status >= 400 and error_of(answer, "").blocked
             if not left or answer.status not in RETRIED or blocked:
                 break
             await asyncio.sleep(min(_asked_pause(answer) or pause, _LONGEST_PAUSE))
@@ -120,7 +120,7 @@ class ElasticServer:
             versions = [node.get("version") for node in nodes.get("nodes", {}).values()]
             return self._checked(Name.ELASTICSEARCH, versions[0] if versions else None)
         if answer.status >= 400:
-            raise refusal(answer, f"GET {self.peer.url}/")
+            raise error_of(answer, f"GET {self.peer.url}/")
         page = _object(answer, self.peer.url)
         version = page.get("version")
         number = version.get("number") if isinstance(version, dict) else None

@@ -9,22 +9,22 @@ from typing import Any
 from urllib.parse import quote
 
 from keywatch.elastic.difference import differences
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.engine.probe import ProbeError, Reason
 
 _OURS = "keywatch"
 _STAMP = re.compile(r" \(keywatch, sha256 ([0-9a-f]{64})\)$")
 _PATHS = {
-    Kind.LIFECYCLE: "_ilm/policy",
-    Kind.INGEST: "_ingest/pipeline",
-    Kind.COMPONENT: "_component_template",
-    Kind.INDEX: "_index_template",
+    ObjectKind.LIFECYCLE: "_ilm/policy",
+    ObjectKind.INGEST: "_ingest/pipeline",
+    ObjectKind.COMPONENT: "_component_template",
+    ObjectKind.INDEX: "_index_template",
 }
 _ISM = "_plugins/_ism/policies"
 _LISTS = {
-    Kind.COMPONENT: ("component_templates", "component_template"),
-    Kind.INDEX: ("index_templates", "index_template"),
+    ObjectKind.COMPONENT: ("component_templates", "component_template"),
+    ObjectKind.INDEX: ("index_templates", "index_template"),
 }
 
 
@@ -42,7 +42,7 @@ class Held:
 
 def path_of(one: ElasticObject, product: Product) -> str:
     """Give where an object is."""
-    root = _ISM if product.open and one.kind is Kind.LIFECYCLE else _PATHS[one.kind]
+    root = _ISM if product.open and one.kind is ObjectKind.LIFECYCLE else _PATHS[one.kind]
     return f"{root}/{quote(one.name, safe='')}"
 
 
@@ -62,7 +62,7 @@ async def put(
 ) -> None:
     """Put an object with its digest; raises `ProbeError`."""
     path = path_of(one, product)
-    if product.open and one.kind is Kind.LIFECYCLE and revision is not None:
+    if product.open and one.kind is ObjectKind.LIFECYCLE and revision is not None:
         path += f"?if_seq_no={revision[0]}&if_primary_term={revision[1]}"
     await server.ask("PUT", path, timeout, marked(one, product), explain=True)
 
@@ -71,7 +71,7 @@ def marked(one: ElasticObject, product: Product) -> dict[str, Any]:
     """Give the body to send: with the digest in `_meta`, or in the description where there is no `_meta`."""
     body = dict(one.body)
     inner = body
-    if one.kind is Kind.LIFECYCLE:
+    if one.kind is ObjectKind.LIFECYCLE:
         inner = body["policy"] = dict(body["policy"])
     if _in_description(one, product):
         inner["description"] = f"{inner.get('description', '')} (keywatch, sha256 {one.digest})"
@@ -86,7 +86,7 @@ def changes(one: ElasticObject, found: Held) -> list[str]:
 
 
 def _in_description(one: ElasticObject, product: Product) -> bool:
-    return product.open and one.kind in {Kind.LIFECYCLE, Kind.INGEST}
+    return product.open and one.kind in {ObjectKind.LIFECYCLE, ObjectKind.INGEST}
 
 
 def _read(answer: Mapping[str, Any], one: ElasticObject, product: Product) -> Held:
@@ -94,7 +94,7 @@ def _read(answer: Mapping[str, Any], one: ElasticObject, product: Product) -> He
     if one.kind in _LISTS:
         many, single = _LISTS[one.kind]
         inner = body = dict(next(entry for entry in answer[many] if entry["name"] == one.name)[single])
-    elif one.kind is Kind.INGEST:
+    elif one.kind is ObjectKind.INGEST:
         inner = body = dict(answer[one.name])
     elif product.open:
         inner = dict(answer["policy"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keywatch.elastic.lint import DATASETS
-from keywatch.elastic.objects import ElasticObject, Kind
+from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.server import ElasticServer, Product
 
 PATTERNS = ("logs-keycloak.*-*", "logs-keycloak_exporter.*-*")
@@ -35,7 +35,7 @@ async def rivals(server: ElasticServer, objects: Sequence[ElasticObject], timeou
     """Say which index templates of somebody else stand in the way of ours: with the same priority, or above it."""
     answer = await server.ask("GET", "_index_template", timeout)
     others = {str(entry["name"]): entry["index_template"] for entry in answer.get("index_templates", ())}
-    ours = [one for one in objects if one.kind is Kind.INDEX]
+    ours = [one for one in objects if one.kind is ObjectKind.INDEX]
     names = {one.name for one in ours}
     return [words for one in ours for words in _rivals(one, others, names)]
 
@@ -68,7 +68,7 @@ async def in_force(
     troubles = []
     wanted = {"default_pipeline": _setting(objects, "default_pipeline")}
     for one in objects:
-        for stream in _streams(one) if one.kind is Kind.INDEX else ():
+        for stream in _streams(one) if one.kind is ObjectKind.INDEX else ():
             # OpenSearch cannot simulate an index by the name of a data stream that is there.
             name = f"{stream.removesuffix(_NAMESPACE)}{_NOBODYS}"
             found = await server.ask("POST", f"_index_template/_simulate_index/{name}", timeout)
@@ -82,7 +82,11 @@ async def in_force(
 
 def _setting(objects: Sequence[ElasticObject], name: str) -> Any:
     for one in objects:
-        index = one.body.get("template", {}).get("settings", {}).get("index", {}) if one.kind is Kind.COMPONENT else {}
+        index = (
+            one.body.get("template", {}).get("settings", {}).get("index", {})
+            if one.kind is ObjectKind.COMPONENT
+            else {}
+        )
         if name in index:
             return index[name]
     return None

@@ -12,7 +12,7 @@ from keywatch.engine.slices import Pieces, at_once
 from keywatch.engine.store import Frame, Key, Store
 from keywatch.metrics import catalogue
 from keywatch.metrics import probe as probe_metrics
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -46,7 +46,7 @@ def render(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool)
 
 def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool, more: bytes = b"") -> Pieces[bytes]:
     """Render as `render` does, in pieces, and `more` behind; told is what the store held at first, counters aside."""
-    # Frames that are replaced meanwhile stay whole here: blocks do not change, and each frame is copied.
+    # Frames that are replaced meanwhile stay whole here: series do not change, and each frame is copied.
     frames = [(key, dict(frame)) for key, frame in store.frames()]
     accounts = _accounts(store, frames)
     parts: list[bytes] = []
@@ -54,7 +54,7 @@ def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bo
         if not wanted(metric):
             continue
         body: list[bytes] = []
-        if metric.kind is Kind.GAUGE and metric not in accounts:
+        if metric.kind is MetricKind.GAUGE and metric not in accounts:
             yield from _gauges(frames, metric, body)
         else:
             body.extend(_accumulated(store, accounts, metric))
@@ -72,8 +72,8 @@ def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) 
     count = 0
     for _, frame in frames:
         gauge = frame.get(metric)
-        for block in gauge.blocks if gauge is not None else ():
-            body.append(block.render())
+        for series in gauge.series if gauge is not None else ():
+            body.append(series.render())
             count += 1
             if count % _BLOCKS_PER_PIECE == 0:
                 yield
@@ -81,11 +81,11 @@ def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) 
 
 
 def _accumulated(store: Store, accounts: dict[Metric, dict[Labels, float]], metric: Metric) -> Iterator[bytes]:
-    if metric.kind is Kind.HISTOGRAM:
+    if metric.kind is MetricKind.HISTOGRAM:
         for labels, distribution in store.histograms.get(metric, {}).items():
             yield _histogram(metric, labels, distribution)
     else:
-        series = store.counters.get(metric, {}) if metric.kind is Kind.COUNTER else accounts[metric]
+        series = store.counters.get(metric, {}) if metric.kind is MetricKind.COUNTER else accounts[metric]
         for labels, value in series.items():
             yield f"{_prefix(metric, labels)}{number(value)}\n".encode()
 
@@ -134,5 +134,5 @@ def _prefix(metric: Metric, labels: Labels) -> str:
 
 def _header(metric: Metric, openmetrics: bool) -> bytes:
     # OpenMetrics names a counter's family without its suffix; the text format names the series.
-    family = metric.name.removesuffix("_total") if openmetrics and metric.kind is Kind.COUNTER else metric.name
+    family = metric.name.removesuffix("_total") if openmetrics and metric.kind is MetricKind.COUNTER else metric.name
     return f"# HELP {family} {metric.help}\n# TYPE {family} {metric.kind}\n".encode()

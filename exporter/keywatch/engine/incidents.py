@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from keywatch.engine.probe import Sample
-from keywatch.engine.series import Blocks, Labels
+from keywatch.engine.series import Labels, SeriesSet
 from keywatch.engine.store import Key
 from keywatch.metrics.metric import Metric
 
@@ -54,7 +54,7 @@ class Incidents:
             told = {sample.metric for sample in samples}
             after = {identity: incident for identity, incident in before.items() if incident.metric not in told}
         opened: list[Incident] = []
-        for metric, labels, value, note in samples.noted() if isinstance(samples, Blocks) else samples:
+        for metric, labels, value, note in samples.noted() if isinstance(samples, SeriesSet) else samples:
             if note is None:
                 continue
             known = before.get((metric, labels))

@@ -1,4 +1,4 @@
-"""Series kept in blocks that are made once and rendered once: a block that says the same stays the same object."""
+"""Series that are made once and rendered once: those of a metric that say the same stay the same object."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rows:
         return found
 
 
-class Block:
+class MetricSeries:
     """The values of one gauge, one a row, with a note where a value means trouble; never changed once it is made."""
 
     __slots__ = ("_rendered", "metric", "notes", "rows", "values")
@@ -62,50 +62,50 @@ class Block:
             yield Sample(self.metric, labels, float(value), self.notes[index] if self.notes else None)
 
 
-class Sheet:
-    """The blocks of one thing, such as a group or a topic, of each metric the one last made."""
+class LatestSeries:
+    """The series of one thing, such as a group or a topic: of each metric those last made."""
 
-    __slots__ = ("_blocks",)
+    __slots__ = ("_series",)
 
     def __init__(self) -> None:
-        self._blocks: dict[Metric, Block] = {}
+        self._series: dict[Metric, MetricSeries] = {}
 
-    def put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> Block:
-        """Give a block that says this: the one before if it says the same, so that it is not rendered again."""
-        known = self._blocks.get(metric)
+    def put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> MetricSeries:
+        """Return series that say this: those before if they say the same, so that they are not rendered again."""
+        known = self._series.get(metric)
         values = tuple(values)
         if known is not None and known.rows is rows and known.values == values and known.notes == notes:
             return known
-        made = self._blocks[metric] = Block(metric, rows, values, notes)
+        made = self._series[metric] = MetricSeries(metric, rows, values, notes)
         return made
 
 
-class Blocks(Collection[Sample]):
-    """What a probe of many series tells: blocks of gauges, and loose samples; to others a collection of samples.
+class SeriesSet(Collection[Sample]):
+    """What a probe of many series tells: series of gauges, and loose samples; to others a collection of samples.
 
     Beside them stand histograms' `distributions`: observations too many to be a sample each.
     """
 
     def __init__(
-        self, blocks: Sequence[Block], loose: Sequence[Sample] = (), distributions: Sequence[Observations] = ()
+        self, series: Sequence[MetricSeries], loose: Sequence[Sample] = (), distributions: Sequence[Observations] = ()
     ) -> None:
-        self.blocks = tuple(blocks)
+        self.series = tuple(series)
         self.loose = tuple(loose)
         self.distributions = tuple(distributions)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Give every sample; whoever can deal with blocks need not."""
-        return chain(self.loose, chain.from_iterable(block.samples() for block in self.blocks))
+        """Give every sample; whoever can deal with series need not."""
+        return chain(self.loose, chain.from_iterable(one.samples() for one in self.series))
 
     def __len__(self) -> int:
-        return len(self.loose) + sum(len(block.values) for block in self.blocks)
+        return len(self.loose) + sum(len(one.values) for one in self.series)
 
     def __contains__(self, sample: object) -> bool:
         return any(sample == one for one in self)
 
     def noted(self) -> Iterator[Sample]:
         """Give the samples that mean trouble."""
-        noted = chain.from_iterable(block.samples() for block in self.blocks if block.notes is not None)
+        noted = chain.from_iterable(one.samples() for one in self.series if one.notes is not None)
         return (sample for sample in chain(self.loose, noted) if sample.note is not None)
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeVar
 
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.probe import Probe, Reason, Sample
-from keywatch.engine.series import Block, Blocks, Labels, Rows
+from keywatch.engine.series import Labels, MetricSeries, Rows, SeriesSet
 from keywatch.metrics import probe as probe_metrics
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 _T = TypeVar("_T")
 
@@ -34,15 +34,15 @@ class Gauge:
 
     found: float
     expires: float
-    blocks: list[Block] = field(default_factory=list)
+    series: list[MetricSeries] = field(default_factory=list)
 
     @property
-    def series(self) -> dict[Labels, float]:
-        """Give each series' labels and value."""
+    def values(self) -> dict[Labels, float]:
+        """Return the value of each series by its labels."""
         return {
             labels: float(value)
-            for block in self.blocks
-            for labels, value in zip(block.rows.labels, block.values, strict=True)
+            for one in self.series
+            for labels, value in zip(one.rows.labels, one.values, strict=True)
         }
 
 
@@ -60,29 +60,29 @@ class Account:
 
 
 def _gauges(samples: Collection[Sample], found: float, expires: float, before: Frame) -> Frame:
-    """Sort gauges into blocks per metric; loose ones that are as before keep their block, which is rendered already."""
+    """Sort gauges by metric; loose ones that are as before keep their series, which are rendered already."""
     frame: Frame = {}
     loose: dict[Metric, dict[Labels, float]] = {}
-    for metric, labels, value, _ in samples.loose if isinstance(samples, Blocks) else samples:
-        if metric.kind is Kind.GAUGE:
+    for metric, labels, value, _ in samples.loose if isinstance(samples, SeriesSet) else samples:
+        if metric.kind is MetricKind.GAUGE:
             loose.setdefault(metric, {})[labels] = value
     for metric, series in loose.items():
-        frame[metric] = Gauge(found, expires, [_block(metric, series, before.get(metric))])
-    if isinstance(samples, Blocks):
-        for block in samples.blocks:
-            gauge = frame.get(block.metric)
+        frame[metric] = Gauge(found, expires, [_series(metric, series, before.get(metric))])
+    if isinstance(samples, SeriesSet):
+        for one in samples.series:
+            gauge = frame.get(one.metric)
             if gauge is None:
-                gauge = frame[block.metric] = Gauge(found, expires)
-            gauge.blocks.append(block)
+                gauge = frame[one.metric] = Gauge(found, expires)
+            gauge.series.append(one)
     return frame
 
 
-def _block(metric: Metric, series: dict[Labels, float], before: Gauge | None) -> Block:
+def _series(metric: Metric, series: dict[Labels, float], before: Gauge | None) -> MetricSeries:
     labels, values = tuple(series), tuple(series.values())
-    known = before.blocks[0] if before is not None and before.blocks else None
+    known = before.series[0] if before is not None and before.series else None
     if known is None or known.rows.labels != labels:
-        return Block(metric, Rows(labels), values)
-    return known if known.values == values else Block(metric, known.rows, values)
+        return MetricSeries(metric, Rows(labels), values)
+    return known if known.values == values else MetricSeries(metric, known.rows, values)
 
 
 def _forget(series: dict[Labels, _T], about: Labels) -> None:
@@ -114,14 +114,14 @@ class Store:
         self.accumulate(samples)
 
     def accumulate(self, samples: Iterable[Sample]) -> None:
-        """Add counters' increments and histograms' observations; gauges, so all blocks, are passed over."""
-        for metric, labels, value, _ in samples.loose if isinstance(samples, Blocks) else samples:
-            if metric.kind is Kind.COUNTER:
+        """Add counters' increments and histograms' observations; gauges, so all series, are passed over."""
+        for metric, labels, value, _ in samples.loose if isinstance(samples, SeriesSet) else samples:
+            if metric.kind is MetricKind.COUNTER:
                 series = self.counters.setdefault(metric, {})
                 series[labels] = series.get(labels, 0.0) + value
-            elif metric.kind is Kind.HISTOGRAM:
+            elif metric.kind is MetricKind.HISTOGRAM:
                 self._distribution(metric, labels).observe(metric, value)
-        for metric, labels, distribution in samples.distributions if isinstance(samples, Blocks) else ():
+        for metric, labels, distribution in samples.distributions if isinstance(samples, SeriesSet) else ():
             self._distribution(metric, labels).add(distribution)
 
     def account(self, key: Key, account: Account, duration: float, reason: Reason | None) -> None:
@@ -168,12 +168,12 @@ class Store:
 
     def values(self, metric: Metric) -> dict[Labels, float]:
         """Give a gauge's or counter's series over all frames: labels to value."""
-        if metric.kind is Kind.COUNTER:
+        if metric.kind is MetricKind.COUNTER:
             return dict(self.counters.get(metric, {}))
         found: dict[Labels, float] = {}
         for frame in self._frames.values():
             if metric in frame:
-                found.update(frame[metric].series)
+                found.update(frame[metric].values)
         return found
 
     def _distribution(self, metric: Metric, labels: Labels) -> Distribution:

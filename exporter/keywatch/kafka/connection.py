@@ -53,14 +53,14 @@ class Security(Protocol):
     def tls(self) -> Tls | None:
         """Give how to speak TLS; None for plaintext."""
 
-    async def authenticate(self, connection: Connection, timeout: float) -> None:
+    async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
         """Prove who keywatch is, where that is configured; raises `BrokerError`."""
 
 
 _API_VERSIONS_REQUEST = Request(_API_VERSIONS, 0, False, b"")
 
 
-class Connection:
+class BrokerConnection:
     """A connection on which requests are answered in the order in which they were sent."""
 
     def __init__(self, replies: Replies, endpoint: Endpoint) -> None:
@@ -136,7 +136,7 @@ class Connection:
 
 async def connect(
     endpoint: Endpoint, timeout: float, security: Security | None = None, *, answer_within: float | None = None
-) -> Connection:
+) -> BrokerConnection:
     """Open a connection, learn which versions the broker speaks (ApiVersions v0, which every broker has), and log in.
 
     `timeout` in seconds covers name resolution, TCP, TLS and the answers, unless the answers get `answer_within`
@@ -169,7 +169,7 @@ async def connect(
     except asyncio.CancelledError:
         _discard(sock)
         raise
-    connection = Connection(replies, endpoint)
+    connection = BrokerConnection(replies, endpoint)
     opened = time.monotonic()  # uvloop's own clock tells milliseconds only
     left = max(deadline - asyncio.get_running_loop().time(), 0.001) if answer_within is None else answer_within
     reader = await connection.ask(_API_VERSIONS_REQUEST, left, _MAX_VERSIONS_BYTES)
@@ -195,12 +195,12 @@ async def _resolve(endpoint: Endpoint) -> list[AddrInfoType]:
     return list(await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
 
 
-def ping(connection: Connection) -> asyncio.Future[bytes]:
+def ping(connection: BrokerConnection) -> asyncio.Future[bytes]:
     """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers; see `check_ping`."""
     return connection.send(_API_VERSIONS_REQUEST, _MAX_VERSIONS_BYTES)
 
 
-def check_ping(connection: Connection, answer: asyncio.Future[bytes]) -> None:
+def check_ping(connection: BrokerConnection, answer: asyncio.Future[bytes]) -> None:
     """Judge the answer to a ping that came; raises `BrokerError`.
 
     The list of versions is passed over: it took half of a ping's time, and it is known since the connection opened.
@@ -212,7 +212,7 @@ def check_ping(connection: Connection, answer: asyncio.Future[bytes]) -> None:
     _check_versions(connection, reader)
 
 
-def _check_versions(connection: Connection, reader: Reader) -> None:
+def _check_versions(connection: BrokerConnection, reader: Reader) -> None:
     with protocol_errors(connection, connection.endpoint):
         code = reader.int16()
     if code:
@@ -221,7 +221,7 @@ def _check_versions(connection: Connection, reader: Reader) -> None:
 
 
 @contextlib.contextmanager
-def protocol_errors(connection: Connection, whose: object) -> Iterator[None]:
+def protocol_errors(connection: BrokerConnection, whose: object) -> Iterator[None]:
     """Turn a reply that is not what the protocol says into a `BrokerError`, and close the connection."""
     try:
         yield

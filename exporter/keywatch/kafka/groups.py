@@ -20,7 +20,7 @@ from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests, share_groups
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
 
@@ -56,7 +56,7 @@ _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
 
 
 @dataclass(slots=True)
-class Group:
+class ConsumerGroup:
     """A group as last known; `trouble` says why it could not be read in the last cycle.
 
     `offsets` and `unread` are new objects whenever they change. `asked` is the cycle in which it was last asked for its
@@ -95,13 +95,13 @@ class Groups:
         self._wanted = wanted
         self._named = tuple(named)
         self._clock = clock
-        self.known: dict[str, Group] = {}
+        self.known: dict[str, ConsumerGroup] = {}
         self.unread_brokers: dict[str, tuple[Reason, str]] = {}
         self.cycle = 0
-        self._listed: dict[str, Memory[tuple[int, list[ListedGroup]]]] = {}
-        self._committed: Memory[GroupOffsets] = Memory()
+        self._listed: dict[str, ReplyMemory[tuple[int, list[ListedGroup]]]] = {}
+        self._committed: ReplyMemory[GroupOffsets] = ReplyMemory()
 
-    async def read(self, timeout: float, may_wait: Callable[[Group], bool] = lambda _: False) -> None:
+    async def read(self, timeout: float, may_wait: Callable[[ConsumerGroup], bool] = lambda _: False) -> None:
         """Read all groups within `timeout` seconds; what could not be read says so in `trouble` and `unread`.
 
         A group that `may_wait`, and that its coordinator lists as before, is not asked what it committed.
@@ -123,7 +123,7 @@ class Groups:
                 group.trouble = (reason, f"its coordinator, broker {group.coordinator}: {detail}")
         for name in self._named:
             if name not in self.known:
-                self.known[name] = Group(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
+                self.known[name] = ConsumerGroup(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
         await self._ask_for_rights(living, timeout / 2)
         for name, group in list(self.known.items()):
             gone = group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers
@@ -146,13 +146,13 @@ class Groups:
                         group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
                         group.seen = now
 
-    async def read_again(self, groups: Iterable[Group], timeout: float) -> None:
+    async def read_again(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
         """Read what these groups committed, within `timeout` seconds, after they waited in `read`."""
-        by_coordinator: dict[str, list[Group]] = {}
+        by_coordinator: dict[str, list[ConsumerGroup]] = {}
         for group in groups:
             by_coordinator.setdefault(group.coordinator, []).append(group)
 
-        async def ask(label: str, some: list[Group]) -> None:
+        async def ask(label: str, some: list[ConsumerGroup]) -> None:
             try:
                 await self._offsets(label, some, timeout)
             except BrokerError as error:
@@ -162,7 +162,7 @@ class Groups:
 
         await asyncio.gather(*(ask(label, some) for label, some in by_coordinator.items()))
 
-    async def _broker(self, label: str, timeout: float, may_wait: Callable[[Group], bool]) -> None:
+    async def _broker(self, label: str, timeout: float, may_wait: Callable[[ConsumerGroup], bool]) -> None:
         """List a broker's groups, then fetch what they committed and who their members are, by one deadline."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -185,7 +185,7 @@ class Groups:
         version = min(await self._peers.highest(label, requests.LIST_GROUPS, timeout), 5)
         if version < 4:
             return await self._find(label, timeout)
-        memory = self._listed.setdefault(label, Memory())
+        memory = self._listed.setdefault(label, ReplyMemory())
         error, groups = await self._peers.ask_much(
             label,
             group_wire.list_groups(version),
@@ -206,8 +206,8 @@ class Groups:
                 found.append(ListedGroup(name, "consumer", "Unknown", ""))
         return found
 
-    def _adopt(self, label: str, listed: ListedGroup) -> Group:
-        group = self.known.setdefault(listed.name, Group(listed.name))
+    def _adopt(self, label: str, listed: ListedGroup) -> ConsumerGroup:
+        group = self.known.setdefault(listed.name, ConsumerGroup(listed.name))
         if listed.state != group.state or label != group.coordinator:
             group.members_at = float("-inf")
             group.moved = True
@@ -216,7 +216,7 @@ class Groups:
             group.members, group.members_at = 0, self._clock()
         return group
 
-    async def _offsets(self, label: str, groups: Sequence[Group], timeout: float) -> None:
+    async def _offsets(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
         if sharing := [group.name for group in groups if group.kind == _SHARE]:
             await self._start_offsets(label, sharing, timeout)
         await self._commits(label, [group for group in groups if group.kind != _SHARE], timeout)
@@ -233,7 +233,7 @@ class Groups:
             found[name] = known if known == offsets else offsets
         await in_slices(self._taking(found))
 
-    async def _commits(self, label: str, groups: Sequence[Group], timeout: float) -> None:
+    async def _commits(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
         version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, timeout) >= 8 else 5
         for names in _chunks([group.name for group in groups], _GROUPS_PER_REQUEST if version >= 8 else 1):
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
@@ -261,7 +261,7 @@ class Groups:
                 self._take(group, found)
             yield
 
-    def _take(self, group: Group, found: GroupOffsets) -> None:
+    def _take(self, group: ConsumerGroup, found: GroupOffsets) -> None:
         group.moved = False
         if found is group.found and not found.error and not group.gone:
             group.trouble, group.seen = None, self._clock()
@@ -282,7 +282,7 @@ class Groups:
                 read[partition] = offset
         group.offsets, group.trouble, group.seen = read, None, self._clock()
 
-    def _keep(self, group: Group, found: GroupOffsets, read: dict[TopicPartition, int]) -> None:
+    def _keep(self, group: ConsumerGroup, found: GroupOffsets, read: dict[TopicPartition, int]) -> None:
         """Keep commits that are gone from the answer: for a while, or for as long as the topic may not be described.
 
         A broker leaves out what may not be described, and the cluster probe needs a moment to find out that it is so.
@@ -295,7 +295,7 @@ class Groups:
                 group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
                 read[partition] = group.offsets[partition]
 
-    async def _members(self, label: str, groups: Sequence[Group], timeout: float) -> None:
+    async def _members(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
         now = self._clock()
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)

@@ -14,7 +14,7 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader, WireError
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 
@@ -46,7 +46,7 @@ class _Leader:
 
     wanted: list[TopicPartition]
     request: Request
-    memory: Memory[int] = field(default_factory=Memory)
+    memory: ReplyMemory[int] = field(default_factory=ReplyMemory)
 
 
 class Watermarks:

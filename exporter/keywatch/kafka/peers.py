@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka.connection import BrokerError, Connection, Security, connect, protocol_errors
+from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.request import Request
@@ -22,9 +22,9 @@ class Peers:
     def __init__(self, topology: Topology, security: Security | None) -> None:
         self._topology = topology
         self._security = security
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, BrokerConnection] = {}
 
-    async def connection(self, label: str, timeout: float) -> Connection:
+    async def connection(self, label: str, timeout: float) -> BrokerConnection:
         """Give an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
         broker = self._topology.brokers.get(label)
         if broker is None or broker.endpoint is None:
@@ -55,7 +55,7 @@ class Peers:
         with protocol_errors(connection, f"broker {label}"):
             return await in_slices(read(reader))
 
-    async def _reply(self, label: str, request: Request, timeout: float) -> tuple[Connection, Reader]:
+    async def _reply(self, label: str, request: Request, timeout: float) -> tuple[BrokerConnection, Reader]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         connection = await self.connection(label, timeout)

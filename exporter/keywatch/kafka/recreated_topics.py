@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from keywatch.kafka.topology import Topology
 
 
-class Renewals:
+class RecreatedTopics:
     """Told by topics' ids, because offsets do not tell: a new topic may have grown beyond the old one's end."""
 
     def __init__(self, topology: Topology) -> None:

@@ -86,7 +86,7 @@ class TimeUnit(StrEnum):
     MICROSECONDS = "us"
 
 
-class DeadLetters(StrEnum):
+class DeadLetterPlace(StrEnum):
     """Where the listener puts events that it could not send: nowhere, or in files named `dlq-<ms>-<ns>.json`."""
 
     NONE = "none"
@@ -125,7 +125,7 @@ class Profile:
     kind: KindRule = KindRule.FIELD
     time_unit: TimeUnit = TimeUnit.MILLISECONDS
     key: str | None = None
-    dead_letters: DeadLetters = DeadLetters.NONE
+    dead_letters: DeadLetterPlace = DeadLetterPlace.NONE
 
     def on(self, user: Sequence[str], admin: Sequence[str]) -> Self:
         """Give the same profile on other topics; where neither is given, on its own."""

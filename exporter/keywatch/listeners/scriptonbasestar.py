@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch.listeners.profile import DeadLetters, Fields, Profile
+from keywatch.listeners.profile import DeadLetterPlace, Fields, Profile
 
 SCRIPTONBASESTAR: Final = Profile(
     name="scriptonbasestar",
@@ -12,5 +12,5 @@ SCRIPTONBASESTAR: Final = Profile(
     admin=("keycloak.admin.events",),
     fields=Fields(realm_name=None, error=None),
     key="[^:]+:[A-Z0-9_]+:.+",  # realm id, type or operation, user id or `anonymous`
-    dead_letters=DeadLetters.FILES,
+    dead_letters=DeadLetterPlace.FILES,
 )

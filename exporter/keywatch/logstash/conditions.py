@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from keywatch.logstash.cursor import Cursor
-from keywatch.logstash.tree import Call, Chain, Comparison, Condition, Field, Group, Holds, Not, Operand, Pattern
+from keywatch.logstash.tree import Call, Chain, Comparison, Condition, Field, Holds, Not, Operand, Parentheses, Pattern
 from keywatch.logstash.values import items
 
 _FIELD = re.compile(r"(?:\[[^\]\[,]+\])+")
@@ -48,7 +48,7 @@ def _group(cursor: Cursor) -> Condition:
     cursor.opening("(")
     inner = condition(cursor)
     cursor.closing(")")
-    return Group(inner, line)
+    return Parentheses(inner, line)
 
 
 def _negative(cursor: Cursor) -> Condition:

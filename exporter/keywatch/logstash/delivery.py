@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keywatch.logstash.fields import texts
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Config, Plugin
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import PipelineFile, Plugin
 
 # What a data stream's output refuses to start with.
 _FORBIDDEN = ("index", "template", "template_name", "template_overwrite", "template_api", "join_field", "parent")
@@ -18,7 +18,7 @@ _KAFKA = (
 )
 
 
-def problems(config: Config) -> Iterator[Finding]:
+def problems(config: PipelineFile) -> Iterator[LintFinding]:
     """Say which inputs may lose records, and which outputs cannot write to data streams safely."""
     for kind, plugin in config.plugins():
         if (kind, plugin.name) == ("input", "kafka"):
@@ -27,26 +27,26 @@ def problems(config: Config) -> Iterator[Finding]:
             yield from _elasticsearch(plugin)
 
 
-def _kafka(plugin: Plugin) -> Iterator[Finding]:
+def _kafka(plugin: Plugin) -> Iterator[LintFinding]:
     for name, wanted, rule, why in _KAFKA:
         if plugin.text(name) != wanted:
             setting = plugin.setting(name)
-            yield Finding(setting.line if setting else plugin.line, rule, f"kafka needs {name} => {wanted}; {why}")
+            yield LintFinding(setting.line if setting else plugin.line, rule, f"kafka needs {name} => {wanted}; {why}")
     for name in ("group_id", "client_id"):
         if plugin.text(name) is None:
-            yield Finding(plugin.line, "kafka-name", f"kafka needs {name}, so that its lag can be told")
+            yield LintFinding(plugin.line, "kafka-name", f"kafka needs {name}, so that its lag can be told")
     if plugin.text("decorate_events") not in {"basic", "extended"}:
-        yield Finding(
+        yield LintFinding(
             plugin.line, "kafka-place", "kafka needs decorate_events => basic, so that lag and gaps can be told"
         )
     protocol = plugin.text("security_protocol")
     if protocol is None or protocol.endswith("PLAINTEXT"):
-        yield Finding(plugin.line, "kafka-tls", "kafka needs security_protocol SSL or SASL_SSL, or a variable")
+        yield LintFinding(plugin.line, "kafka-tls", "kafka needs security_protocol SSL or SASL_SSL, or a variable")
 
 
-def _elasticsearch(plugin: Plugin) -> Iterator[Finding]:
+def _elasticsearch(plugin: Plugin) -> Iterator[LintFinding]:
     if plugin.text("data_stream") != "true":
-        yield Finding(plugin.line, "output-data-stream", 'elasticsearch needs data_stream => "true"')
+        yield LintFinding(plugin.line, "output-data-stream", 'elasticsearch needs data_stream => "true"')
     for setting in plugin.settings:
         name = setting.name
         if (
@@ -54,14 +54,16 @@ def _elasticsearch(plugin: Plugin) -> Iterator[Finding]:
             or name.startswith("ilm_")
             or (name == "manage_template" and plugin.text(name) != "false")
         ):
-            yield Finding(setting.line, "output-option", f"elasticsearch refuses {name} with data streams")
+            yield LintFinding(setting.line, "output-option", f"elasticsearch refuses {name} with data streams")
         if name == "action" and plugin.text(name) != "create":
-            yield Finding(setting.line, "output-option", "a data stream takes action => create only")
+            yield LintFinding(setting.line, "output-option", "a data stream takes action => create only")
         if name == "hosts" and any(text.raw.startswith("http:") for text in texts(setting.value)):
-            yield Finding(setting.line, "output-tls", "elasticsearch is written to without TLS")
+            yield LintFinding(setting.line, "output-tls", "elasticsearch is written to without TLS")
     if plugin.text("ssl_enabled") == "false" or plugin.text("ssl_verification_mode") == "none":
-        yield Finding(plugin.line, "output-tls", "elasticsearch is written to without TLS, or without looking whom to")
+        yield LintFinding(
+            plugin.line, "output-tls", "elasticsearch is written to without TLS, or without looking whom to"
+        )
     if not any(
         plugin.setting(name) for name in ("api_key", "user", "cloud_auth", "ssl_certificate", "ssl_keystore_path")
     ):
-        yield Finding(plugin.line, "output-credentials", "elasticsearch has no credentials; give it an api_key")
+        yield LintFinding(plugin.line, "output-credentials", "elasticsearch has no credentials; give it an api_key")

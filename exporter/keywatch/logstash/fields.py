@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from keywatch.logstash.finding import Finding
+from keywatch.logstash.finding import LintFinding
 from keywatch.logstash.options import known
-from keywatch.logstash.tree import Config, Items, Key, Plugin, Setting, Table, Text, Value, Word, codecs
+from keywatch.logstash.tree import Items, Key, PipelineFile, Plugin, Setting, Table, Text, Value, Word, codecs
 
 _GOOD = re.compile(r"[^\[\]]+|(?:\[[^\[\]]+\])+")
 _SPRINTF = re.compile(r"%\{([^}]*)\}?")
@@ -19,7 +19,7 @@ _LISTS = {"remove_field", "lowercase", "uppercase", "capitalize", "strip"}
 _ROUTING = ("[data_stream]", "[event][dataset]", "[event][kind]", "[@metadata]")
 
 
-def problems(config: Config) -> Iterator[Finding]:
+def problems(config: PipelineFile) -> Iterator[LintFinding]:
     """Say which references are malformed, which keys stand twice, and which fields should not be added."""
     for kind, plugin in config.plugins():
         for one in (plugin, *codecs(plugin)):
@@ -29,11 +29,11 @@ def problems(config: Config) -> Iterator[Finding]:
         for setting in plugin.settings:
             for line, reference in _references(kind, plugin, setting):
                 if "%{" not in reference and not _GOOD.fullmatch(reference):
-                    yield Finding(line, "field-malformed", f"{reference} is no field; one is [a][b]")
+                    yield LintFinding(line, "field-malformed", f"{reference} is no field; one is [a][b]")
             if setting.name == "add_field" and isinstance(setting.value, Table):
                 for key, _ in setting.value.entries:
                     if key.raw.startswith(_ROUTING):
-                        yield Finding(
+                        yield LintFinding(
                             key.line,
                             "add-field-routing",
                             f"add_field makes a list where {key.raw} is there; use replace",
@@ -66,13 +66,13 @@ def _where(plugin: str, setting: str) -> slice:
     return slice(None) if setting in _LISTS or (plugin, setting) == ("fingerprint", "source") else slice(0)
 
 
-def _twice(value: Value, where: str) -> Iterator[Finding]:
+def _twice(value: Value, where: str) -> Iterator[LintFinding]:
     if isinstance(value, Table):
         seen: set[str] = set()
         key: Key
         for key, inner in value.entries:
             if key.raw in seen:
-                yield Finding(key.line, "key-twice", f"{where}: {key.raw} stands twice; Logstash refuses that")
+                yield LintFinding(key.line, "key-twice", f"{where}: {key.raw} stands twice; Logstash refuses that")
             seen.add(key.raw)
             yield from _twice(inner, where)
     elif isinstance(value, Items):
@@ -80,14 +80,14 @@ def _twice(value: Value, where: str) -> Iterator[Finding]:
             yield from _twice(inner, where)
 
 
-def _sprintf(value: Value) -> Iterator[Finding]:
+def _sprintf(value: Value) -> Iterator[LintFinding]:
     for text in texts(value):
         for found in _SPRINTF.finditer(text.raw):
             good = found[0].endswith("}") and (
                 _GOOD.fullmatch(found[1]) or found[1].startswith("+") or found[1].startswith("{")
             )
             if not good:
-                yield Finding(text.line, "field-malformed", f"{found[0]} names no field; one is %{{[a][b]}}")
+                yield LintFinding(text.line, "field-malformed", f"{found[0]} names no field; one is %{{[a][b]}}")
 
 
 def texts(value: Value) -> Iterator[Text | Word]:

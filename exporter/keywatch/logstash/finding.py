@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Finding(NamedTuple):
+class LintFinding(NamedTuple):
     """A line, the name of the rule that it breaks, and words about it."""
 
     line: int

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Config, codecs
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import PipelineFile, codecs
 
 
-def problems(config: Config, seen: dict[str, str], source: str) -> Iterator[Finding]:
+def problems(config: PipelineFile, seen: dict[str, str], source: str) -> Iterator[LintFinding]:
     """Say which plugins have no id or one that is taken; `seen` holds the ids of the files before."""
     for kind, plugin in config.plugins():
         for what, one in ((kind, plugin), *(("codec", codec) for codec in codecs(plugin))):
             identity = one.text("id")
             if identity is None:
                 if what != "codec":
-                    yield Finding(one.line, "id-missing", f"{what} {one.name} has no id; metrics could not name it")
+                    yield LintFinding(one.line, "id-missing", f"{what} {one.name} has no id; metrics could not name it")
                 continue
             here = f"{source}:{one.line}"
             if identity in seen:
-                yield Finding(one.line, "id-twice", f"the id {identity} is taken at {seen[identity]}")
+                yield LintFinding(one.line, "id-twice", f"the id {identity} is taken at {seen[identity]}")
             seen.setdefault(identity, here)

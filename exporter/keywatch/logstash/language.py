@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from keywatch.logstash.conditions import condition
 from keywatch.logstash.cursor import Cursor, MismatchError
-from keywatch.logstash.tree import Branch, Case, Config, Section, Step
+from keywatch.logstash.tree import Branch, Case, PipelineFile, PipelineSection, Step
 from keywatch.logstash.values import plugin
 
 _KINDS = ("input", "filter", "output")
 
 
-def parse(text: str) -> Config:
+def parse(text: str) -> PipelineFile:
     """Read the text of one pipeline file; raises `LanguageError`."""
     cursor = Cursor(text)
-    sections: list[Section] = []
+    sections: list[PipelineSection] = []
     try:
         cursor.rest()
         sections.append(_section(cursor))
@@ -25,14 +25,14 @@ def parse(text: str) -> Config:
             cursor.rest()
     except MismatchError:
         raise cursor.error() from None
-    return Config(tuple(sections), cursor.comments())
+    return PipelineFile(tuple(sections), cursor.comments())
 
 
-def _section(cursor: Cursor) -> Section:
+def _section(cursor: Cursor) -> PipelineSection:
     line = cursor.line
     kind = cursor.tokens(*_KINDS)
     cursor.rest()
-    return Section(kind, _body(cursor), line)
+    return PipelineSection(kind, _body(cursor), line)
 
 
 def _body(cursor: Cursor) -> tuple[Step, ...]:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from keywatch.config.yaml_file import ConfigError, read
 from keywatch.logstash import condition_rules, delivery, fields, identities, options, secrets, variable_rules, whole
 from keywatch.logstash.cursor import LanguageError
-from keywatch.logstash.finding import Finding
+from keywatch.logstash.finding import LintFinding
 from keywatch.logstash.language import parse
 from keywatch.logstash.pipelines_file import PipelinesFile
-from keywatch.logstash.tree import Config
+from keywatch.logstash.tree import PipelineFile
 
 
 class Report(NamedTuple):
@@ -29,10 +29,10 @@ class _Lint:
         self._environment, self._skip = environment, skip
         self.refused: list[str] = []
         self.found: list[str] = []
-        self.configs: dict[Path, Config] = {}
+        self.configs: dict[Path, PipelineFile] = {}
         self._ids: dict[str, str] = {}
 
-    def config(self, path: Path) -> Config | None:
+    def config(self, path: Path) -> PipelineFile | None:
         """Read and check a file once; None when it is refused."""
         if path in self.configs:
             return self.configs[path]
@@ -57,7 +57,7 @@ class _Lint:
         self.add(path, sorted(found))
         return config
 
-    def add(self, path: Path, findings: Sequence[Finding]) -> None:
+    def add(self, path: Path, findings: Sequence[LintFinding]) -> None:
         """Note findings that are not left out, each once."""
         for line, rule, problem in findings:
             words = f"{path}:{line}: {rule}: {problem}"
@@ -77,7 +77,8 @@ class _Lint:
             if len(configs) == len(pipeline.files):
                 self.add(path, list(file.problems(pipeline, configs)))
                 named = [
-                    Finding(pipeline.line, rule, f"{pipeline.id}: {why}") for _, rule, why in whole.problems(configs)
+                    LintFinding(pipeline.line, rule, f"{pipeline.id}: {why}")
+                    for _, rule, why in whole.problems(configs)
                 ]
                 self.add(path, named)
 

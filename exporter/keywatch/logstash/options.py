@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Config, Items, Number, Plugin, Table, Text, Value, Word, codecs
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import Items, Number, PipelineFile, Plugin, Table, Text, Value, Word, codecs
 
 KINDS = ("input", "filter", "output", "codec")
 _WORDS = {
@@ -60,7 +60,7 @@ def _option(said: str | list[str]) -> Option:
     return Option(tuple(said)) if isinstance(said, list) else Option(said.rstrip("!"), said.endswith("!"))
 
 
-def problems(config: Config) -> Iterator[Finding]:
+def problems(config: PipelineFile) -> Iterator[LintFinding]:
     """Say which plugins and options Logstash does not have, and which values cannot be theirs."""
     for kind, plugin in config.plugins():
         yield from _plugin(kind, plugin)
@@ -68,7 +68,7 @@ def problems(config: Config) -> Iterator[Finding]:
             yield from _plugin("codec", codec)
 
 
-def _plugin(kind: str, plugin: Plugin) -> Iterator[Finding]:
+def _plugin(kind: str, plugin: Plugin) -> Iterator[LintFinding]:
     options = known()[kind].get(plugin.name)
     if options is None:
         yield _unknown(kind, plugin)
@@ -77,15 +77,17 @@ def _plugin(kind: str, plugin: Plugin) -> Iterator[Finding]:
     for setting in plugin.settings:
         name = setting.name
         if name in seen:
-            yield Finding(setting.line, "option-twice", f"{plugin.name}: {name} is given twice")
+            yield LintFinding(setting.line, "option-twice", f"{plugin.name}: {name} is given twice")
         seen.add(name)
         if name not in options:
-            yield Finding(setting.line, "option-unknown", f"{plugin.name} has no option {name}{_hint(name, options)}")
+            yield LintFinding(
+                setting.line, "option-unknown", f"{plugin.name} has no option {name}{_hint(name, options)}"
+            )
         elif (wrong := _mismatch(setting.value, options[name].type)) is not None:
-            yield Finding(setting.line, "option-type", f"{plugin.name}: {name} must be {wrong}")
+            yield LintFinding(setting.line, "option-type", f"{plugin.name}: {name} must be {wrong}")
     for name, option in options.items():
         if option.required and name not in seen:
-            yield Finding(plugin.line, "option-missing", f"{plugin.name} needs {name}")
+            yield LintFinding(plugin.line, "option-missing", f"{plugin.name} needs {name}")
 
 
 def _hint(name: str, options: Mapping[str, Option]) -> str:
@@ -96,13 +98,13 @@ def _hint(name: str, options: Mapping[str, Option]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _unknown(kind: str, plugin: Plugin) -> Finding:
+def _unknown(kind: str, plugin: Plugin) -> LintFinding:
     others = [other for other in KINDS if plugin.name in known()[other]]
     if others:
-        return Finding(plugin.line, "plugin-misplaced", f"{plugin.name} is an {others[0]} plugin, no {kind}")
+        return LintFinding(plugin.line, "plugin-misplaced", f"{plugin.name} is an {others[0]} plugin, no {kind}")
     close = difflib.get_close_matches(plugin.name, known()[kind], n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return Finding(plugin.line, "plugin-unknown", f"Logstash brings no {kind} plugin {plugin.name}{hint}")
+    return LintFinding(plugin.line, "plugin-unknown", f"Logstash brings no {kind} plugin {plugin.name}{hint}")
 
 
 def _mismatch(value: Value, wanted: str | tuple[str, ...]) -> str | None:

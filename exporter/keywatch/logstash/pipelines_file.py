@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.config.yaml_file import ConfigError, read, tree
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Config
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import PipelineFile
 from keywatch.logstash.variables import UndefinedError, substituted
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -42,13 +42,13 @@ class PipelinesFile:
         data, self._lines = tree(read(path), str(path))
         if not isinstance(data, list) or not data or not all(isinstance(entry, Mapping) for entry in data):
             raise ConfigError(f"{path}: is no list of pipelines; an entry begins with - pipeline.id:")
-        self.findings: list[Finding] = []
+        self.findings: list[LintFinding] = []
         self.pipelines = [self._pipeline(number, entry, environment) for number, entry in enumerate(data)]
         seen: set[str] = set()
         for pipeline in self.pipelines:
             if pipeline.id in seen:
                 self.findings.append(
-                    Finding(pipeline.line, "pipeline-twice", f"the pipeline {pipeline.id} stands twice")
+                    LintFinding(pipeline.line, "pipeline-twice", f"the pipeline {pipeline.id} stands twice")
                 )
             seen.add(pipeline.id)
 
@@ -58,11 +58,11 @@ class PipelinesFile:
             if not _KNOWN.fullmatch(str(name)):
                 where = self._lines.get((number, name), line)
                 self.findings.append(
-                    Finding(where, "setting-unknown", f"Logstash has no setting {name} for a pipeline")
+                    LintFinding(where, "setting-unknown", f"Logstash has no setting {name} for a pipeline")
                 )
         identity = entry.get("pipeline.id")
         if not isinstance(identity, str):
-            self.findings.append(Finding(line, "pipeline-id", "the pipeline has no pipeline.id"))
+            self.findings.append(LintFinding(line, "pipeline-id", "the pipeline has no pipeline.id"))
         return Pipeline(str(identity), line, entry, self._files(number, entry, environment))
 
     def _files(self, number: int, entry: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -70,40 +70,40 @@ class PipelinesFile:
         line = self._lines.get((number, "path.config"), self._lines.get((number,), 1))
         if not isinstance(pattern, str):
             if "config.string" not in entry:
-                self.findings.append(Finding(line, "pipeline-files", "the pipeline has no path.config"))
+                self.findings.append(LintFinding(line, "pipeline-files", "the pipeline has no path.config"))
             return ()
         try:
             pattern = substituted(pattern, environment)
         except UndefinedError as error:
-            self.findings.append(Finding(line, "variable-undefined", f"{error}: Logstash does not start"))
+            self.findings.append(LintFinding(line, "variable-undefined", f"{error}: Logstash does not start"))
             return ()
         found: set[Path] = set()
         for one in expanded(pattern):
             path = Path(one)
             matches = [file for file in path.parent.glob(path.name) if file.is_file()] if path.name else []
             if not matches:
-                self.findings.append(Finding(line, "pipeline-files", f"there is no file {one}"))
+                self.findings.append(LintFinding(line, "pipeline-files", f"there is no file {one}"))
             found.update(matches)
         return tuple(sorted(found))
 
-    def problems(self, pipeline: Pipeline, configs: Sequence[Config]) -> Iterator[Finding]:
+    def problems(self, pipeline: Pipeline, configs: Sequence[PipelineFile]) -> Iterator[LintFinding]:
         """Say which settings of the pipeline may lose what these files read."""
         names = {plugin.name for config in configs for _, plugin in config.plugins("input")}
         stores = any(plugin.name == "elasticsearch" for config in configs for _, plugin in config.plugins("output"))
         settings = pipeline.settings
         if settings.get("queue.type") != "persisted":
             problem = f"{pipeline.id} needs queue.type: persisted; what is in memory is lost with the process"
-            yield Finding(pipeline.line, "queue-memory", problem)
+            yield LintFinding(pipeline.line, "queue-memory", problem)
         if "kafka" in names and settings.get("queue.checkpoint.writes") != 1:
             problem = (
                 f"{pipeline.id} needs queue.checkpoint.writes: 1; Kafka's offsets are committed before the disk has it"
             )
-            yield Finding(pipeline.line, "queue-checkpoint", problem)
+            yield LintFinding(pipeline.line, "queue-checkpoint", problem)
         if stores and "dead_letter_queue" not in names and settings.get("dead_letter_queue.enable") is not True:
             problem = (
                 f"{pipeline.id} needs dead_letter_queue.enable: true; what Elasticsearch refuses is gone otherwise"
             )
-            yield Finding(pipeline.line, "dead-letters-off", problem)
+            yield LintFinding(pipeline.line, "dead-letters-off", problem)
 
 
 def expanded(pattern: str) -> list[str]:

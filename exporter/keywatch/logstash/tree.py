@@ -137,7 +137,7 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Parentheses:
     """A condition in parentheses."""
 
     condition: Condition
@@ -153,7 +153,7 @@ class Chain:
     line: int
 
 
-Condition = Holds | Comparison | Not | Group | Chain
+Condition = Holds | Comparison | Not | Parentheses | Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ Step = Plugin | Branch
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PipelineSection:
     """One `input`, `filter` or `output`."""
 
     kind: str
@@ -186,10 +186,10 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class PipelineFile:
     """A whole file; its comments have the line in which they stand."""
 
-    sections: tuple[Section, ...]
+    sections: tuple[PipelineSection, ...]
     comments: tuple[tuple[int, str], ...] = ()
 
     def plugins(self, kind: str | None = None) -> Iterator[tuple[str, Plugin]]:
@@ -233,7 +233,7 @@ def _conditions(body: tuple[Step, ...]) -> Iterator[Condition]:
 def _inner(condition: Condition) -> Iterator[Condition]:
     yield condition
     match condition:
-        case Not(inner) | Group(inner):
+        case Not(inner) | Parentheses(inner):
             yield from _inner(inner)
         case Chain(parts):
             for part in parts:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from keywatch.logstash.fields import texts
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Comparison, Config, Items, Operand, Text
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import Comparison, Items, Operand, PipelineFile, Text
 from keywatch.logstash.variables import malformed, variables
 
 
-def problems(config: Config, environment: Mapping[str, str] | None) -> Iterator[Finding]:
+def problems(config: PipelineFile, environment: Mapping[str, str] | None) -> Iterator[LintFinding]:
     """Say which variables are malformed or in comments and, where the environment is given, not defined."""
     for line, comment in config.comments:
         for variable in variables(comment):
-            yield Finding(
+            yield LintFinding(
                 line,
                 "variable-in-comment",
                 f"${{{variable.name}}} stands in a comment; Logstash may ask for it there too",
@@ -22,15 +22,17 @@ def problems(config: Config, environment: Mapping[str, str] | None) -> Iterator[
     for line, text in _texts(config):
         for begun in malformed(text):
             shown = begun.partition(":")[0]  # what follows may be a password
-            yield Finding(line, "variable-malformed", f"{shown} is no variable; one is ${{NAME}} or ${{NAME:default}}")
+            yield LintFinding(
+                line, "variable-malformed", f"{shown} is no variable; one is ${{NAME}} or ${{NAME:default}}"
+            )
         for variable in variables(text) if environment is not None else ():
             if variable.default is None and variable.name not in (environment or {}):
-                yield Finding(
+                yield LintFinding(
                     line, "variable-undefined", f"${{{variable.name}}} is not defined: Logstash does not start"
                 )
 
 
-def _texts(config: Config) -> Iterator[tuple[int, str]]:
+def _texts(config: PipelineFile) -> Iterator[tuple[int, str]]:
     for _, plugin in config.plugins():
         for setting in plugin.settings:
             for text in texts(setting.value):

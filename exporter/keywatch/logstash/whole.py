@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from keywatch.logstash.fields import texts
-from keywatch.logstash.finding import Finding
-from keywatch.logstash.tree import Config, Plugin, Table
+from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.tree import PipelineFile, Plugin, Table
 
 _DATASET = "[data_stream][dataset]"
 _ORIGINAL = "[event][original]"
 
 
-def problems(configs: Sequence[Config]) -> Iterator[Finding]:
+def problems(configs: Sequence[PipelineFile]) -> Iterator[LintFinding]:
     """Say what the pipeline lacks that these files make up; the line is that of the plugin which needs it.
 
     Empty for files that are not a whole pipeline, with inputs and outputs.
@@ -25,14 +25,18 @@ def problems(configs: Sequence[Config]) -> Iterator[Finding]:
         return
     keeps = [plugin for plugin in inputs if plugin.name != "dead_letter_queue"]
     if keeps and not any(_removes(plugin, _ORIGINAL) for plugin in filters):
-        yield Finding(
+        yield LintFinding(
             keeps[0].line, "original-kept", f"no filter removes {_ORIGINAL}: the whole event is stored beside"
         )
     if any(store.text("data_stream_dataset") is None for store in stores) and not any(map(_sets_dataset, filters)):
-        yield Finding(stores[0].line, "dataset-missing", f"nothing sets {_DATASET}: all goes to logs-generic-default")
+        yield LintFinding(
+            stores[0].line, "dataset-missing", f"nothing sets {_DATASET}: all goes to logs-generic-default"
+        )
     reads_kafka = any(plugin.name == "kafka" for plugin in inputs)
     if reads_kafka and stores and all(store.text("document_id") is None for store in stores):
-        yield Finding(stores[0].line, "output-twice", "without document_id a record that comes twice is stored twice")
+        yield LintFinding(
+            stores[0].line, "output-twice", "without document_id a record that comes twice is stored twice"
+        )
 
 
 def _removes(plugin: Plugin, field: str) -> bool:

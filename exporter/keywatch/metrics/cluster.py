@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 _C: Final = ("cluster",)
 _CB: Final = ("cluster", "broker")
@@ -13,7 +13,7 @@ _CTP: Final = ("cluster", "topic", "partition")
 # --- broker --------------------------------------------------------------------------------------------------------
 BROKER_UP = Metric(
     "keywatch_broker_up",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the broker answers on its own listener, 0 after two misses in a row.",
     _CB,
     "broker",
@@ -21,7 +21,7 @@ BROKER_UP = Metric(
 )
 BROKER_DOWN_REASON = Metric(
     "keywatch_broker_down_reason",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 for the reason why the broker is down, 0 for a reason that no longer holds.",
     (*_CB, "reason"),
     "broker",
@@ -29,14 +29,14 @@ BROKER_DOWN_REASON = Metric(
 )
 BROKER_FAILURES_TOTAL = Metric(
     "keywatch_broker_failures_total",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Single attempts that the broker did not answer, by reason.",
     (*_CB, "reason"),
     "broker",
 )
 BROKER_RESPONSE_SECONDS = Metric(
     "keywatch_broker_response_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "How long the broker's last answer took, connection set-up left out.",
     _CB,
     "broker",
@@ -44,14 +44,14 @@ BROKER_RESPONSE_SECONDS = Metric(
 )
 BROKER_INFO = Metric(
     "keywatch_broker_info",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1; where the broker is expected to be found.",
     (*_CB, "host", "port", "rack"),
     "broker",
 )
 TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS = Metric(
     "keywatch_tls_certificate_not_after_timestamp_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "When the certificate that the broker last showed ends, in Unix time.",
     _CB,
     "broker",
@@ -59,19 +59,19 @@ TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS = Metric(
 # --- cluster -------------------------------------------------------------------------------------------------------
 CLUSTER_UP = Metric(
     "keywatch_cluster_up",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when some broker answers and metadata can be read.",
     _C,
     "cluster",
     health=True,
 )
-BROKERS = Metric("keywatch_brokers", Kind.GAUGE, "Brokers that are alive.", _C, "cluster", health=True)
+BROKERS = Metric("keywatch_brokers", MetricKind.GAUGE, "Brokers that are alive.", _C, "cluster", health=True)
 BROKERS_EXPECTED = Metric(
-    "keywatch_brokers_expected", Kind.GAUGE, "Brokers that should be alive.", _C, "cluster", health=True
+    "keywatch_brokers_expected", MetricKind.GAUGE, "Brokers that should be alive.", _C, "cluster", health=True
 )
 CLUSTER_INFO = Metric(
     "keywatch_cluster_info",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1; the identity that the cluster gives itself.",
     (*_C, "cluster_id"),
     "cluster",
@@ -79,19 +79,19 @@ CLUSTER_INFO = Metric(
 # --- topics --------------------------------------------------------------------------------------------------------
 TOPIC_UP = Metric(
     "keywatch_topic_up",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the watched topic exists and none of its partitions is offline.",
     _CT,
     "topics",
     health=True,
 )
 TOPIC_EXISTS = Metric(
-    "keywatch_topic_exists", Kind.GAUGE, "1 when the watched topic exists.", _CT, "topics", health=True
+    "keywatch_topic_exists", MetricKind.GAUGE, "1 when the watched topic exists.", _CT, "topics", health=True
 )
-TOPIC_PARTITIONS = Metric("keywatch_topic_partitions", Kind.GAUGE, "Partitions of the topic.", _CT, "topics")
+TOPIC_PARTITIONS = Metric("keywatch_topic_partitions", MetricKind.GAUGE, "Partitions of the topic.", _CT, "topics")
 TOPIC_PARTITIONS_OFFLINE = Metric(
     "keywatch_topic_partitions_offline",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions without a living in-sync replica, or without a leader by metadata: nothing can be written or read.",
     _CT,
     "topics",
@@ -99,7 +99,7 @@ TOPIC_PARTITIONS_OFFLINE = Metric(
 )
 TOPIC_PARTITIONS_ELECTING = Metric(
     "keywatch_topic_partitions_electing",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions whose leader is dead while another in-sync replica lives: Kafka heals this by itself in seconds.",
     _CT,
     "topics",
@@ -107,7 +107,7 @@ TOPIC_PARTITIONS_ELECTING = Metric(
 )
 TOPIC_PARTITIONS_UNDER_REPLICATED = Metric(
     "keywatch_topic_partitions_under_replicated",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions with fewer living in-sync replicas than replicas.",
     _CT,
     "topics",
@@ -115,7 +115,7 @@ TOPIC_PARTITIONS_UNDER_REPLICATED = Metric(
 )
 TOPIC_PARTITIONS_BELOW_MIN_ISR = Metric(
     "keywatch_topic_partitions_below_min_isr",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions with fewer living in-sync replicas than the topic's min.insync.replicas: acks=all is refused.",
     _CT,
     "topics",
@@ -123,41 +123,41 @@ TOPIC_PARTITIONS_BELOW_MIN_ISR = Metric(
 )
 TOPIC_METADATA_PARTITIONS_LEADERLESS = Metric(
     "keywatch_topic_metadata_partitions_leaderless",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions that Kafka's metadata shows without a leader; it tells 7 to 12 s late.",
     _CT,
     "topics",
 )
 TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED = Metric(
     "keywatch_topic_metadata_partitions_under_replicated",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions that Kafka's metadata shows with fewer in-sync replicas than replicas.",
     _CT,
     "topics",
 )
 TOPIC_METADATA_PARTITIONS_BELOW_MIN_ISR = Metric(
     "keywatch_topic_metadata_partitions_below_min_isr",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions that Kafka's metadata shows with fewer in-sync replicas than min.insync.replicas.",
     _CT,
     "topics",
 )
 TOPIC_MIN_INSYNC_REPLICAS = Metric(
-    "keywatch_topic_min_insync_replicas", Kind.GAUGE, "The topic's effective min.insync.replicas.", _CT, "configs"
+    "keywatch_topic_min_insync_replicas", MetricKind.GAUGE, "The topic's effective min.insync.replicas.", _CT, "configs"
 )
 PARTITION_LEADER = Metric(
     "keywatch_partition_leader",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Id of the broker that leads the partition by metadata; -1 when none does.",
     _CTP,
     "topics",
 )
 PARTITION_REPLICAS = Metric(
-    "keywatch_partition_replicas", Kind.GAUGE, "Replicas that the partition should have.", _CTP, "topics"
+    "keywatch_partition_replicas", MetricKind.GAUGE, "Replicas that the partition should have.", _CTP, "topics"
 )
 PARTITION_IN_SYNC_REPLICAS = Metric(
     "keywatch_partition_in_sync_replicas",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "In-sync replicas of the partition that live.",
     _CTP,
     "topics",
@@ -165,18 +165,18 @@ PARTITION_IN_SYNC_REPLICAS = Metric(
 # --- offsets -------------------------------------------------------------------------------------------------------
 TOPIC_PARTITIONS_UNREAD = Metric(
     "keywatch_topic_partitions_unread",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions whose offsets could not be read in the last cycle; their series are left out.",
     _CT,
     "offsets",
 )
 PARTITION_END_OFFSET = Metric(
     "keywatch_partition_end_offset",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Offset that the next record of the partition will get (its high watermark).",
     _CTP,
     "offsets",
 )
 PARTITION_START_OFFSET = Metric(
-    "keywatch_partition_start_offset", Kind.GAUGE, "Offset of the oldest record kept.", _CTP, "offsets"
+    "keywatch_partition_start_offset", MetricKind.GAUGE, "Offset of the oldest record kept.", _CTP, "offsets"
 )

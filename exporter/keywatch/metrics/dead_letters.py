@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 _CD: Final = ("cluster", "dlq")
 
 DLQ_UP = Metric(
     "keywatch_dlq_up",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the dead-letter queue exists and can be read.",
     _CD,
     "dlq",
@@ -18,7 +18,7 @@ DLQ_UP = Metric(
 )
 DLQ_RECORDS = Metric(
     "keywatch_dlq_records",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Dead letters that lie there: records between start and end offsets, or files; unreadable parts as last known.",
     _CD,
     "dlq",
@@ -26,7 +26,7 @@ DLQ_RECORDS = Metric(
 )
 DLQ_ADDED_TOTAL = Metric(
     "keywatch_dlq_added_total",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Dead letters that came since keywatch started, by the reason that they give.",
     (*_CD, "reason"),
     "dlq",
@@ -34,21 +34,21 @@ DLQ_ADDED_TOTAL = Metric(
 )
 DLQ_OLDEST_TIMESTAMP_SECONDS = Metric(
     "keywatch_dlq_oldest_timestamp_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "When the oldest dead letter that lies there was written, in Unix time; none while the queue is empty.",
     _CD,
     "dlq",
 )
 DLQ_NEWEST_TIMESTAMP_SECONDS = Metric(
     "keywatch_dlq_newest_timestamp_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "When the newest dead letter that lies there was written, in Unix time; none while the queue is empty.",
     _CD,
     "dlq",
 )
 DLQ_UNREADABLE = Metric(
     "keywatch_dlq_unreadable",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions that could not be read, or files (and what stands in their place) that cannot be.",
     _CD,
     "dlq",
@@ -56,7 +56,7 @@ DLQ_UNREADABLE = Metric(
 )
 DLQ_UNREADABLE_REASON = Metric(
     "keywatch_dlq_unreadable_reason",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "How many of the unreadable ones are so for this reason, 0 for a reason that no longer holds.",
     (*_CD, "reason"),
     "dlq",

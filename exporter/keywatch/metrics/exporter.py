@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 # --- the exporter itself -------------------------------------------------------------------------------------------
 BUILD_INFO = Metric(
-    "keywatch_build_info", Kind.GAUGE, "1; what is running.", ("version", "python", "librdkafka"), health=True
+    "keywatch_build_info", MetricKind.GAUGE, "1; what is running.", ("version", "python", "librdkafka"), health=True
 )
 EVENT_LOOP_LAG_SECONDS = Metric(
     "keywatch_event_loop_lag_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Longest time in the last ten seconds that a timer of the event loop fired late.",
 )
 CONFIG_LOADED_TIMESTAMP_SECONDS = Metric(
-    "keywatch_config_loaded_timestamp_seconds", Kind.GAUGE, "When the configuration was read, in Unix time."
+    "keywatch_config_loaded_timestamp_seconds", MetricKind.GAUGE, "When the configuration was read, in Unix time."
 )
 CONFIG_RELOAD_SUCCESSFUL = Metric(
     "keywatch_config_reload_successful",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the configuration in force is the one that was last read; 0 when that was bad and an older one holds.",
     health=True,
 )
 SCRAPE_DURATION_SECONDS = Metric(
     "keywatch_scrape_duration_seconds",
-    Kind.HISTOGRAM,
+    MetricKind.HISTOGRAM,
     "Time spent on answering /metrics.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
 )
 WEB_CONFIG_RELOAD_SUCCESSFUL = Metric(
     "keywatch_web_config_reload_successful",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the web configuration in force is what its files say now; 0 when they cannot be used and older ones hold.",
     health=True,
 )
 WEB_CONFIG_LOADED_TIMESTAMP_SECONDS = Metric(
     "keywatch_web_config_loaded_timestamp_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "When the web configuration in force was read, in Unix time.",
 )
-WEB_CONNECTIONS = Metric("keywatch_web_connections", Kind.GAUGE, "Connections that are open to keywatch's own port.")
+WEB_CONNECTIONS = Metric(
+    "keywatch_web_connections", MetricKind.GAUGE, "Connections that are open to keywatch's own port."
+)
 WEB_REFUSED_TOTAL = Metric(
     "keywatch_web_refused_total",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Requests that keywatch's own port refused and connections that it ended, by reason.",
     ("reason",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 _C: Final = ("cluster",)
 _CG: Final = ("cluster", "group")
@@ -12,7 +12,7 @@ _CGT: Final = ("cluster", "group", "topic")
 
 GROUP_UP = Metric(
     "keywatch_group_up",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "1 when the group's coordinator answers for it; 0 when what is shown of the group is what was last known.",
     _CG,
     "groups",
@@ -20,7 +20,7 @@ GROUP_UP = Metric(
 )
 GROUP_COORDINATORS_UNREAD = Metric(
     "keywatch_group_coordinators_unread",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Brokers that did not tell which groups they coordinate: groups that only they know may be missing.",
     _C,
     "groups",
@@ -28,7 +28,7 @@ GROUP_COORDINATORS_UNREAD = Metric(
 )
 GROUP_LAG_RECORDS = Metric(
     "keywatch_group_lag_records",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Records not yet committed, summed over partitions; a partition that cannot be read keeps its last known lag.",
     _CGT,
     "groups",
@@ -36,7 +36,7 @@ GROUP_LAG_RECORDS = Metric(
 )
 GROUP_LAG_SECONDS = Metric(
     "keywatch_group_lag_seconds",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Age of the oldest record not yet committed, by the record's own timestamp; the worst partition; 0 without lag.",
     _CGT,
     "groups",
@@ -44,24 +44,24 @@ GROUP_LAG_SECONDS = Metric(
 )
 GROUP_PARTITIONS_UNKNOWN = Metric(
     "keywatch_group_partitions_unknown",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions whose end or committed offset could not be read: the two lags hold their last known value, or miss it.",
     _CGT,
     "groups",
     health=True,
 )
-GROUP_MEMBERS = Metric("keywatch_group_members", Kind.GAUGE, "Members of the group.", _CG, "groups", health=True)
+GROUP_MEMBERS = Metric("keywatch_group_members", MetricKind.GAUGE, "Members of the group.", _CG, "groups", health=True)
 GROUP_STATE = Metric(
-    "keywatch_group_state", Kind.GAUGE, "1 for the state that the group is in, 0 for the others.",
+    "keywatch_group_state", MetricKind.GAUGE, "1 for the state that the group is in, 0 for the others.",
     (*_CG, "state"), "groups",
 )  # fmt: skip
 GROUP_INFO = Metric(
-    "keywatch_group_info", Kind.GAUGE, "1; protocol of the group and its coordinator.",
+    "keywatch_group_info", MetricKind.GAUGE, "1; protocol of the group and its coordinator.",
     (*_CG, "protocol", "coordinator"), "groups",
 )  # fmt: skip
 GROUP_LAG_RECORDS_LIMIT = Metric(
     "keywatch_group_lag_records_limit",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Configured limit of the lag in records.",
     _CG,
     "groups",
@@ -69,7 +69,7 @@ GROUP_LAG_RECORDS_LIMIT = Metric(
 )
 GROUP_LAG_SECONDS_LIMIT = Metric(
     "keywatch_group_lag_seconds_limit",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Configured limit of the lag in seconds.",
     _CG,
     "groups",
@@ -77,35 +77,35 @@ GROUP_LAG_SECONDS_LIMIT = Metric(
 )
 GROUP_PARTITION_LAG_RECORDS = Metric(
     "keywatch_group_partition_lag_records",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Records of the partition that the group has not yet committed.",
     (*_CGT, "partition"),
     "groups",
 )
 GROUP_PARTITION_COMMITTED_OFFSET = Metric(
     "keywatch_group_partition_committed_offset",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Offset that the group committed: the next record it will read.",
     (*_CGT, "partition"),
     "groups",
 )
 GROUP_LAG_SECONDS_ESTIMATED = Metric(
     "keywatch_group_lag_seconds_estimated",
-    Kind.GAUGE,
+    MetricKind.GAUGE,
     "Partitions whose lag in seconds is reckoned from when the end offset was seen, their record not being read yet.",
     _CG,
     "groups",
 )
 GROUP_RECORD_READS_TOTAL = Metric(
     "keywatch_group_record_reads_total",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Batches of old records that were asked for, to learn the lag in seconds.",
     _C,
     "groups",
 )
 GROUP_RECORD_READ_BYTES_TOTAL = Metric(
     "keywatch_group_record_read_bytes_total",
-    Kind.COUNTER,
+    MetricKind.COUNTER,
     "Bytes that came when old records were read, about, neighbours of the wanted ones included.",
     _C,
     "groups",

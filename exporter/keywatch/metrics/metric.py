@@ -13,7 +13,7 @@ _FORBIDDEN_LABELS = frozenset({"job", "instance", "env", "environment", "le", "q
 _FORBIDDEN_UNITS = ("_ms", "_milliseconds", "_minutes", "_hours", "_percent", "_kb", "_mb", "_age_seconds")
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """The Prometheus types in use; summaries are left out because they cannot be aggregated."""
 
     GAUGE = "gauge"
@@ -31,7 +31,7 @@ class Metric:
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
     probe: str = "exporter"
@@ -41,9 +41,9 @@ class Metric:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name.endswith(_FORBIDDEN_UNITS):
             raise ValueError(f"{self.name}: not keywatch_<thing>_<what>_<base unit>")
-        if (self.kind is Kind.COUNTER) != self.name.endswith("_total"):
+        if (self.kind is MetricKind.COUNTER) != self.name.endswith("_total"):
             raise ValueError(f"{self.name}: _total belongs to counters, all of them and nothing else")
-        if (self.kind is Kind.HISTOGRAM) != bool(self.buckets):
+        if (self.kind is MetricKind.HISTOGRAM) != bool(self.buckets):
             raise ValueError(f"{self.name}: buckets belong to histograms, all of them and nothing else")
         if list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError(f"{self.name}: buckets must ascend")

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keywatch.config.messages import Path as Place
-from keywatch.config.messages import dotted
+from keywatch.config.messages import Place, dotted
 from keywatch.config.yaml_file import ConfigError, read, tree
 
 # What annotations may take values from, besides the alert's own labels: `query "…"` and `printf "…" … | query`.

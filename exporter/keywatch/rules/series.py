@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from keywatch.config.yaml_file import ConfigError, read
 from keywatch.metrics import catalogue
-from keywatch.metrics.metric import Kind
+from keywatch.metrics.metric import MetricKind
 from keywatch.rules.expression import ExpressionError, Selection, selections
 from keywatch.rules.rule_file import RuleFile
 
@@ -33,7 +33,7 @@ def known(pages: Iterable[Path] = ()) -> dict[str, frozenset[str] | None]:
         found[name] = (found.get(name) or frozenset()) | labels
     for metric in catalogue.METRICS:
         own = frozenset(metric.labels)
-        if metric.kind is Kind.HISTOGRAM:
+        if metric.kind is MetricKind.HISTOGRAM:
             found[f"{metric}_bucket"] = own | {"le"}
             found[f"{metric}_count"] = found[f"{metric}_sum"] = own
         else:

@@ -39,7 +39,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProbePlan:
     """How one probe is made, and of which parts of the configuration: it is made anew when these change, or never."""
 
     key: Key

@@ -11,7 +11,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.probes.cluster.broker import BrokerProbe
 from keywatch.probes.cluster.cluster import ClusterProbe
 from keywatch.probes.cluster.topics import TopicsProbe
-from keywatch.service.base import Base, Plan
+from keywatch.service.base import Base, ProbePlan
 from keywatch.service.wiring import broker_plan, plans
 
 # Whose change means another cluster, or the same as somebody else: nothing that is known of it may be kept.
@@ -26,7 +26,7 @@ class ClusterWatch:
         self._cluster = cluster
         self._base = Base.of(cluster)
         self._scheduler = scheduler
-        self._plans: dict[Key, Plan] = {}
+        self._plans: dict[Key, ProbePlan] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._ended = False
 
@@ -89,7 +89,7 @@ class ClusterWatch:
             self._remove(key)
         return gone + [plan.key for plan in wanted if self._serve(plan)]
 
-    def _serve(self, plan: Plan) -> bool:
+    def _serve(self, plan: ProbePlan) -> bool:
         """Have the probe that is planned in service; tells whether that took anything."""
         known = self._plans.get(plan.key)
         if known is not None and known.parts == plan.parts:

@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from keywatch.config.logs import LogsSection
-from keywatch.config.messages import Path as Place
+from keywatch.config.messages import Place
 from keywatch.config.model import Config
 from keywatch.config.secret import SecurityError
 from keywatch.config.security import Section

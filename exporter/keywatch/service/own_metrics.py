@@ -26,7 +26,7 @@ _GIVE_BACK_EVERY = 5.0
 _KEY = Key("", "exporter", "")
 
 
-class Itself:
+class OwnMetrics:
     """The exporter's own samples, put into the store as a frame of their own."""
 
     def __init__(self, store: Store) -> None:

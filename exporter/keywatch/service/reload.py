@@ -10,7 +10,7 @@ from keywatch.config.model import Config
 from keywatch.config.secret import SecurityError
 from keywatch.config.yaml_file import ConfigError
 from keywatch.service import log_setup
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
 
 _LOG = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 class Reload:
     """Goes over to what `read` gives now, one at a time."""
 
-    def __init__(self, watch: Watch, itself: Itself, read: Callable[[], Config]) -> None:
+    def __init__(self, watch: Watch, itself: OwnMetrics, read: Callable[[], Config]) -> None:
         self._watch = watch
         self._itself = itself
         self._read = read

@@ -34,7 +34,7 @@ from keywatch.probes.cluster.topics import TopicsProbe
 from keywatch.probes.dead_letters.files.folder import DeadLetterFolder
 from keywatch.probes.dead_letters.folder import DlqFolderProbe
 from keywatch.probes.dead_letters.letter import Sources
-from keywatch.probes.dead_letters.reader import DeadLetters
+from keywatch.probes.dead_letters.reader import DeadLetterReader
 from keywatch.probes.dead_letters.topics import DlqTopicsProbe
 from keywatch.probes.events.probe import EventsProbe
 from keywatch.probes.events.realms import Realms
@@ -44,21 +44,21 @@ from keywatch.probes.keycloak.probe import KeycloakProbe
 from keywatch.probes.reconciliation.counters import KeycloakMetrics
 from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
 from keywatch.service import wiring_logs
-from keywatch.service.base import Base, Plan
+from keywatch.service.base import Base, ProbePlan
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 
 
-def plans(cluster: Cluster) -> dict[Key, Plan]:
+def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     """Plan the probes of a cluster, but for those of its brokers, which come and go."""
     # Those of other instances too, whatever they add to the name.
     canaries = (re.escape(cluster.canary.topic), f"{re.escape(DEFAULT_CANARY_TOPIC)}.*")
     topics = Patterns(cluster.topics.include, (*cluster.topics.exclude, *canaries))
-    made: dict[Key, Plan] = {}
+    made: dict[Key, ProbePlan] = {}
 
     def plan(name: str, make: Callable[..., Probe], *parts: object, target: str = "") -> None:
         key = Key(cluster.name, name, target)
-        made[key] = Plan(key, make, parts)
+        made[key] = ProbePlan(key, make, parts)
 
     watch = (*cluster.topics.watch, *(topic for queue in cluster.dlq for topic in queue.named_topics))
     plan(ClusterProbe.name, _cluster, cluster.cluster, watch)
@@ -85,10 +85,10 @@ def plans(cluster: Cluster) -> dict[Key, Plan]:
     return made
 
 
-def broker_plan(cluster: Cluster, label: str) -> Plan:
+def broker_plan(cluster: Cluster, label: str) -> ProbePlan:
     """Plan the probe of one broker; of which ones there are to be, the topology decides."""
     section = cluster.broker.model_copy(update={"expected": (), "forget_after": 1.0})
-    return Plan(Key(cluster.name, BrokerProbe.name, label), _broker, (label, section))
+    return ProbePlan(Key(cluster.name, BrokerProbe.name, label), _broker, (label, section))
 
 
 def _broker(base: Base, label: str, section: BrokerSection) -> Probe:
@@ -155,7 +155,7 @@ def _dlq(base: Base, section: DlqSection) -> Probe:
         section.name,
         base.topology,
         base.peers(),
-        DeadLetters(base.clients, section.name, sources.of_record),
+        DeadLetterReader(base.clients, section.name, sources.of_record),
         schedule,
         topics=Patterns(section.topics or ()),
         named=section.named_topics,

@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 _LONGEST_LINE = 8190
 
 
-class Connection(web.RequestHandler):
+class ClientConnection(web.RequestHandler):
     """An aiohttp connection whose stage is known; the middleware tells of the stages that it cannot see itself."""
 
     def __init__(

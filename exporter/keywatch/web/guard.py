@@ -14,7 +14,7 @@ from aiohttp import web
 
 from keywatch.web.auth import BasicAuth, Verdict
 from keywatch.web.config import RateLimitSection, WebConfig
-from keywatch.web.connection import Connection
+from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd, Stage
 from keywatch.web.headers import dress
 from keywatch.web.in_force import InForce
@@ -61,7 +61,7 @@ class Guard:
     async def _answer(self, request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         """Answer a request, and send the answer here, where it is seen when it has been taken."""
         config = self._in_force.now().config
-        connection = cast("Connection", request.protocol)
+        connection = cast("ClientConnection", request.protocol)
         connection.enter(Stage.CHECKING)
         try:
             verdict = await self._judge(request, config, connection)
@@ -73,7 +73,7 @@ class Guard:
         finally:
             connection.enter(Stage.IDLE)
 
-    async def _judge(self, request: web.BaseRequest, config: WebConfig, connection: Connection) -> Verdict:
+    async def _judge(self, request: web.BaseRequest, config: WebConfig, connection: ClientConnection) -> Verdict:
         if wait := self._over_the_rate(config.rate_limit):
             return Verdict(Refusal.RATE_LIMITED, wait)
         if config.basic_auth_users:

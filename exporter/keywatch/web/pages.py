@@ -18,7 +18,7 @@ from keywatch.engine import exposition
 from keywatch.engine.probe import Reason, Sample
 from keywatch.engine.slices import in_slices
 from keywatch.metrics import exporter as exporter_metrics
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
 from keywatch.service.watch import Watch
 from keywatch.web.auth import BasicAuth
@@ -40,7 +40,7 @@ _PAGE_POLICY = page_policy(STYLE)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def port(watch: Watch, itself: Itself, limits: Limits | None = None, reload: Reload | None = None) -> Port:
+def port(watch: Watch, itself: OwnMetrics, limits: Limits | None = None, reload: Reload | None = None) -> Port:
     """Make the port with all that protects it; raises `ConfigError` for a web configuration that cannot be used.
 
     Without `reload` there is nothing that could be read anew.
@@ -59,7 +59,7 @@ def port(watch: Watch, itself: Itself, limits: Limits | None = None, reload: Rel
     return Port(pages, Guard(in_force, crowd, auth, count), in_force, crowd, count)
 
 
-def application(watch: Watch, itself: Itself, reload: Reload | None = None) -> web.Application:
+def application(watch: Watch, itself: OwnMetrics, reload: Reload | None = None) -> web.Application:
     """Put the routes together; no handler touches the network or waits for a probe."""
     app = web.Application(middlewares=[_no_trace])
     routes = Routes(watch, itself, reload)
@@ -88,7 +88,7 @@ async def _no_trace(request: web.Request, handler: Handler) -> web.StreamRespons
 class Routes:
     """The handlers."""
 
-    def __init__(self, watch: Watch, itself: Itself, reload: Reload | None = None) -> None:
+    def __init__(self, watch: Watch, itself: OwnMetrics, reload: Reload | None = None) -> None:
         self._watch = watch
         self._itself = itself
         self._reload = reload

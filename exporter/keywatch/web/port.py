@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from yarl import URL
 
-from keywatch.web.connection import Connection
+from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd
 from keywatch.web.guard import Guard
 from keywatch.web.in_force import InForce
@@ -114,7 +114,7 @@ class Port:
         allowed = frozenset(map(canonical, names)) if names is not None else None
         server = self._runner.server
         assert server is not None  # noqa: S101 - `open` has set it up
-        connection = Connection(server, self._crowd, self._count, address, allowed)
+        connection = ClientConnection(server, self._crowd, self._count, address, allowed)
         if self._crowd.enter(connection):
             connection.greeting = self._start(self._greet(client, connection, protection.context))
             return
@@ -123,7 +123,7 @@ class Port:
             if protection.context is None:
                 client.send(_NO_PLACE)
 
-    async def _greet(self, client: socket.socket, connection: Connection, context: ssl.SSLContext | None) -> None:
+    async def _greet(self, client: socket.socket, connection: ClientConnection, context: ssl.SSLContext | None) -> None:
         """Set a connection up, with a TLS handshake when there is a context."""
         limits = self._crowd.limits
         seconds = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from keywatch.cli.command import main
-from keywatch.elastic.objects import Kind, shipped
+from keywatch.elastic.objects import ObjectKind, shipped
 from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
 
 SECRET = "planted-secret"  # noqa: S105 - planted to be looked for
@@ -93,7 +93,7 @@ def test_an_older_version_of_ours_is_replaced_and_its_diff_shown(
 ) -> None:
     older = tmp_path / "objects"
     shutil.copytree(shipped(), older)
-    path = older / Kind.INGEST / "logs-keycloak.json"
+    path = older / ObjectKind.INGEST / "logs-keycloak.json"
     body = json.loads(path.read_text(encoding="utf-8"))
     body["processors"].pop(1)
     path.write_text(json.dumps(body), encoding="utf-8")
@@ -320,7 +320,7 @@ def test_objects_that_break_a_rule_are_refused_before_anything_is_sent(
 ) -> None:
     folder = tmp_path / "objects"
     shutil.copytree(shipped(), folder)
-    path = folder / Kind.INDEX / "logs-keycloak.json"
+    path = folder / ObjectKind.INDEX / "logs-keycloak.json"
     body = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**body, "priority": 100}), encoding="utf-8")
     assert run(elastic, "bootstrap", "--objects", str(folder)) == 2

@@ -10,7 +10,7 @@ import pytest
 from keywatch.documents.opensearch import write
 from keywatch.elastic import opensearch
 from keywatch.elastic.lint import fields, lint
-from keywatch.elastic.objects import ElasticObject, Kind, load, shipped
+from keywatch.elastic.objects import ElasticObject, ObjectKind, load, shipped
 from keywatch.service.config_file import ConfigError
 from tests.elastic.mistakes import OWN, TYPED, Mistake, seeded
 from tests.elastic.typed import typed_errors
@@ -21,7 +21,7 @@ ROLES = sorted((LOGSTASH / "elasticsearch" / "roles").glob("*.json"))
 LEAST_FOUND = 15
 
 
-def of(kind: Kind, name: str) -> ElasticObject:
+def of(kind: ObjectKind, name: str) -> ElasticObject:
     return next(one for one in load(shipped()) if (one.kind, one.name) == (kind, name))
 
 
@@ -66,7 +66,7 @@ def _linted(mistake: Mistake) -> bool:
 
 def test_retention_and_sizes_are_those_that_the_guide_promises() -> None:
     logs, audit = (
-        of(Kind.LIFECYCLE, name).body["policy"]["phases"] for name in ("logs-keycloak", "logs-keycloak-audit")
+        of(ObjectKind.LIFECYCLE, name).body["policy"]["phases"] for name in ("logs-keycloak", "logs-keycloak-audit")
     )
     assert [logs[phase]["min_age"] for phase in ("warm", "delete")] == ["2d", "30d"]
     assert [audit[phase]["min_age"] for phase in ("warm", "delete")] == ["8d", "180d"]
@@ -75,7 +75,7 @@ def test_retention_and_sizes_are_those_that_the_guide_promises() -> None:
 
 
 def test_the_mapping_takes_no_field_by_itself() -> None:
-    mappings = of(Kind.COMPONENT, "logs-keycloak-ecs").body["template"]["mappings"]
+    mappings = of(ObjectKind.COMPONENT, "logs-keycloak-ecs").body["template"]["mappings"]
     assert mappings["dynamic"] is False
     assert mappings["date_detection"] is False
 
@@ -101,7 +101,7 @@ def test_the_variant_for_opensearch_is_fresh_and_holds_nothing_that_it_does_not_
     text = json.dumps([one.body for one in variant])
     for word in ("flattened", "constant_keyword", '"lifecycle"', "ignore_missing_component_templates"):
         assert word not in text
-    assert not any("_meta" in one.body for one in variant if one.kind is Kind.INGEST)
+    assert not any("_meta" in one.body for one in variant if one.kind is ObjectKind.INGEST)
 
 
 def test_the_policies_of_opensearch_keep_logs_as_long_and_take_up_every_stream() -> None:
@@ -117,7 +117,7 @@ def test_the_policies_of_opensearch_keep_logs_as_long_and_take_up_every_stream()
 
 
 def test_both_variants_map_the_same_fields() -> None:
-    ours = [one for one in load(shipped()) if one.kind is Kind.COMPONENT]
+    ours = [one for one in load(shipped()) if one.kind is ObjectKind.COMPONENT]
     theirs = opensearch.translate(ours)
     for one, other in zip(ours, theirs, strict=True):
         assert (
@@ -173,7 +173,7 @@ def test_a_folder_without_objects_is_named(tmp_path: Path) -> None:
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
-    one = ElasticObject(Kind.INGEST, "a", {"x": 1, "y": {"b": 1, "c": 2}})
-    other = ElasticObject(Kind.INGEST, "a", {"y": {"c": 2, "b": 1}, "x": 1})
+    one = ElasticObject(ObjectKind.INGEST, "a", {"x": 1, "y": {"b": 1, "c": 2}})
+    other = ElasticObject(ObjectKind.INGEST, "a", {"y": {"c": 2, "b": 1}, "x": 1})
     assert one.digest == other.digest
-    assert one.digest != ElasticObject(Kind.INGEST, "a", {"x": 2}).digest
+    assert one.digest != ElasticObject(ObjectKind.INGEST, "a", {"x": 2}).digest

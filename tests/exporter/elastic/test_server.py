@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from keywatch.config.keycloak import BasicAuthSection
 from keywatch.config.secret import ApiKey, SecurityError
 from keywatch.config.security import TlsSection
-from keywatch.elastic.errors import RefusedError, refusal
+from keywatch.elastic.errors import RefusedError, error_of
 from keywatch.elastic.server import ElasticServer, Name
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import Answer, HttpPeer
@@ -277,6 +277,6 @@ _ERRORS = st.recursive(
 @given(status=st.sampled_from([400, 401, 403, 404, 409, 429, 500, 503, 599]), found=_ERRORS)
 def test_nothing_that_a_server_quotes_gets_into_an_error(status: int, found: object) -> None:
     body = json.dumps({"error": found}).encode()
-    words = str(refusal(Answer(status, "application/json", body, 0.0), "GET x"))
+    words = str(error_of(Answer(status, "application/json", body, 0.0), "GET x"))
     assert "planted" not in words
     assert len(words) < 200

@@ -1,4 +1,4 @@
-"""Series kept in blocks are rendered as if they were made anew each time, and only rendered where they changed."""
+"""Series that are kept are rendered as if they were made anew each time, and only rendered where they changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keywatch.engine.exposition import render, rendering, selection
 from keywatch.engine.probe import Sample
-from keywatch.engine.series import Block, Blocks, Rows, Sheet
+from keywatch.engine.series import LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import at_once
 from keywatch.engine.store import Key, Store
 from keywatch.metrics import cluster as cat
@@ -28,22 +28,22 @@ STATES = st.lists(
 
 
 class Keeper:
-    """Keeps the sheets of topics, as a probe does."""
+    """Keeps the series of topics, as a probe does."""
 
     def __init__(self) -> None:
-        self._sheets: dict[str, Sheet] = {}
+        self._topics: dict[str, LatestSeries] = {}
         self._rows: dict[tuple[str, tuple[int, ...]], Rows] = {}
 
-    def tell(self, state: dict[str, dict[int, float]]) -> Blocks:
-        """Give the series of a state; blocks that say the same are the same."""
-        blocks = []
+    def tell(self, state: dict[str, dict[int, float]]) -> SeriesSet:
+        """Give the series of a state; those that say the same are the same."""
+        series = []
         for topic, ends in state.items():
             key = (topic, tuple(ends))
             rows = self._rows.setdefault(key, Rows([("kafka", topic, str(index)) for index in ends]))
-            sheet = self._sheets.setdefault(topic, Sheet())
-            blocks.append(sheet.put(cat.PARTITION_END_OFFSET, rows, list(ends.values())))
-            blocks.append(sheet.put(cat.PARTITION_START_OFFSET, rows, [0] * len(ends)))
-        return Blocks(blocks, [Sample(cat.CLUSTER_UP, ("kafka",), 1.0)])
+            latest = self._topics.setdefault(topic, LatestSeries())
+            series.append(latest.put(cat.PARTITION_END_OFFSET, rows, list(ends.values())))
+            series.append(latest.put(cat.PARTITION_START_OFFSET, rows, [0] * len(ends)))
+        return SeriesSet(series, [Sample(cat.CLUSTER_UP, ("kafka",), 1.0)])
 
 
 def anew(state: dict[str, dict[int, float]]) -> bytes:
@@ -93,22 +93,24 @@ def test_loose_samples_that_say_the_same_are_not_rendered_again() -> None:
         assert b'keywatch_broker_up{cluster="kafka",broker="1"} 0\n' in render(store, EVERYTHING, openmetrics=False)
 
 
-def test_a_sheet_gives_another_block_for_other_rows_values_or_notes() -> None:
-    sheet, rows = Sheet(), Rows([("kafka", "a")])
-    first = sheet.put(cat.TOPIC_PARTITIONS, rows, [3])
-    assert sheet.put(cat.TOPIC_PARTITIONS, rows, [3]) is first
-    assert sheet.put(cat.TOPIC_PARTITIONS, rows, [4]).values == (4,)
-    noted = sheet.put(cat.TOPIC_PARTITIONS, rows, [4], ("worse",))
+def test_there_are_other_series_for_other_rows_values_or_notes() -> None:
+    latest, rows = LatestSeries(), Rows([("kafka", "a")])
+    first = latest.put(cat.TOPIC_PARTITIONS, rows, [3])
+    assert latest.put(cat.TOPIC_PARTITIONS, rows, [3]) is first
+    assert latest.put(cat.TOPIC_PARTITIONS, rows, [4]).values == (4,)
+    noted = latest.put(cat.TOPIC_PARTITIONS, rows, [4], ("worse",))
     assert list(noted.samples()) == [Sample(cat.TOPIC_PARTITIONS, ("kafka", "a"), 4.0, "worse")]
-    assert sheet.put(cat.TOPIC_PARTITIONS, Rows([("kafka", "b")]), [4]).notes is None
+    assert latest.put(cat.TOPIC_PARTITIONS, Rows([("kafka", "b")]), [4]).notes is None
 
 
 def test_noted_samples_are_found_among_many() -> None:
-    quiet = Block(cat.TOPIC_PARTITIONS, Rows([("kafka", "a")]), [3])
-    bad = Block(cat.TOPIC_PARTITIONS_OFFLINE, Rows([("kafka", "a"), ("kafka", "b")]), [0, 2], (None, "2 offline"))
+    quiet = MetricSeries(cat.TOPIC_PARTITIONS, Rows([("kafka", "a")]), [3])
+    bad = MetricSeries(
+        cat.TOPIC_PARTITIONS_OFFLINE, Rows([("kafka", "a"), ("kafka", "b")]), [0, 2], (None, "2 offline")
+    )
     loose = Sample(cat.CLUSTER_UP, ("kafka",), 0.0, "down")
-    assert [sample.note for sample in Blocks([quiet, bad], [loose]).noted()] == ["down", "2 offline"]
-    assert Sample(cat.TOPIC_PARTITIONS, ("kafka", "a"), 3.0) in Blocks([quiet])
+    assert [sample.note for sample in SeriesSet([quiet, bad], [loose]).noted()] == ["down", "2 offline"]
+    assert Sample(cat.TOPIC_PARTITIONS, ("kafka", "a"), 3.0) in SeriesSet([quiet])
 
 
 def test_a_scrape_tells_what_the_store_held_when_it_began() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.probe import Reason, Sample
-from keywatch.engine.series import Blocks
+from keywatch.engine.series import SeriesSet
 from keywatch.engine.store import Account, Key, Store
 from keywatch.metrics import canary as sent
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import probe as probe_metrics
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 KEY = Key("kafka", "topics", "")
 A, B = ("kafka", "a"), ("kafka", "b")
@@ -95,7 +95,7 @@ def test_counters_and_histograms_accumulate_over_frames_and_failures() -> None:
     [(0.0, [1, 1, 1]), (1.0, [1, 1, 1]), (1.1, [0, 1, 1]), (2.0, [0, 1, 1]), (2.1, [0, 0, 1])],
 )
 def test_an_observation_counts_in_every_bucket_that_it_does_not_exceed(value: float, counts: list[int]) -> None:
-    metric = Metric("keywatch_x_seconds", Kind.HISTOGRAM, "X.", buckets=(1, 2))
+    metric = Metric("keywatch_x_seconds", MetricKind.HISTOGRAM, "X.", buckets=(1, 2))
     distribution = Distribution([0] * 3)
     distribution.observe(metric, value)
     assert distribution.cumulative() == counts
@@ -138,6 +138,6 @@ def test_many_observations_are_added_to_a_histogram_at_once() -> None:
         many = Distribution.of(metric)
         many.observe(metric, 0.5)
         one = Sample(metric, labels, 1000.0)
-        store.accumulate(Blocks([], [one], [(metric, labels, many)]))
+        store.accumulate(SeriesSet([], [one], [(metric, labels, many)]))
     (found,) = store.histograms[metric].values()
     assert (found.total, sum(found.counts), found.counts[-1]) == (2001.0, 4, 2)

@@ -22,7 +22,7 @@ from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.dead_letters.letter import DeadLetterReason
-from keywatch.probes.dead_letters.reader import Batch, DeadLetters, Letter, Stretch
+from keywatch.probes.dead_letters.reader import DeadLetterBatch, DeadLetterReader, Letter, Stretch
 from keywatch.probes.dead_letters.topics import DlqTopicsProbe
 from tests.exporter.fakes.fake_cluster import FakePeers
 from tests.exporter.fakes.metadata import metadata, partition
@@ -119,12 +119,12 @@ class FakeLetters:
     stuck: bool = False
     closed: bool = False
 
-    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> Batch:
+    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
         """Read all of it."""
         assert timeout > 0
         if self.stuck:
             raise ProbeError(Reason.STUCK, "the call before has still not come back")
-        batch = Batch(forbidden={one.topic for one in wanted} & self.forbidden)
+        batch = DeadLetterBatch(forbidden={one.topic for one in wanted} & self.forbidden)
         for one, stretch in wanted.items():
             if one.topic not in self.forbidden:
                 offsets = range(stretch.start, stretch.end)
@@ -152,7 +152,7 @@ class Bed:
             "dead",
             self.topology,
             cast("Peers", self.peers),
-            cast("DeadLetters", self.letters),
+            cast("DeadLetterReader", self.letters),
             Schedule(0.5, 2.0),
             topics=Patterns(patterns or ("dead.*",)),
             named=named,

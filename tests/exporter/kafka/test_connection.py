@@ -14,7 +14,7 @@ import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka.connection import BrokerError, Connection, connect
+from keywatch.kafka.connection import BrokerConnection, BrokerError, connect
 from keywatch.kafka.wire import requests
 from keywatch.net.tls import Tls
 from tests.exporter.fakes.fake_broker import VERSIONS, FakeBroker, Serve, closing, listening, says, silent
@@ -41,7 +41,7 @@ class Identity:
         """Give it."""
         return self._tls
 
-    async def authenticate(self, connection: Connection, timeout: float) -> None:
+    async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
         """Do nothing."""
         del connection, timeout
 

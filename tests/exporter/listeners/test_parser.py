@@ -12,7 +12,7 @@ from keywatch.config.events import EventsSection
 from keywatch.listeners.event_types import ADMIN_EVENTS, OTHER, USER_EVENTS, admin_event, user_event
 from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
-from keywatch.listeners.profile import DeadLetters, Event, MalformedReason, Profile
+from keywatch.listeners.profile import DeadLetterPlace, Event, MalformedReason, Profile
 from tests.exporter.listeners.records import (
     ADMIN,
     ERROR,
@@ -117,7 +117,7 @@ def test_a_key_that_the_listener_would_not_write_is_noted_but_the_event_counts(
 
 
 def test_only_one_listener_leaves_dead_letters() -> None:
-    assert {name for name, profile in KNOWN.items() if profile.dead_letters is DeadLetters.FILES} == {
+    assert {name for name, profile in KNOWN.items() if profile.dead_letters is DeadLetterPlace.FILES} == {
         "scriptonbasestar"
     }
 

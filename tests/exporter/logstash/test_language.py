@@ -18,10 +18,10 @@ from keywatch.logstash.tree import (
     Chain,
     Comparison,
     Field,
-    Group,
     Holds,
     Not,
     Number,
+    Parentheses,
     Pattern,
     Table,
     Text,
@@ -208,7 +208,7 @@ def test_conditions_become_trees() -> None:
     assert case.condition == Chain(
         (
             Comparison("==", Field("[a][b]", 1), Number("1", 1), 1),
-            Group(
+            Parentheses(
                 Chain(
                     (Comparison("not in", Text("x", 1), Field("[t]", 1), 1), Not(Holds(Field("[c]", 1), 1), 1)),
                     ("or",),

@@ -14,7 +14,7 @@ import keywatch
 from keywatch.documents import reference
 from keywatch.metrics import catalogue
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -71,7 +71,7 @@ def test_the_catalogue_needs_nothing_but_the_standard_library() -> None:
     assert done.stdout.split() == ["__main__", "keywatch"]
 
 
-GOOD: dict[str, Any] = {"name": "keywatch_thing_seconds", "kind": Kind.GAUGE, "help": "A thing."}
+GOOD: dict[str, Any] = {"name": "keywatch_thing_seconds", "kind": MetricKind.GAUGE, "help": "A thing."}
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ GOOD: dict[str, Any] = {"name": "keywatch_thing_seconds", "kind": Kind.GAUGE, "h
         ({"name": "keywatch_thing_percent"}, "not keywatch_<thing>_<what>_<base unit>"),
         ({"name": "keywatch_thing_age_seconds"}, "not keywatch_<thing>_<what>_<base unit>"),
         ({"name": "keywatch_things_total"}, "_total belongs to counters"),
-        ({"kind": Kind.COUNTER}, "_total belongs to counters"),
-        ({"kind": Kind.HISTOGRAM}, "buckets belong to histograms"),
+        ({"kind": MetricKind.COUNTER}, "_total belongs to counters"),
+        ({"kind": MetricKind.HISTOGRAM}, "buckets belong to histograms"),
         ({"buckets": (1.0,)}, "buckets belong to histograms"),
-        ({"kind": Kind.HISTOGRAM, "buckets": (2.0, 1.0)}, "buckets must ascend"),
-        ({"kind": Kind.HISTOGRAM, "buckets": (1.0, 1.0)}, "buckets must ascend"),
+        ({"kind": MetricKind.HISTOGRAM, "buckets": (2.0, 1.0)}, "buckets must ascend"),
+        ({"kind": MetricKind.HISTOGRAM, "buckets": (1.0, 1.0)}, "buckets must ascend"),
         ({"help": "A thing"}, "ends with a full stop"),
         ({"labels": ("job",)}, "label 'job' is not allowed"),
         ({"labels": ("topic", "le")}, "label 'le' is not allowed"),

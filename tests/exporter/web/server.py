@@ -15,7 +15,7 @@ import bcrypt
 from keywatch.engine.store import Store
 from keywatch.metrics import exporter as exporter_metrics
 from keywatch.service.config_file import from_data
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
 from keywatch.web import pages
 from keywatch.web.limits import Limits
@@ -84,7 +84,7 @@ async def served(web_file: Path | None = None, limits: Limits | None = None) -> 
     """Serve on a free port of the loopback."""
     own = {"config_file": str(web_file)} if web_file else {}
     watch = Watch(from_data({"clusters": [{"bootstrap": ["127.0.0.1:1"]}], "web": own}, "test"))
-    itself = Itself(watch.store)
+    itself = OwnMetrics(watch.store)
     limits = limits or Limits()
     port = pages.port(watch, itself, limits)
     await port.open("127.0.0.1", 0)

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from keywatch.engine.slices import Pieces
-from keywatch.web.connection import Connection
+from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd, Stage
 from keywatch.web.headers import dress
 from keywatch.web.limits import Limits, Refusal
@@ -344,7 +344,7 @@ async def test_a_connection_that_has_ended_stays_ended() -> None:
     async with served() as running:
         server = running.port._runner.server
         assert server is not None
-        connection = Connection(server, Crowd(Limits()), lambda _: None, "192.0.2.1", None)
+        connection = ClientConnection(server, Crowd(Limits()), lambda _: None, "192.0.2.1", None)
         connection.end(None)
         connection.enter(Stage.READING)
         connection.data_received(b"GET / HTTP/1.1\r\n\r\n")

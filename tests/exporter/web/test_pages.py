@@ -19,7 +19,7 @@ from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import groups
 from keywatch.metrics import probe as probe_metrics
 from keywatch.service.config_file import from_data
-from keywatch.service.own_metrics import Itself
+from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
 from keywatch.web.pages import application
 from tests.exporter.fakes.scripted import Scripted, fails
@@ -47,7 +47,7 @@ async def watch(cluster: EmbeddedCluster) -> AsyncIterator[Watch]:
 
 @pytest.fixture
 async def session(watch: Watch) -> AsyncIterator[aiohttp.ClientSession]:
-    runner = web.AppRunner(application(watch, Itself(watch.store)), access_log=None)
+    runner = web.AppRunner(application(watch, OwnMetrics(watch.store)), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}", auto_decompress=False) as made:

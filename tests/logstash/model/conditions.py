@@ -11,12 +11,12 @@ from keywatch.logstash.tree import (
     Comparison,
     Condition,
     Field,
-    Group,
     Holds,
     Items,
     Not,
     Number,
     Operand,
+    Parentheses,
     Pattern,
     Text,
     Word,
@@ -30,7 +30,7 @@ Variables = Callable[[str], str]
 def compiled(condition: Condition, variables: Variables) -> Test:
     """Give the function; raises `NotImplementedError` for what no pipeline of ours has."""
     match condition:
-        case Group(inner):
+        case Parentheses(inner):
             return compiled(inner, variables)
         case Not(inner):
             test = compiled(inner, variables)

@@ -16,7 +16,7 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import fetch
-from keywatch.kafka.wire.batch import Batch, first_record
+from keywatch.kafka.wire.batch import RecordBatch, first_record
 from keywatch.kafka.wire.codec import WireError
 from keywatch.kafka.wire.fetch import Fetched
 from keywatch.kafka.wire.requests import TopicPartition
@@ -158,7 +158,7 @@ class RecordSearch:
         self.forbidden.discard(partition.topic)
         return reply
 
-    async def _record(self, batch: Batch, offset: int, *, settled: bool) -> Found | Packed | None:
+    async def _record(self, batch: RecordBatch, offset: int, *, settled: bool) -> Found | Packed | None:
         """Give the first record from `offset` on; None when the batch holds no more."""
         if batch.packed is not None:
             # What is no record by our reading is left to librdkafka to judge.
@@ -178,7 +178,7 @@ class RecordSearch:
             self._topology.outdate()
 
 
-def _first_batch(reply: Fetched, offset: int) -> tuple[Batch | None, int]:
+def _first_batch(reply: Fetched, offset: int) -> tuple[RecordBatch | None, int]:
     """Give the first batch with records that count, and the offset in it to begin with, or where to go on."""
     to_come = sorted(reply.aborted, key=lambda one: one[1])
     rolled_back: set[int] = set()

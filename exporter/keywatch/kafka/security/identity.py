@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from keywatch.config.model import Cluster
 from keywatch.config.secret import Secret, SecretError, SecurityError
 from keywatch.config.security import SaslSection
-from keywatch.kafka.connection import Connection
+from keywatch.kafka.connection import BrokerConnection
 from keywatch.kafka.security.oauth import TokenSource
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
 from keywatch.net.tls import Tls, TlsSource
@@ -35,7 +35,7 @@ class ClusterSecurity:
         """Give how to speak TLS now; None for plaintext."""
         return self._tls.current() if self._tls is not None else None
 
-    async def authenticate(self, connection: Connection, timeout: float) -> None:
+    async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
         """Prove who keywatch is, within `timeout` seconds; raises `BrokerError`.
 
         GSSAPI is librdkafka's alone: a raw connection stops at ApiVersions, which brokers answer to anyone.

@@ -11,7 +11,7 @@ from scramp import ScramClient, ScramException
 
 from keywatch.config.secret import Secret
 from keywatch.engine.probe import Reason
-from keywatch.kafka.connection import BrokerError, Connection
+from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.errors import ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, name_of
 from keywatch.kafka.security.oauth import TokenError, TokenSource
 from keywatch.kafka.wire.codec import Reader, Writer
@@ -38,7 +38,7 @@ class Credentials(Protocol):
 class Exchange:
     """One SASL dialogue on one connection, all of it within `timeout` seconds from now on."""
 
-    def __init__(self, connection: Connection, timeout: float) -> None:
+    def __init__(self, connection: BrokerConnection, timeout: float) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + timeout

@@ -21,7 +21,7 @@ _RECORDS_PER_PIECE = 200
 _VARINT_BYTES = 10
 
 
-class Batch(NamedTuple):
+class RecordBatch(NamedTuple):
     """Where the records of a batch lie, whose they are, and when they were written, in milliseconds since 1970.
 
     `control` means that it holds no record but the marker that ends a transaction, `dense` that none of its records was
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
         return self.appended if self.appended is not None or offset > self.first else self.first_time
 
 
-def batches_of(records: bytes) -> Iterator[Batch]:
+def batches_of(records: bytes) -> Iterator[RecordBatch]:
     """Read the headers of batches, of which the last one may be cut short."""
     at = 0
     while at + HEADER.size <= len(records):
@@ -61,13 +61,13 @@ def batches_of(records: bytes) -> Iterator[Batch]:
             yield _batch(HEADER.unpack_from(records, at), records[at + HEADER.size : at + size])
         else:
             # Of before Kafka 0.11, with the offset of its last record: others know how to read it.
-            yield Batch(-1, base, size, 1, -1, False, False, None, None, -1, None)
+            yield RecordBatch(-1, base, size, 1, -1, False, False, None, None, -1, None)
         at += size
 
 
-def _batch(header: tuple[int, ...], packed: bytes) -> Batch:
+def _batch(header: tuple[int, ...], packed: bytes) -> RecordBatch:
     first, _, _, _, _, attributes, delta, base_time, largest_time, producer, _, _, records = header
-    return Batch(
+    return RecordBatch(
         first,
         first + delta,
         HEADER.size + len(packed),
@@ -83,7 +83,7 @@ def _batch(header: tuple[int, ...], packed: bytes) -> Batch:
     )
 
 
-def first_record(batch: Batch, offset: int) -> Pieces[tuple[int, int] | None]:
+def first_record(batch: RecordBatch, offset: int) -> Pieces[tuple[int, int] | None]:
     """Give offset and timestamp of the first record from `offset` on in a batch that is not compressed; None: no more.
 
     Raises `WireError` when the records are none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keywatch.kafka.wire.batch import Batch, batches_of
+from keywatch.kafka.wire.batch import RecordBatch, batches_of
 from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
@@ -22,7 +22,7 @@ class Fetched(NamedTuple):
     end: int
     settled_end: int
     aborted: tuple[tuple[int, int], ...]
-    batches: tuple[Batch, ...]
+    batches: tuple[RecordBatch, ...]
     size: int
 
 
@@ -46,7 +46,7 @@ def read_fetch(reader: Reader) -> Fetched:
     reader.int32()  # session
     end = settled_end = -1
     aborted: list[tuple[int, int]] = []
-    batches: list[Batch] = []
+    batches: list[RecordBatch] = []
     for _ in range(reader.count()):
         reader.string()
         for _ in range(reader.count()):

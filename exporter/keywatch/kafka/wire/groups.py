@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.wire.codec import Reader, Writer
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import (
     CONSUMER_GROUP_DESCRIBE,
@@ -51,11 +51,11 @@ def list_groups(version: int) -> Request:
 
 def read_list_groups(reader: Reader, version: int) -> tuple[int, list[ListedGroup]]:
     """Read a reply to ListGroups v4 or v5: error code, groups."""
-    return at_once(reading_list_groups(reader, version, Memory()))
+    return at_once(reading_list_groups(reader, version, ReplyMemory()))
 
 
 def reading_list_groups(
-    reader: Reader, version: int, memory: Memory[tuple[int, list[ListedGroup]]]
+    reader: Reader, version: int, memory: ReplyMemory[tuple[int, list[ListedGroup]]]
 ) -> Pieces[tuple[int, list[ListedGroup]]]:
     """Read a reply to ListGroups in pieces; one that is as in `memory` gives the same object."""
     reader.int32()  # throttle time
@@ -195,11 +195,11 @@ def fetch_offsets(groups: Sequence[str], version: int, named: Sequence[TopicPart
 
 def read_fetched_offsets(reader: Reader, groups: Sequence[str], version: int) -> dict[str, GroupOffsets]:
     """Read a reply to OffsetFetch v8 or v5: group → offsets."""
-    return at_once(reading_fetched_offsets(reader, groups, version, Memory()))
+    return at_once(reading_fetched_offsets(reader, groups, version, ReplyMemory()))
 
 
 def reading_fetched_offsets(
-    reader: Reader, groups: Sequence[str], version: int, memory: Memory[GroupOffsets]
+    reader: Reader, groups: Sequence[str], version: int, memory: ReplyMemory[GroupOffsets]
 ) -> Pieces[dict[str, GroupOffsets]]:
     """Read a reply to OffsetFetch in pieces; what a group committed that is as in `memory` stays the same object."""
     reader.int32()  # throttle time

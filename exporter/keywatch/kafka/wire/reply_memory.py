@@ -10,7 +10,7 @@ from keywatch.kafka.wire.codec import Reader
 _T = TypeVar("_T")
 
 
-class Memory(Generic[_T]):
+class ReplyMemory(Generic[_T]):
     """Of each name the last piece of a reply and what it meant.
 
     A piece decodes from its first byte on without a look at what follows, so a reply that goes on with the same bytes

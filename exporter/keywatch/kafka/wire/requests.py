@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.wire.codec import Reader, Writer
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 
 LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 2, 3, 9, 10
@@ -83,11 +83,11 @@ def metadata(topics: Sequence[str] | None = None, version: int = 8) -> Request:
 
 def read_metadata(reader: Reader) -> Metadata:
     """Read a reply to Metadata v8 or v10."""
-    return at_once(reading_metadata(reader, Memory(), {}))
+    return at_once(reading_metadata(reader, ReplyMemory(), {}))
 
 
 def reading_metadata(
-    reader: Reader, memory: Memory[dict[int, PartitionState]], before: Mapping[str, dict[int, PartitionState]]
+    reader: Reader, memory: ReplyMemory[dict[int, PartitionState]], before: Mapping[str, dict[int, PartitionState]]
 ) -> Pieces[Metadata]:
     """Read a reply to Metadata in pieces; a topic that is as in `memory` or as `before` stays the same object.
 
@@ -186,12 +186,12 @@ def read_list_offsets(reader: Reader) -> dict[TopicPartition, tuple[int, int]]:
     def take(topic: str, index: int, error: int, offset: int) -> None:
         found[TopicPartition(topic, index)] = (error, offset)
 
-    at_once(reading_list_offsets(reader, Memory(), take))
+    at_once(reading_list_offsets(reader, ReplyMemory(), take))
     return found
 
 
 def reading_list_offsets(
-    reader: Reader, memory: Memory[int], take: Callable[[str, int, int, int], None]
+    reader: Reader, memory: ReplyMemory[int], take: Callable[[str, int, int, int], None]
 ) -> Pieces[int]:
     """Read a reply to ListOffsets v4 in pieces, and hand over topic, partition, error code and offset to `take`.
 

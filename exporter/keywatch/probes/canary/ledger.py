@@ -10,7 +10,7 @@ _KEPT = 4096
 
 
 @dataclass(slots=True)
-class Entry:
+class CanaryRecord:
     """One record: when it was sent and read back (monotonic seconds), through which broker, and what became of it.
 
     `floor` is how far the partition had been read when it was sent; `offset` is where it was acknowledged, `place`
@@ -34,7 +34,7 @@ class Entry:
         return self.received is not None or self.failure is not None
 
 
-class Ledger:
+class CanaryLedger:
     """The records of one partition.
 
     A record counts as lost only when it was acknowledged and reading went past its offset without it: then it is
@@ -45,13 +45,13 @@ class Ledger:
         self.partition = partition
         self.duplicated = 0
         self.reordered = 0
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, CanaryRecord] = {}
         self._newest = (-1, -1)
         self.position = position
 
-    def sent(self, sequence: int, broker: str, now: float) -> Entry:
+    def sent(self, sequence: int, broker: str, now: float) -> CanaryRecord:
         """Take down that a record was handed to the client."""
-        entry = Entry(self.partition, sequence, broker, now, floor=self.position)
+        entry = CanaryRecord(self.partition, sequence, broker, now, floor=self.position)
         self._entries[sequence] = entry
         while len(self._entries) > _KEPT:
             del self._entries[next(iter(self._entries))]
@@ -80,7 +80,7 @@ class Ledger:
         if sequence in self._entries:
             self._entries[sequence].failure = (reason, detail)
 
-    def read(self, sequence: int | None, offset: int, now: float) -> Entry | None:
+    def read(self, sequence: int | None, offset: int, now: float) -> CanaryRecord | None:
         """Take down that a record was read at `offset`; None for one that another instance sent.
 
         Gives the entry when it was read for the first time.
@@ -101,7 +101,7 @@ class Ledger:
             self.reordered += 1
         return entry
 
-    def losses(self) -> list[Entry]:
+    def losses(self) -> list[CanaryRecord]:
         """Give the records found to be lost since the last call."""
         found = []
         for entry in self._entries.values():

@@ -15,7 +15,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import canary as cat
-from keywatch.probes.canary.ledger import Entry, Ledger
+from keywatch.probes.canary.ledger import CanaryLedger, CanaryRecord
 from keywatch.probes.canary.link import CanaryLink
 from keywatch.probes.canary.topic import CanaryTopic
 
@@ -58,10 +58,10 @@ class CanaryProbe:
         self._instance = uuid.uuid4().hex[:12]
         self._link: CanaryLink | None = None
         self._version: tuple[int, ...] = ()
-        self._ledgers: dict[int, Ledger] = {}
+        self._ledgers: dict[int, CanaryLedger] = {}
         self._leaders: dict[int, tuple[int, float]] = {}
         self._sequence = 0
-        self._arrivals: list[Entry] = []
+        self._arrivals: list[CanaryRecord] = []
         self._up: dict[str, bool] = {}
         self._reasons: dict[str, set[Reason]] = {}
         self._settled = asyncio.Event()
@@ -100,7 +100,7 @@ class CanaryProbe:
             return
         ends = await read_offsets(self._topology, self._peers, new, requests.END, timeout)
         for partition, end in ends.found.items():
-            self._ledgers[partition.partition] = Ledger(partition.partition, position=end)
+            self._ledgers[partition.partition] = CanaryLedger(partition.partition, position=end)
         if ends.found:
             self._follow()
 
@@ -124,7 +124,7 @@ class CanaryProbe:
         if self._link is not None and self._ledgers:
             self._link.follow({index: ledger.position for index, ledger in self._ledgers.items()})
 
-    def _send(self) -> list[Entry]:
+    def _send(self) -> list[CanaryRecord]:
         sent = []
         now = self._clock()
         for index, state in self._topic.partitions.items():
@@ -139,7 +139,7 @@ class CanaryProbe:
             self._link.send(index, self._sequence)
         return sent
 
-    async def _await(self, sent: Sequence[Entry], timeout: float) -> None:
+    async def _await(self, sent: Sequence[CanaryRecord], timeout: float) -> None:
         """Wait until each record is read back or refused."""
         try:
             async with asyncio.timeout(timeout * 0.95):
@@ -164,7 +164,7 @@ class CanaryProbe:
             self._arrivals.append(entry)
             self._settled.set()
 
-    def _judge(self, sent: Sequence[Entry]) -> list[Sample]:
+    def _judge(self, sent: Sequence[CanaryRecord]) -> list[Sample]:
         refusal = self._topic.refusal
         kept_note = f"{refusal.reason}: {refusal.detail}" if refusal else None
         samples = [Sample(cat.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
@@ -187,7 +187,7 @@ class CanaryProbe:
             samples += self._verdict(broker, next((t for t in troubles if t is not None), None))
         return samples
 
-    def _trouble(self, entry: Entry) -> tuple[Reason, str] | None:
+    def _trouble(self, entry: CanaryRecord) -> tuple[Reason, str] | None:
         """Name why a record did not come back; a dead replica explains a time-out, because acks=all waits for it."""
         if entry.received is not None:
             return None

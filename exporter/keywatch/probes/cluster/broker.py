@@ -11,7 +11,7 @@ from typing import Any
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.first_done import first_done
 from keywatch.engine.probe import Reason, Sample, Schedule
-from keywatch.kafka.connection import BrokerError, Connection, Security, check_ping, connect, ping
+from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
 from keywatch.metrics import cluster as cluster_metrics
 
@@ -30,12 +30,12 @@ class _Attempt:
 
     answer: asyncio.Future[Any]
     started: float
-    kept: Connection | None
+    kept: BrokerConnection | None
 
-    def result(self) -> Connection:
+    def result(self) -> BrokerConnection:
         """Give the connection that answered; raises `BrokerError`."""
         if self.kept is None:
-            fresh: Connection = self.answer.result()
+            fresh: BrokerConnection = self.answer.result()
             return fresh
         check_ping(self.kept, self.answer)
         return self.kept
@@ -75,7 +75,7 @@ class BrokerProbe:
         self._clock = clock
         self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
         self._attempts: list[_Attempt] = []
-        self._connection: Connection | None = None
+        self._connection: BrokerConnection | None = None
         self._opened = 0.0
         self._misses = 0
         self._up: bool | None = None
@@ -176,7 +176,7 @@ class BrokerProbe:
         opening = connect(endpoint, timeout, self._security, answer_within=self._patience)
         self._attempts.append(_Attempt(asyncio.ensure_future(opening), now, None))
 
-    def _adopt(self, connection: Connection, attempt: _Attempt) -> None:
+    def _adopt(self, connection: BrokerConnection, attempt: _Attempt) -> None:
         """Keep the connection that answered; what else was asked need not answer any more."""
         self._response = self._clock() - attempt.started
         if attempt.kept is None:
@@ -220,7 +220,7 @@ class BrokerProbe:
         return samples
 
 
-def _close(task: asyncio.Future[Connection]) -> None:
+def _close(task: asyncio.Future[BrokerConnection]) -> None:
     """Let no connection stay behind that came about while it was given up."""
     if not task.cancelled() and task.exception() is None:
         task.result().close()

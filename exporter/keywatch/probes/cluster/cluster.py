@@ -13,7 +13,7 @@ from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.metrics import cluster as cluster_metrics
 
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
@@ -54,7 +54,7 @@ class ClusterProbe:
         self._clock = clock
         self._turn = 0
         self._registered_at = float("-inf")
-        self._memories: dict[str, Memory[dict[int, requests.PartitionState]]] = {}
+        self._memories: dict[str, ReplyMemory[dict[int, requests.PartitionState]]] = {}
         self._learned_at = float("-inf")
         self._misses = 0
 
@@ -109,7 +109,7 @@ class ClusterProbe:
     async def _metadata(self, label: str, timeout: float, *, whole: bool) -> requests.Metadata:
         if not whole:
             return await self._peers.ask(label, requests.metadata(()), timeout, requests.read_metadata)
-        memory, before = self._memories.setdefault(label, Memory()), self._topology.topics or {}
+        memory, before = self._memories.setdefault(label, ReplyMemory()), self._topology.topics or {}
 
         def read(reader: Reader) -> Pieces[requests.Metadata]:
             return requests.reading_metadata(reader, memory, before)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.offsets import Watermarks, without
 from keywatch.kafka.peers import Peers
-from keywatch.kafka.recreated_topics import Renewals
+from keywatch.kafka.recreated_topics import RecreatedTopics
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import PartitionState
@@ -46,10 +46,10 @@ class OffsetsProbe:
         self._runs = 0
         self._ends = Watermarks(topology, peers, requests.END)
         self._starts = Watermarks(topology, peers, requests.START)
-        self._renewals = Renewals(topology)
+        self._renewals = RecreatedTopics(topology)
         self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
         self._wanted: dict[str, tuple[int, ...]] = {}
-        self._sheets: dict[str, _Topic] = {}
+        self._topics_offsets: dict[str, _TopicOffsets] = {}
         self._touched: set[str] = set()
 
     async def run(self, timeout: float) -> Collection[Sample]:
@@ -69,13 +69,15 @@ class OffsetsProbe:
         unread: dict[str, dict[int, tuple[Reason, str]]] = {}
         for partition, why in ends.unread.items():
             unread.setdefault(partition.topic, {})[partition.partition] = why
-        blocks = await in_slices(self._blocks(unread))
+        series = await in_slices(self._series(unread))
         count = sum(len(indexes) for indexes in self._wanted.values())
         if count and len(ends.unread) == count:
             reason, detail = next(iter(ends.unread.values()))
-            samples = [sample for sample in Blocks(blocks) if sample.metric is cluster_metrics.TOPIC_PARTITIONS_UNREAD]
+            samples = [
+                sample for sample in SeriesSet(series) if sample.metric is cluster_metrics.TOPIC_PARTITIONS_UNREAD
+            ]
             raise ProbeError(reason, f"no partition could be read, the first because {detail}", samples)
-        return Blocks(blocks)
+        return SeriesSet(series)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -87,33 +89,35 @@ class OffsetsProbe:
             return
         self._topics = topics
         self._wanted = {topic: tuple(states) for topic, states in topics.items() if topic in self._patterns}
-        self._sheets = {topic: self._sheets.get(topic) or _Topic((self.cluster, topic)) for topic in self._wanted}
+        self._topics_offsets = {
+            topic: self._topics_offsets.get(topic) or _TopicOffsets((self.cluster, topic)) for topic in self._wanted
+        }
         self._touched = set(self._wanted)
 
-    def _blocks(self, unread: Mapping[str, Mapping[int, tuple[Reason, str]]]) -> Pieces[list[Block]]:
-        """Put the blocks together; a topic whose offsets are as before keeps its own."""
-        blocks: list[Block] = []
-        for topic, sheet in self._sheets.items():
+    def _series(self, unread: Mapping[str, Mapping[int, tuple[Reason, str]]]) -> Pieces[list[MetricSeries]]:
+        """Put the series together; a topic whose offsets are as before keeps its own."""
+        series: list[MetricSeries] = []
+        for topic, offsets_of_topic in self._topics_offsets.items():
             missing = unread.get(topic, _NOTHING)
-            if topic in self._touched or sheet.missing != missing:
+            if topic in self._touched or offsets_of_topic.missing != missing:
                 self._touched.discard(topic)
                 starts = self._starts.known.get(topic, {}) if self._detail else {}
                 ends = self._ends.known.get(topic, {}) if self._detail else {}
-                sheet.fill(self._wanted[topic], ends, starts, missing)
-            blocks += sheet.blocks
+                offsets_of_topic.fill(self._wanted[topic], ends, starts, missing)
+            series += offsets_of_topic.series
             yield
-        return blocks
+        return series
 
 
-class _Topic:
+class _TopicOffsets:
     """The series of one topic."""
 
     def __init__(self, labels: Labels) -> None:
         self.missing: Mapping[int, tuple[Reason, str]] = _NOTHING
-        self.blocks: list[Block] = []
+        self.series: list[MetricSeries] = []
         self._labels = labels
         self._itself = Rows([labels])
-        self._sheet = Sheet()
+        self._latest = LatestSeries()
         self._rows: dict[tuple[int, ...], Rows] = {}
 
     def fill(
@@ -123,26 +127,26 @@ class _Topic:
         starts: Mapping[int, int],
         missing: Mapping[int, tuple[Reason, str]],
     ) -> None:
-        """Make the blocks anew; partitions that are `missing`, with why, have no offsets."""
+        """Make the series anew; partitions that are `missing`, with why, have no offsets."""
         self.missing = missing
         note = None
         if missing:
             reason, detail = next(iter(missing.values()))
             note = f"offsets of {len(missing)} partitions could not be read, {reason}: {detail}"
-        count = self._sheet.put(
+        count = self._latest.put(
             cluster_metrics.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
         )
         ended = tuple(index for index in partitions if index in ends and index not in missing)
         started = tuple(index for index in ended if index in starts)
         # Both metrics have the same rows but in the first cycle and while something is wrong.
         self._rows = {some: self._rows.get(some) or self._labelled(some) for some in dict.fromkeys((ended, started))}
-        self.blocks = [count]
+        self.series = [count]
         for metric, some, offsets in (
             (cluster_metrics.PARTITION_END_OFFSET, ended, ends),
             (cluster_metrics.PARTITION_START_OFFSET, started, starts),
         ):
             if some:
-                self.blocks.append(self._sheet.put(metric, self._rows[some], [offsets[index] for index in some]))
+                self.series.append(self._latest.put(metric, self._rows[some], [offsets[index] for index in some]))
 
     def _labelled(self, partitions: Sequence[int]) -> Rows:
         return Rows([(*self._labels, str(index)) for index in partitions])

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.engine.series import Block, Blocks, Labels, Rows, Sheet
+from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import PartitionState
@@ -97,8 +97,8 @@ class TopicsProbe:
         self._watch = tuple(watch)
         self._detail = detail
         self._version = -1
-        self._told = Blocks([])
-        self._topics: dict[str, _Topic] = {}
+        self._told = SeriesSet([])
+        self._topics: dict[str, _TopicJudgement] = {}
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Judge the partitions that anything changed of; raises `ProbeError` without metadata or rights."""
@@ -117,12 +117,12 @@ class TopicsProbe:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _judge(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> Pieces[Blocks]:
+    def _judge(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> Pieces[SeriesSet]:
         # With few brokers most partitions are in one of a few states, and each state is judged once.
         verdicts: dict[tuple[object, ...], PartitionHealth] = {}
         chosen = [topic for topic in topics if topic in self._patterns or topic in self._watch]
-        self._topics = {topic: self._topics.get(topic) or _Topic((self.cluster, topic)) for topic in chosen}
-        blocks: list[Block] = []
+        self._topics = {topic: self._topics.get(topic) or _TopicJudgement((self.cluster, topic)) for topic in chosen}
+        series: list[MetricSeries] = []
         for topic, kept in self._topics.items():
             min_in_sync = self._topology.min_in_sync.get(topic)
             healths: list[PartitionHealth] = []
@@ -136,7 +136,7 @@ class TopicsProbe:
                     yield
             demands = min_in_sync is not None
             kept.fill(topics[topic], healths, demands=demands, watched=topic in self._watch, detail=self._detail)
-            blocks += kept.blocks
+            series += kept.series
             yield
         loose = []
         for topic in self._watch:
@@ -144,17 +144,17 @@ class TopicsProbe:
                 note = "the watched topic does not exist"
                 loose.append(Sample(cluster_metrics.TOPIC_EXISTS, (self.cluster, topic), 0.0, note))
                 loose.append(Sample(cluster_metrics.TOPIC_UP, (self.cluster, topic), 0.0))
-        return Blocks(blocks, loose)
+        return SeriesSet(series, loose)
 
 
-class _Topic:
+class _TopicJudgement:
     """The series of one topic."""
 
     def __init__(self, labels: Labels) -> None:
-        self.blocks: list[Block] = []
+        self.series: list[MetricSeries] = []
         self._labels = labels
         self._itself = Rows([labels])
-        self._sheet = Sheet()
+        self._latest = LatestSeries()
         self._partitions: Mapping[int, PartitionState] = {}
         self._healths: list[PartitionHealth] = []
         self._form: tuple[bool, ...] = ()
@@ -169,32 +169,32 @@ class _Topic:
         watched: bool,
         detail: bool,
     ) -> None:
-        """Make the blocks anew, unless nothing changed; without a demand nothing is below min.insync.replicas."""
+        """Make the series anew, unless nothing changed; without a demand nothing is below min.insync.replicas."""
         form = (demands, watched, detail)
         if partitions is self._partitions and healths == self._healths and form == self._form:
             return
         if partitions.keys() != self._partitions.keys():
             self._rows = Rows([(*self._labels, str(index)) for index in partitions])
         self._partitions, self._healths, self._form = partitions, healths, form
-        self.blocks = [self._one(cluster_metrics.TOPIC_PARTITIONS, len(partitions))]
+        self.series = [self._one(cluster_metrics.TOPIC_PARTITIONS, len(partitions))]
         for metric, attribute, words in _COUNTS:
             if demands or metric not in _MIN_ISR_METRICS:
                 bad = [i for i, found in zip(partitions, map(attribute, healths), strict=True) if found]
                 note = words.format(len(bad), len(partitions), _numbers(bad)) if words and bad else None
-                self.blocks.append(self._one(metric, len(bad), note))
+                self.series.append(self._one(metric, len(bad), note))
         if watched:
-            self.blocks.append(self._one(cluster_metrics.TOPIC_EXISTS, 1))
-            self.blocks.append(self._one(cluster_metrics.TOPIC_UP, int(not any(found.offline for found in healths))))
+            self.series.append(self._one(cluster_metrics.TOPIC_EXISTS, 1))
+            self.series.append(self._one(cluster_metrics.TOPIC_UP, int(not any(found.offline for found in healths))))
         if detail and partitions:
             states = partitions.values()
             living = [found.living_in_sync for found in healths]
-            put, rows = self._sheet.put, self._rows
-            self.blocks.append(put(cluster_metrics.PARTITION_LEADER, rows, [state.leader for state in states]))
-            self.blocks.append(put(cluster_metrics.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
-            self.blocks.append(put(cluster_metrics.PARTITION_IN_SYNC_REPLICAS, rows, living))
+            put, rows = self._latest.put, self._rows
+            self.series.append(put(cluster_metrics.PARTITION_LEADER, rows, [state.leader for state in states]))
+            self.series.append(put(cluster_metrics.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
+            self.series.append(put(cluster_metrics.PARTITION_IN_SYNC_REPLICAS, rows, living))
 
-    def _one(self, metric: Metric, value: int, note: str | None = None) -> Block:
-        return self._sheet.put(metric, self._itself, [value], (note,) if note else None)
+    def _one(self, metric: Metric, value: int, note: str | None = None) -> MetricSeries:
+        return self._latest.put(metric, self._itself, [value], (note,) if note else None)
 
 
 def _numbers(partitions: Sequence[int]) -> str:

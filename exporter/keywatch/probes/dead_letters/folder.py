@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.worker import Worker
 from keywatch.probes.dead_letters.files.folder import MOST_FILES, DeadLetterFolder, Look
-from keywatch.probes.dead_letters.series import DlqSeries, State
+from keywatch.probes.dead_letters.series import DeadLetterSeries, QueueState
 
 
 class DlqFolderProbe:
@@ -22,7 +22,7 @@ class DlqFolderProbe:
         self.schedule = schedule
         self._path = path
         self._folder = folder
-        self._series = DlqSeries(cluster, dlq)
+        self._series = DeadLetterSeries(cluster, dlq)
         self._worker = Worker(f"dlq-{dlq}")
         self._last = Look(False, 0, None, {}, "", False)
 
@@ -54,8 +54,10 @@ class DlqFolderProbe:
         return ProbeError(reason, detail, self._series.samples(state, {}))
 
     @staticmethod
-    def _state(look: Look, trouble: str | None) -> State:
+    def _state(look: Look, trouble: str | None) -> QueueState:
         oldest, newest = look.span or (None, None)
         crowd = f"crowded: more than {MOST_FILES} files are only counted, the new ones without reason"
         unreadable = {str(flaw): count for flaw, count in look.flaws.items()}
-        return State(trouble, look.files, oldest, newest, unreadable, look.example, crowd if look.crowded else None)
+        return QueueState(
+            trouble, look.files, oldest, newest, unreadable, look.example, crowd if look.crowded else None
+        )

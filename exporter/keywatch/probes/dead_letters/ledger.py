@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.probes.dead_letters.letter import DeadLetterReason
-from keywatch.probes.dead_letters.reader import Batch, Stretch
+from keywatch.probes.dead_letters.reader import DeadLetterBatch, Stretch
 
 # How long records may stay unread until they are counted without their reason: a flood, a leader that died.
 PATIENCE = 2.0
@@ -24,7 +24,7 @@ _MOST_ASIDE = 10_000
 
 
 @dataclass(slots=True)
-class Entry:
+class DeadLetterPartition:
     """One partition. Offsets up to `position` are counted; times in Unix time."""
 
     fresh: bool
@@ -49,12 +49,12 @@ class Entry:
         return max(self.end - self.start, 0) if self.start is not None and self.end is not None else None
 
 
-class Ledger:
+class DeadLetterLedger:
     """The partitions of one dead-letter queue."""
 
     def __init__(self) -> None:
-        self.entries: dict[TopicPartition, Entry] = {}
-        self._aside: dict[TopicPartition, Entry] = {}
+        self.entries: dict[TopicPartition, DeadLetterPartition] = {}
+        self._aside: dict[TopicPartition, DeadLetterPartition] = {}
         self.added: Counter[DeadLetterReason] = Counter()
         """New records by reason, since somebody last took them."""
         self.forbidden: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Ledger:
             entry = before.pop(partition, None)
             if entry is None and (entry := self._aside.pop(partition, None)) is not None:
                 returned.add(partition.topic)
-            self.entries[partition] = entry or Entry(fresh)
+            self.entries[partition] = entry or DeadLetterPartition(fresh)
         self._aside.update(before)
         while len(self._aside) > _MOST_ASIDE:
             del self._aside[next(iter(self._aside))]
@@ -81,7 +81,7 @@ class Ledger:
         """Take in that a topic was deleted and made again: what is in it is new, and no more than that."""
         for partition in self.entries:
             if partition.topic == topic:
-                self.entries[partition] = Entry(fresh=True)
+                self.entries[partition] = DeadLetterPartition(fresh=True)
 
     def take_ends(self, ends: Mapping[TopicPartition, int], now: float) -> set[TopicPartition]:
         """Take in end offsets as just read; gives the partitions that now end before what was counted already."""
@@ -135,7 +135,7 @@ class Ledger:
                 wanted[partition] = Stretch(max(start, entry.look_from, end - _LOOK_BACK), end)
         return wanted
 
-    def take(self, wanted: Mapping[TopicPartition, Stretch], batch: Batch, now: float) -> None:
+    def take(self, wanted: Mapping[TopicPartition, Stretch], batch: DeadLetterBatch, now: float) -> None:
         """Take in what was read of what was wanted."""
         for topic in {partition.topic for partition in batch.reached}:
             self.forbidden.pop(topic, None)

@@ -37,7 +37,7 @@ class Letter(NamedTuple):
 
 
 @dataclass(slots=True)
-class Batch:
+class DeadLetterBatch:
     """What one reading brought."""
 
     letters: dict[TopicPartition, list[Letter]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Batch:
     """Topics that may not be read."""
 
 
-class DeadLetters:
+class DeadLetterReader:
     """Reads on a thread of its own; the client is made when there is first something to read."""
 
     def __init__(
@@ -62,7 +62,7 @@ class DeadLetters:
         self._consumer: Consumer | None = None
         self._version: tuple[int, ...] = ()
 
-    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> Batch:
+    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
         """Read as much as `timeout` seconds and the bounds allow; raises `ProbeError` when stuck."""
         deadline = time.monotonic() + timeout
         return await self._worker.call(lambda: self._fetch(wanted, deadline))
@@ -71,11 +71,11 @@ class DeadLetters:
         """Let the client go without waiting for brokers that may be dead."""
         self._worker.end()
 
-    def _fetch(self, wanted: Mapping[TopicPartition, Stretch], deadline: float) -> Batch:
+    def _fetch(self, wanted: Mapping[TopicPartition, Stretch], deadline: float) -> DeadLetterBatch:
         if self._consumer is None or self._version != self._clients.version():
             self._version = self._clients.version()
             self._consumer = self._clients.stretch()
-        consumer, batch, missing = self._consumer, Batch(), set(wanted)
+        consumer, batch, missing = self._consumer, DeadLetterBatch(), set(wanted)
         records, received = 0, 0
         consumer.assign([Assignment(p.topic, p.partition, stretch.start) for p, stretch in wanted.items()])
         try:
@@ -104,7 +104,7 @@ class DeadLetters:
         message: Message,
         wanted: Mapping[TopicPartition, Stretch],
         missing: Iterable[TopicPartition],
-        batch: Batch,
+        batch: DeadLetterBatch,
     ) -> set[TopicPartition]:
         """Take in a message; gives the partitions of which no more is wanted."""
         topic, error = message.topic(), message.error()

@@ -10,7 +10,7 @@ from keywatch.metrics import dead_letters
 from keywatch.probes.dead_letters.letter import DeadLetterReason
 
 
-class State(NamedTuple):
+class QueueState(NamedTuple):
     """What is known of the queue; moments in Unix time. `trouble` says why it is not up, None when it is."""
 
     trouble: str | None
@@ -22,14 +22,14 @@ class State(NamedTuple):
     warning: str | None = None
 
 
-class DlqSeries:
+class DeadLetterSeries:
     """Makes samples; remembers for which reasons something was unreadable, so that each is told on both edges."""
 
     def __init__(self, cluster: str, dlq: str) -> None:
         self._labels = (cluster, dlq)
         self._reasons: set[str] = set()
 
-    def samples(self, state: State, added: Mapping[DeadLetterReason, int]) -> list[Sample]:
+    def samples(self, state: QueueState, added: Mapping[DeadLetterReason, int]) -> list[Sample]:
         """Tell the state, and what was `added` since the last time; every counter exists from the first time on."""
         labels = self._labels
         samples = [Sample(dead_letters.DLQ_UP, labels, float(state.trouble is None), state.trouble)]
@@ -46,7 +46,7 @@ class DlqSeries:
         )
         return samples
 
-    def _unreadable(self, state: State) -> list[Sample]:
+    def _unreadable(self, state: QueueState) -> list[Sample]:
         found = {reason: count for reason, count in state.unreadable.items() if count}
         self._reasons |= found.keys()
         note = None

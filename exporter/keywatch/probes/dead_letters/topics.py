@@ -16,10 +16,10 @@ from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 from keywatch.patterns import Patterns
 from keywatch.probes.dead_letters.first_times import read_first_times
-from keywatch.probes.dead_letters.ledger import Ledger
+from keywatch.probes.dead_letters.ledger import DeadLetterLedger
 from keywatch.probes.dead_letters.letter import DeadLetterReason
-from keywatch.probes.dead_letters.reader import DeadLetters
-from keywatch.probes.dead_letters.series import DlqSeries, State
+from keywatch.probes.dead_letters.reader import DeadLetterReader
+from keywatch.probes.dead_letters.series import DeadLetterSeries, QueueState
 
 # Shares of the deadline for each step; what is read on the way shortens none of the others.
 _IDS, _ENDS, _STARTS, _LETTERS, _TIMES = 0.15, 0.25, 0.2, 0.25, 0.1
@@ -40,7 +40,7 @@ class DlqTopicsProbe:
         dlq: str,
         topology: Topology,
         peers: Peers,
-        letters: DeadLetters,
+        letters: DeadLetterReader,
         schedule: Schedule,
         *,
         topics: Patterns,
@@ -57,8 +57,8 @@ class DlqTopicsProbe:
         self._patterns = topics
         self._named = tuple(named)
         self._clock = clock
-        self._series = DlqSeries(cluster, dlq)
-        self._ledger = Ledger()
+        self._series = DeadLetterSeries(cluster, dlq)
+        self._ledger = DeadLetterLedger()
         self._ends = Watermarks(topology, peers, requests.END)
         self._starts = Watermarks(topology, peers, requests.START)
         self._seen: Mapping[str, Mapping[int, PartitionState]] | None = None
@@ -74,7 +74,7 @@ class DlqTopicsProbe:
         try:
             await self._topology.partitions(timeout / 2)
         except ProbeError as error:
-            state = State(f"{error.reason}: {error.detail}", None, None, None, {})
+            state = QueueState(f"{error.reason}: {error.detail}", None, None, None, {})
             raise ProbeError(error.reason, error.detail, self._series.samples(state, {})) from None
         self._choose()
         if self._returned or self._clock() < self._ask_until:
@@ -181,7 +181,7 @@ class DlqTopicsProbe:
         trouble = f"{failure[0]}: {failure[1]}" if failure else self._missing()
         oldest, newest = self._ledger.span
         example = next((f"{partition.topic}/{partition.partition}" for partition in unread), "")
-        state = State(trouble, self._ledger.depth, oldest, newest, unreadable, example)
+        state = QueueState(trouble, self._ledger.depth, oldest, newest, unreadable, example)
         samples = self._series.samples(state, self._take_added())
         if failure:
             raise ProbeError(*failure, samples)

@@ -19,7 +19,7 @@ Parse = Callable[[str, bytes | None, bytes | None], Event | Malformed]
 
 
 @dataclass(slots=True)
-class Tally:
+class EventTally:
     """What a batch holds; realms by id."""
 
     received: Counter[tuple[str, str, Outcome]] = field(default_factory=Counter)
@@ -45,13 +45,13 @@ class Digest:
         self._ids: set[str] = set()
         self._order: deque[str] = deque()
 
-    def batch(self, records: Iterable[Record], now: Moment, *, on_time: bool, wanted: bool) -> Tally:
+    def batch(self, records: Iterable[Record], now: Moment, *, on_time: bool, wanted: bool) -> EventTally:
         """Count the records read at `now`.
 
         `on_time` tells that they were read when they came, so that their arrival means something; `wanted` that each
         event is wanted in `seen`.
         """
-        tally = Tally()
+        tally = EventTally()
         for topic, key, value, timestamp in records:
             if key == KEY:
                 continue  # an event of keywatch's own, which proves the way of logs and is nobody's
@@ -81,7 +81,7 @@ class Digest:
         return False
 
     @staticmethod
-    def _count(tally: Tally, event: Event) -> None:
+    def _count(tally: EventTally, event: Event) -> None:
         tally.received[event.realm_id, event.event, event.outcome] += 1
         if event.realm_name is not None:
             tally.names[event.realm_id] = event.realm_name
@@ -89,7 +89,7 @@ class Digest:
             tally.key_unexpected += 1
 
     @staticmethod
-    def _time(tally: Tally, event: Event, written: float | None, read: float | None) -> None:
+    def _time(tally: EventTally, event: Event, written: float | None, read: float | None) -> None:
         skewed = False
         if written is not None:
             skewed = written < event.time

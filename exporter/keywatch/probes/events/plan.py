@@ -20,7 +20,7 @@ _Places = Mapping[TopicPartition, int]
 
 
 @dataclass(slots=True)
-class Change:
+class ReadingChange:
     """What is to be read otherwise from now on."""
 
     places: dict[TopicPartition, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class ReadingPlan:
         known = (TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes)
         return {partition for partition in known if partition not in positions}
 
-    async def settle(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> Change:
+    async def settle(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> ReadingChange:
         """Compare what is read now with what is there, within `timeout` seconds; metadata must have been read.
 
         `lost` are partitions that have no record at the position where reading should go on.
@@ -74,7 +74,7 @@ class ReadingPlan:
         self._remade |= await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
         remade = self._remade
         known = {TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes}
-        change = Change(gap=bool(remade))
+        change = ReadingChange(gap=bool(remade))
         self._leave(positions, known, remade, change)
         for partition in known - positions.keys() - self.due.keys():
             self._meet(partition, remade, change)
@@ -94,7 +94,7 @@ class ReadingPlan:
         return change
 
     def _leave(
-        self, positions: _Places, known: Collection[TopicPartition], remade: Collection[str], change: Change
+        self, positions: _Places, known: Collection[TopicPartition], remade: Collection[str], change: ReadingChange
     ) -> None:
         """Leave what is gone, and note how far it was read."""
         for partition in positions.keys() - known:
@@ -108,7 +108,7 @@ class ReadingPlan:
             if self.due.pop(partition) == requests.END:  # it was there before, should it come back
                 self._hidden |= {partition.topic}
 
-    def _meet(self, partition: TopicPartition, remade: Collection[str], change: Change) -> None:
+    def _meet(self, partition: TopicPartition, remade: Collection[str], change: ReadingChange) -> None:
         """Decide where to begin in a partition that was not there in the last cycle."""
         if partition in self._left and self._ids.certain:
             change.places[partition] = self._left[partition]
@@ -119,7 +119,7 @@ class ReadingPlan:
         else:
             self.due[partition] = requests.END
 
-    async def _find(self, kind: int, change: Change, cut: _Places, timeout: float) -> None:
+    async def _find(self, kind: int, change: ReadingChange, cut: _Places, timeout: float) -> None:
         """Find out the offsets of one kind that are due, and where to go on in partitions that were cut."""
         due = [partition for partition, wanted in self.due.items() if wanted == kind]
         asked = {*due, *cut}

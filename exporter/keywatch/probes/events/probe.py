@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from confluent_kafka import KafkaException
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.engine.series import Blocks
+from keywatch.engine.series import SeriesSet
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.offsets import Watermarks
@@ -22,11 +22,11 @@ from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import Profile, topic_patterns
 from keywatch.metrics.events import EVENTS_BEHIND_RECORDS, EVENTS_PARTITIONS, EVENTS_PARTITIONS_UNREAD, EVENTS_UP
-from keywatch.probes.events.digest import Digest, Tally
+from keywatch.probes.events.digest import Digest, EventTally
 from keywatch.probes.events.plan import ReadingPlan
 from keywatch.probes.events.realms import Realms
 from keywatch.probes.events.seen import EventsSeen
-from keywatch.probes.events.series import EventsSheet
+from keywatch.probes.events.series import EventSeries
 
 # How long reading may be behind the ends before it counts as behind: a leader's death and the client's way to the
 # next one take up to three seconds.
@@ -77,8 +77,8 @@ class EventsProbe:
         self._ends = Watermarks(topology, peers, requests.END)
         self._parse = Parser(profile, max_bytes).parse
         self._digest = Digest(self._parse)
-        self._sheet = EventsSheet(cluster, listener, realms)
-        self._tail: Tail[Tally] | None = None
+        self._series = EventSeries(cluster, listener, realms)
+        self._tail: Tail[EventTally] | None = None
         self._kept_up = float("-inf")
         self._goal: tuple[float, dict[TopicPartition, int]] | None = None
         self._standing: dict[TopicPartition, tuple[int, float]] = {}
@@ -90,16 +90,16 @@ class EventsProbe:
         except ProbeError as error:
             if error.samples:
                 raise
-            samples, distributions = self._sheet.take()
-            raise ProbeError(error.reason, error.detail, Blocks([], samples, distributions)) from None
+            samples, distributions = self._series.take()
+            raise ProbeError(error.reason, error.detail, SeriesSet([], samples, distributions)) from None
 
-    async def _look(self, deadline: float, stage: float) -> Blocks:
+    async def _look(self, deadline: float, stage: float) -> SeriesSet:
         """Read on and judge; each stage may take `stage` seconds, so that a slow broker's answers are waited for."""
         await self._topology.partitions(stage)
         tail = self._at_work()
         change = await self._plan.settle(tail.positions, tail.lost, 2 * stage)
         tail.follow(change.places, change.dropped)
-        self._sheet.skip(change.skipped)
+        self._series.skip(change.skipped)
         if change.places or change.dropped:
             self._goal = None
         if change.gap:
@@ -116,7 +116,7 @@ class EventsProbe:
             self._tail.end()
         self._peers.close()
 
-    def _at_work(self) -> Tail[Tally]:
+    def _at_work(self) -> Tail[EventTally]:
         """Give the tail; one that a defect ended is followed by a new one at the same places, and the defect told."""
         tail, failure = self._tail, self._tail.failure if self._tail is not None else None
         if tail is None or failure is not None:
@@ -131,17 +131,17 @@ class EventsProbe:
             return made
         return tail
 
-    def _make(self, records: Sequence[Record], now: Moment, on_time: bool) -> Tally:
+    def _make(self, records: Sequence[Record], now: Moment, on_time: bool) -> EventTally:
         return self._digest.batch(records, now, on_time=on_time, wanted=self.seen.wanted)
 
-    def _take(self, tally: Tally) -> None:
+    def _take(self, tally: EventTally) -> None:
         for realm_id, name in tally.names.items():
             self.seen.realms.learn(realm_id, name)
-        self._sheet.add(tally)
+        self._series.add(tally)
         if tally.seen:
             self.seen.hand_on(tally.seen)
 
-    async def _catch_up(self, tail: Tail[Tally], unread: Mapping[TopicPartition, _Why], timeout: float) -> None:
+    async def _catch_up(self, tail: Tail[EventTally], unread: Mapping[TopicPartition, _Why], timeout: float) -> None:
         """Give the tail a moment to come to the ends that were read."""
         try:
             async with asyncio.timeout(timeout):
@@ -151,7 +151,7 @@ class EventsProbe:
         except TimeoutError:
             return
 
-    def _behind(self, tail: Tail[Tally]) -> dict[TopicPartition, int]:
+    def _behind(self, tail: Tail[EventTally]) -> dict[TopicPartition, int]:
         """Give how many records are left to read, of each partition that has any."""
         behind = {}
         for partition, position in tail.positions.items():
@@ -160,7 +160,7 @@ class EventsProbe:
                 behind[partition] = end - position
         return behind
 
-    def _judge(self, tail: Tail[Tally], unread: dict[TopicPartition, _Why], looked: float) -> Blocks:
+    def _judge(self, tail: Tail[EventTally], unread: dict[TopicPartition, _Why], looked: float) -> SeriesSet:
         now = self._clock()
         behind = self._behind(tail)
         for partition in tail.positions:
@@ -183,7 +183,7 @@ class EventsProbe:
         trouble = self._trouble(unread, tail.troubles, sum(behind.values()), missing=missing, on_time=tail.on_time)
         return self._tell(trouble, len(unread), sum(behind.values()))
 
-    def _reach(self, tail: Tail[Tally], unread: Mapping[TopicPartition, _Why], looked: float) -> None:
+    def _reach(self, tail: Tail[EventTally], unread: Mapping[TopicPartition, _Why], looked: float) -> None:
         """Find out up to when all was read that was there; where much comes, an earlier look's ends are reached."""
         ends = {partition: self._ends.get(partition) or 0 for partition in tail.positions}
         for goal in (self._goal, (looked, ends)):
@@ -195,7 +195,7 @@ class EventsProbe:
             self._kept_up = goal[0]
         self._goal = None
 
-    def _stuck(self, tail: Tail[Tally], behind: Mapping[TopicPartition, int], now: float) -> list[TopicPartition]:
+    def _stuck(self, tail: Tail[EventTally], behind: Mapping[TopicPartition, int], now: float) -> list[TopicPartition]:
         standing: dict[TopicPartition, tuple[int, float]] = {}
         for partition in behind:
             position = tail.positions[partition]
@@ -226,9 +226,9 @@ class EventsProbe:
             return (Reason.TIMEOUT_RESPONSE, f"reading is {behind} records behind"), False
         return None
 
-    def _tell(self, trouble: tuple[_Why, bool] | None, unread: int, behind: int) -> Blocks:
+    def _tell(self, trouble: tuple[_Why, bool] | None, unread: int, behind: int) -> SeriesSet:
         labels = (self.cluster, self.target)
-        samples, distributions = self._sheet.take()
+        samples, distributions = self._series.take()
         note = f"{trouble[0][0]}: {trouble[0][1]}" if trouble is not None else None
         count = sum(len(indexes) for indexes in self._plan.wanted.values())
         samples += [
@@ -237,7 +237,7 @@ class EventsProbe:
             Sample(EVENTS_PARTITIONS_UNREAD, labels, float(unread)),
             Sample(EVENTS_BEHIND_RECORDS, labels, float(behind)),
         ]
-        told = Blocks([], samples, distributions)
+        told = SeriesSet([], samples, distributions)
         if trouble is not None and trouble[1]:
             raise ProbeError(*trouble[0], told)
         return told

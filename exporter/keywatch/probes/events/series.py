@@ -22,7 +22,7 @@ from keywatch.metrics.events import (
     EVENTS_SKIPPED_RECORDS_TOTAL,
 )
 from keywatch.metrics.metric import Metric
-from keywatch.probes.events.digest import Tally
+from keywatch.probes.events.digest import EventTally
 from keywatch.probes.events.realms import Realms
 
 _PLAIN = (
@@ -37,7 +37,7 @@ _DELAYS = (EVENT_DELIVERY_DELAY_SECONDS, EVENT_ARRIVAL_DELAY_SECONDS)
 _MOMENTS_KEPT = 10_000
 
 
-class EventsSheet:
+class EventSeries:
     """Sums tallies up into series; what can be named beforehand stands there at 0 from the beginning."""
 
     def __init__(self, cluster: str, listener: str, realms: Realms) -> None:
@@ -55,7 +55,7 @@ class EventsSheet:
         for realm in realms.labels:
             self._greet(realm)
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: EventTally) -> None:
         """Count a batch; the realms must know the names that came with it."""
         for (realm_id, event, outcome), count in tally.received.items():
             realm = self._realms.label(realm_id)

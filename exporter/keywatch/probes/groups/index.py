@@ -6,51 +6,51 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from keywatch.engine.slices import Pieces
-from keywatch.kafka.groups import Group
+from keywatch.kafka.groups import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.probes.groups.series import GroupSheet
+from keywatch.probes.groups.series import GroupSeries
 
 
 class LagIndex:
-    """The sheets of all groups, those that are due to be reckoned anew, and the partitions that all of them need."""
+    """The series of all groups, those that are due to be reckoned anew, and the partitions that all of them need."""
 
     def __init__(self, topics: Patterns) -> None:
-        self.sheets: dict[str, GroupSheet] = {}
+        self.series: dict[str, GroupSeries] = {}
         self.wanted: dict[str, tuple[int, ...]] = {}
         """Topic → partitions; the same object as long as it says the same."""
-        self.due: dict[GroupSheet, None] = {}
-        self.partitions: dict[TopicPartition, list[GroupSheet]] = {}
+        self.due: dict[GroupSeries, None] = {}
+        self.partitions: dict[TopicPartition, list[GroupSeries]] = {}
         """Each partition's groups."""
         self.strangers: frozenset[TopicPartition] = frozenset()
         """Partitions that were committed on and that metadata does not name."""
         self._patterns = topics
         self._topics: Mapping[str, Mapping[int, object]] = {}
-        self._guessed: dict[GroupSheet, None] = {}
+        self._guessed: dict[GroupSeries, None] = {}
         self._behind: Counter[TopicPartition] = Counter()
 
     def follow(
         self,
-        groups: Mapping[str, Group],
+        groups: Mapping[str, ConsumerGroup],
         topics: Mapping[str, Mapping[int, object]],
-        make: Callable[[Group], GroupSheet],
+        make: Callable[[ConsumerGroup], GroupSeries],
     ) -> Pieces[None]:
-        """Take in which groups there are and what they committed; `make` makes the sheet of a new one."""
+        """Take in which groups there are and what they committed; `make` makes the group_series of a new one."""
         moved = topics is not self._topics
         outdated = False
         strangers: set[TopicPartition] = set()
-        for name in [name for name, sheet in self.sheets.items() if groups.get(name) is not sheet.group]:
-            self._drop(self.sheets.pop(name))
+        for name in [name for name, group_series in self.series.items() if groups.get(name) is not group_series.group]:
+            self._drop(self.series.pop(name))
             outdated = True
         for count, (name, group) in enumerate(list(groups.items())):
-            sheet = self.sheets.get(name)
-            if sheet is None:
-                sheet = self.sheets[name] = make(group)
-            due, changed = sheet.follow(topics, self._patterns, moved=moved)
+            group_series = self.series.get(name)
+            if group_series is None:
+                group_series = self.series[name] = make(group)
+            due, changed = group_series.follow(topics, self._patterns, moved=moved)
             if due:
-                self.due[sheet] = None
+                self.due[group_series] = None
             outdated = outdated or changed
-            strangers |= sheet.strangers
+            strangers |= group_series.strangers
             if count % 50 == 0:
                 yield
         self._topics = topics
@@ -60,50 +60,50 @@ class LagIndex:
 
     def touch(self, partition: TopicPartition, cycle: int) -> None:
         """Have the groups of a partition reckoned anew, because its end moved or is no longer known."""
-        for sheet in self.partitions.get(partition, ()):
-            sheet.touched = cycle
-            self.due[sheet] = None
+        for group_series in self.partitions.get(partition, ()):
+            group_series.touched = cycle
+            self.due[group_series] = None
 
-    def take_due(self) -> Collection[GroupSheet]:
-        """Give the sheets that are due; they stay so until they are settled."""
+    def take_due(self) -> Collection[GroupSeries]:
+        """Give the series that are due; they stay so until they are settled."""
         return list(self.due)
 
-    def settle(self, sheet: GroupSheet, behind: Collection[TopicPartition]) -> None:
-        """Take in that a sheet was reckoned, which was `behind` on these partitions before."""
-        self.due.pop(sheet, None)
-        if behind != sheet.behind:
+    def settle(self, group_series: GroupSeries, behind: Collection[TopicPartition]) -> None:
+        """Take in that a group_series was reckoned, which was `behind` on these partitions before."""
+        self.due.pop(group_series, None)
+        if behind != group_series.behind:
             self._behind.subtract(behind)
-            self._behind.update(sheet.behind)
-        if sheet.guessed:
-            self._guessed.setdefault(sheet)
+            self._behind.update(group_series.behind)
+        if group_series.guessed:
+            self._guessed.setdefault(group_series)
         else:
-            self._guessed.pop(sheet, None)
+            self._guessed.pop(group_series, None)
 
     def is_behind(self, partition: TopicPartition) -> bool:
         """Tell whether any group has something to read in the partition."""
         return self._behind[partition] > 0
 
-    def building_on(self, partition: TopicPartition) -> Collection[GroupSheet]:
-        """Give the sheets of the groups that committed on the partition."""
+    def building_on(self, partition: TopicPartition) -> Collection[GroupSeries]:
+        """Give the series of the groups that committed on the partition."""
         return self.partitions.get(partition, ())
 
-    def next_guessed(self) -> Iterator[GroupSheet]:
-        """Give the sheets whose lag in seconds is an estimate; one that was given comes last the next time."""
-        for sheet in list(self._guessed):
-            del self._guessed[sheet]
-            self._guessed[sheet] = None
-            yield sheet
+    def next_guessed(self) -> Iterator[GroupSeries]:
+        """Give the series whose lag in seconds is an estimate; one that was given comes last the next time."""
+        for group_series in list(self._guessed):
+            del self._guessed[group_series]
+            self._guessed[group_series] = None
+            yield group_series
 
-    def _drop(self, sheet: GroupSheet) -> None:
-        self.due.pop(sheet, None)
-        self._guessed.pop(sheet, None)
-        self._behind.subtract(sheet.behind)
+    def _drop(self, group_series: GroupSeries) -> None:
+        self.due.pop(group_series, None)
+        self._guessed.pop(group_series, None)
+        self._behind.subtract(group_series.behind)
 
     def _rebuild(self) -> Pieces[None]:
-        partitions: dict[TopicPartition, list[GroupSheet]] = {}
-        for count, sheet in enumerate(self.sheets.values()):
-            for partition in sheet.partitions:
-                partitions.setdefault(partition, []).append(sheet)
+        partitions: dict[TopicPartition, list[GroupSeries]] = {}
+        for count, group_series in enumerate(self.series.values()):
+            for partition in group_series.partitions:
+                partitions.setdefault(partition, []).append(group_series)
             if count % 50 == 0:
                 yield
         topics: dict[str, list[int]] = {}

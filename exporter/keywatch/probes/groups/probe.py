@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.engine.series import Blocks
+from keywatch.engine.series import MetricSeries, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka.groups import Group, Groups
+from keywatch.kafka.groups import ConsumerGroup, Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.search import Position
 from keywatch.kafka.records.times import RecordTimes
-from keywatch.kafka.recreated_topics import Renewals
+from keywatch.kafka.recreated_topics import RecreatedTopics
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
@@ -22,8 +22,8 @@ from keywatch.patterns import Patterns
 from keywatch.probes.groups.index import LagIndex
 from keywatch.probes.groups.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.probes.groups.lookups import Lookups
-from keywatch.probes.groups.series import GroupSheet, Limit
-from keywatch.probes.groups.start_offsets import Starts
+from keywatch.probes.groups.series import GroupSeries, Limit
+from keywatch.probes.groups.start_offsets import StartOffsets
 from keywatch.probes.groups.turns import Turns
 
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
@@ -76,8 +76,8 @@ class GroupsProbe:
         self._clock = clock
         self._turns = Turns(idle_cycles)
         self._ends = Watermarks(topology, peers, requests.END)
-        self._starts = Starts(topology, beside, schedule.timeout)
-        self._renewals = Renewals(topology)
+        self._starts = StartOffsets(topology, beside, schedule.timeout)
+        self._renewals = RecreatedTopics(topology)
         self._doubted = clock()
         self._histories = Histories()
         self._index = LagIndex(topics)
@@ -92,10 +92,10 @@ class GroupsProbe:
         await self._topology.partitions(timeout / 2)
         self._renew()
         index = self._index
-        self._turns.begin(sum(sheet.lagless for sheet in index.sheets.values()))
+        self._turns.begin(sum(group_series.lagless for group_series in index.series.values()))
         await self._groups.read(timeout * 0.4, self._may_wait)
         strangers = index.strangers
-        await in_slices(index.follow(self._groups.known, self._topology.existing, self._sheet))
+        await in_slices(index.follow(self._groups.known, self._topology.existing, self._series_of))
         if index.strangers - strangers:
             self._topology.outdate()
         # Ends are read after commits: the other way round a commit could be ahead of its end.
@@ -130,14 +130,14 @@ class GroupsProbe:
         self._beside.close()
         self._peers.close()
 
-    def _sheet(self, group: Group) -> GroupSheet:
+    def _series_of(self, group: ConsumerGroup) -> GroupSeries:
         limit = next((limit for limit in self._limits if group.name in limit.groups), None)
-        return GroupSheet(self.cluster, group, limit, detail=self._detail)
+        return GroupSeries(self.cluster, group, limit, detail=self._detail)
 
-    def _may_wait(self, group: Group) -> bool:
+    def _may_wait(self, group: ConsumerGroup) -> bool:
         """Tell whether nothing can have been consumed since the group was last asked, and it is not its turn."""
-        sheet = self._index.sheets.get(group.name)
-        if sheet is None or not sheet.lagless or sheet.touched >= self._turns.cycle - 1:
+        group_series = self._index.series.get(group.name)
+        if group_series is None or not group_series.lagless or group_series.touched >= self._turns.cycle - 1:
             return False
         return not self._turns.due(group.name, group.asked)
 
@@ -178,22 +178,24 @@ class GroupsProbe:
         woken = [s for s in self._index.due if s.group.asked != cycle and s.group.trouble is None and s.partitions]
         if not woken:
             return
-        await self._groups.read_again([sheet.group for sheet in woken], timeout)
-        await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._sheet))
-        partitions = {partition for sheet in woken for partition in sheet.partitions}
+        await self._groups.read_again([group_series.group for group_series in woken], timeout)
+        await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._series_of))
+        partitions = {partition for group_series in woken for partition in group_series.partitions}
         ends = await read_offsets(self._topology, self._peers, partitions, requests.END, timeout)
         await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
         self._unread.update(ends.unread)
 
-    def _reckon(self, due: Collection[GroupSheet]) -> Pieces[None]:
+    def _reckon(self, due: Collection[GroupSeries]) -> Pieces[None]:
         now = self._clock()
-        for sheet in due:
-            behind = sheet.behind
-            sheet.take([self._lag(sheet.group, partition, now) for partition in sheet.partitions], now)
-            self._index.settle(sheet, behind)
+        for group_series in due:
+            behind = group_series.behind
+            group_series.take(
+                [self._lag(group_series.group, partition, now) for partition in group_series.partitions], now
+            )
+            self._index.settle(group_series, behind)
             yield
 
-    def _lag(self, group: Group, partition: TopicPartition, now: float) -> PartitionLag:
+    def _lag(self, group: ConsumerGroup, partition: TopicPartition, now: float) -> PartitionLag:
         committed = group.offsets.get(partition)
         if committed is None:
             return PartitionLag(partition, -1, None, None, verified=False, estimated=False)
@@ -213,15 +215,15 @@ class GroupsProbe:
         if not self._lookups.busy:
             self._lookups.begin(await in_slices(self._missing()))
         positions = await self._lookups.found(timeout)
-        found = {sheet for position in positions for sheet in self._index.building_on(position.partition)}
+        found = {group_series for position in positions for group_series in self._index.building_on(position.partition)}
         await in_slices(self._reckon(found))
 
     def _missing(self) -> Pieces[dict[Position, bool]]:
         """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""
         missing: dict[Position, bool] = {}
-        for sheet in self._index.next_guessed():
-            for partition in sheet.guessed:
-                committed = sheet.group.offsets.get(partition, -1)
+        for group_series in self._index.next_guessed():
+            for partition in group_series.guessed:
+                committed = group_series.group.offsets.get(partition, -1)
                 position = Position(partition, self._bounds(partition).first(committed))
                 if committed >= 0 and partition not in self._unread and self._times.at(position) is None:
                     history = self._histories.get(partition)
@@ -231,7 +233,7 @@ class GroupsProbe:
             yield
         return missing
 
-    def _tell(self) -> Pieces[Blocks]:
+    def _tell(self) -> Pieces[SeriesSet]:
         unread = self._groups.unread_brokers
         reads, received = self._times.reads - self._counted[0], self._times.received - self._counted[1]
         self._counted = (self._times.reads, self._times.received)
@@ -241,12 +243,12 @@ class GroupsProbe:
             Sample(cat.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
         ]
         now = self._clock()
-        blocks = []
-        for sheet in self._index.sheets.values():
-            if not sheet.age(now):
-                yield from self._reckon([sheet])
-            blocks += sheet.blocks
+        series: list[MetricSeries] = []
+        for group_series in self._index.series.values():
+            if not group_series.age(now):
+                yield from self._reckon([group_series])
+            series += group_series.series
             yield
         self._histories.retain(self._index.partitions)
         self._times.retain(self._index.partitions)
-        return Blocks(blocks, loose)
+        return SeriesSet(series, loose)

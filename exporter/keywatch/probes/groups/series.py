@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keywatch.engine.series import Block, Rows, Sheet, Value
-from keywatch.kafka.groups import Group
+from keywatch.engine.series import LatestSeries, MetricSeries, Rows, Value
+from keywatch.kafka.groups import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as cat
 from keywatch.metrics import lag as lag_metrics
@@ -37,10 +37,10 @@ class Limit:
     seconds: float | None
 
 
-class GroupSheet:
+class GroupSeries:
     """One group's series, and what the probe has to know of it to leave it alone."""
 
-    def __init__(self, cluster: str, group: Group, limit: Limit | None, *, detail: bool) -> None:
+    def __init__(self, cluster: str, group: ConsumerGroup, limit: Limit | None, *, detail: bool) -> None:
         self.group = group
         self.partitions: tuple[TopicPartition, ...] = ()
         self.strangers = _NONE
@@ -52,17 +52,17 @@ class GroupSheet:
         self.behind = _NONE
         self.guessed: tuple[TopicPartition, ...] = ()
         """Partitions whose lag in seconds is an estimate."""
-        self.blocks: list[Block] = []
+        self.series: list[MetricSeries] = []
         self._labels = (cluster, group.name)
         self._limit = limit
         self._detail = detail
-        self._sheet = Sheet()
+        self._latest = LatestSeries()
         self._itself = Rows([self._labels])
         self._rows: dict[tuple[object, ...], Rows] = {}
         self._told: tuple[object, ...] = ()
         self._read: tuple[object, object] | None = None
-        self._state: list[Block] = []
-        self._lag: list[Block] = []
+        self._state: list[MetricSeries] = []
+        self._lag: list[MetricSeries] = []
         self._since: dict[str, float] = {}
         self._ageless = False
 
@@ -77,8 +77,8 @@ class GroupSheet:
         due = told[0] != self._told[0] if self._told else True
         if told != self._told:
             self._told = told
-            self._state = self._state_blocks()
-            self.blocks = [*self._state, *self._lag]
+            self._state = self._state_series()
+            self.series = [*self._state, *self._lag]
         read = self._read
         if not moved and read is not None and read[0] is group.offsets and read[1] is group.unread:
             return due, False
@@ -103,11 +103,11 @@ class GroupSheet:
         # Records from the future, or only transaction markers are left.
         self._ageless = any(topic.records and topic.seconds == 0 for topic in topics.values())
         rows: dict[tuple[object, ...], Rows] = {}
-        self._lag = list(self._lag_blocks(topics, rows))
+        self._lag = list(self._lag_series(topics, rows))
         if self._detail:
-            self._lag += self._detail_blocks(lags, rows)
+            self._lag += self._detail_series(lags, rows)
         self._rows = rows
-        self.blocks = [*self._state, *self._lag]
+        self.series = [*self._state, *self._lag]
 
     def age(self, now: float) -> bool:
         """Let the lag in seconds grow to `now`; tells whether that was enough: an age of 0 may stay so or may not."""
@@ -115,33 +115,35 @@ class GroupSheet:
             return True
         if self._ageless:
             return False
-        for index, block in enumerate(self._lag):
-            if block.metric is cat.GROUP_LAG_SECONDS:
+        for index, series in enumerate(self._lag):
+            if series.metric is cat.GROUP_LAG_SECONDS:
                 behind = {partition.topic for partition in self.behind}
                 ages = {t: now - since if t in behind else 0.0 for t, since in self._since.items()}
-                self._lag[index] = self._seconds(ages, block.rows)
-                self.blocks = [*self._state, *self._lag]
+                self._lag[index] = self._seconds(ages, series.rows)
+                self.series = [*self._state, *self._lag]
         return True
 
-    def _state_blocks(self) -> list[Block]:
+    def _state_series(self) -> list[MetricSeries]:
         group = self.group
         trouble = f"{group.trouble[0]}: {group.trouble[1]}" if group.trouble else None
-        blocks = [self._one(cat.GROUP_UP, int(trouble is None), trouble)]
+        made = [self._one(cat.GROUP_UP, int(trouble is None), trouble)]
         if trouble is None:
             states = Rows([(*self._labels, state) for state in STATES])
             flags = [int(state == group.state) for state in STATES]
-            blocks.append(self._sheet.put(cat.GROUP_STATE, states, flags))
+            made.append(self._latest.put(cat.GROUP_STATE, states, flags))
             if group.members is not None:
-                blocks.append(self._one(cat.GROUP_MEMBERS, group.members))
+                made.append(self._one(cat.GROUP_MEMBERS, group.members))
             info = Rows([(*self._labels, group.kind or "unknown", group.coordinator)])
-            blocks.append(self._sheet.put(cat.GROUP_INFO, info, [1]))
+            made.append(self._latest.put(cat.GROUP_INFO, info, [1]))
         if self._limit is not None and self._limit.records is not None:
-            blocks.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
+            made.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
         if self._limit is not None and self._limit.seconds is not None:
-            blocks.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
-        return blocks
+            made.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
+        return made
 
-    def _lag_blocks(self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
+    def _lag_series(
+        self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]
+    ) -> Iterable[MetricSeries]:
         counted = {name: topic.records for name, topic in topics.items() if topic.records is not None}
         if counted:
             most = self._limit.records if self._limit else None
@@ -161,15 +163,17 @@ class GroupSheet:
         yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
         yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
 
-    def _detail_blocks(self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]) -> Iterable[Block]:
+    def _detail_series(
+        self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]
+    ) -> Iterable[MetricSeries]:
         known = [lag for lag in lags if lag.records is not None]
         if known:
             key = tuple([lag.partition for lag in known])
             made = rows[key] = self._rows.get(key) or Rows([(*self._labels, p.topic, str(p.partition)) for p in key])
             lagging = [lag.records or 0 for lag in known]
-            yield self._sheet.put(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
+            yield self._latest.put(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
             committed = [lag.committed for lag in known]
-            yield self._sheet.put(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
+            yield self._latest.put(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
 
     def _topics(self, names: Iterable[str], rows: dict[tuple[object, ...], Rows]) -> Rows:
         key = tuple(names)
@@ -177,16 +181,16 @@ class GroupSheet:
         rows[key] = found
         return found
 
-    def _seconds(self, ages: Mapping[str, float], rows: Rows) -> Block:
+    def _seconds(self, ages: Mapping[str, float], rows: Rows) -> MetricSeries:
         most = self._limit.seconds if self._limit else None
         notes = [_above("seconds", value, most) for value in ages.values()]
         return self._put(cat.GROUP_LAG_SECONDS, rows, list(ages.values()), notes)
 
-    def _one(self, metric: Metric, value: Value, note: str | None = None) -> Block:
+    def _one(self, metric: Metric, value: Value, note: str | None = None) -> MetricSeries:
         return self._put(metric, self._itself, [value], [note])
 
-    def _put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Sequence[str | None]) -> Block:
-        return self._sheet.put(metric, rows, values, tuple(notes) if any(notes) else None)
+    def _put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Sequence[str | None]) -> MetricSeries:
+        return self._latest.put(metric, rows, values, tuple(notes) if any(notes) else None)
 
 
 def _above(unit: str, value: float, limit: float | None) -> str | None:

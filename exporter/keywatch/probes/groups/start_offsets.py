@@ -17,7 +17,7 @@ _PARTITIONS_PER_CYCLE = 1000
 _LONGEST = 10
 
 
-class Starts:
+class StartOffsets:
     """The offset of the oldest record of each partition: up to a thousand are read every cycle, more less often."""
 
     def __init__(self, topology: Topology, peers: Peers, timeout: float) -> None:

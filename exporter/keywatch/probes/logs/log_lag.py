@@ -18,7 +18,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
-from keywatch.probes.logs.log_lag_series import LogLagSheet
+from keywatch.probes.logs.log_lag_series import LogLagSeries
 
 # How the deadline is shared: metadata and commits, offsets, the records' times. The search, which takes longest where
 # there are many documents, has what those before it left.
@@ -89,25 +89,25 @@ class LogLagProbe:
         """Read both sides and compare; raises `ProbeError`, with what Kafka alone tells where the search fails."""
         searched_by = self._clock() + timeout * (1 - _SHARES[2])
         committed, ends, unread = await self._kafka(timeout)
-        sheet = LogLagSheet(self.cluster, self._carried, self._topology.existing)
+        series = LogLagSeries(self.cluster, self._carried, self._topology.existing)
         for partition in unread:
-            sheet.unknown(partition)
+            series.unknown(partition)
         self._begin_anew(ends)
         for partition, end in ends.items():
             known = self._known.setdefault(partition, _Partition())
-            self._consumed(sheet, partition, known, committed[partition], end)
+            self._consumed(series, partition, known, committed[partition], end)
         failure, answer = None, None
         try:
             answer = await self._search(searched_by)
         except ProbeError as error:
             failure = error
         if answer is not None:
-            await self._found(sheet, committed, ends, timeout * _SHARES[2])
+            await self._found(series, committed, ends, timeout * _SHARES[2])
             failed = answer.redaction_failed
             note = f"{failed} documents of the last hour were left empty, since redaction failed" if failed else None
-            sheet.loose.append(Sample(cat.LOG_REDACTION_FAILED_DOCUMENTS, (self.cluster,), float(failed), note))
+            series.loose.append(Sample(cat.LOG_REDACTION_FAILED_DOCUMENTS, (self.cluster,), float(failed), note))
         self._forget(ends.keys() | unread)
-        samples = sheet.samples(searched=answer is not None)
+        samples = series.samples(searched=answer is not None)
         if failure is not None:
             raise ProbeError(failure.reason, failure.detail, samples) from failure
         return samples
@@ -183,18 +183,18 @@ class LogLagProbe:
         self._made_anew |= dict.fromkeys(beyond, self._clock())
 
     def _consumed(
-        self, sheet: LogLagSheet, partition: TopicPartition, known: _Partition, committed: int, end: int
+        self, series: LogLagSeries, partition: TopicPartition, known: _Partition, committed: int, end: int
     ) -> None:
         if known.first_committed is None:
             known.first_committed = committed
-        sheet.add(cat.LOG_CONSUME_LAG_RECORDS, partition, max(end - committed, 0))
+        series.add(cat.LOG_CONSUME_LAG_RECORDS, partition, max(end - committed, 0))
         if known.counted_end is not None:
-            sheet.add(cat.LOG_WRITTEN_RECORDS_TOTAL, partition, max(end - known.counted_end, 0))
+            series.add(cat.LOG_WRITTEN_RECORDS_TOTAL, partition, max(end - known.counted_end, 0))
         known.counted_end = end
 
     async def _found(
         self,
-        sheet: LogLagSheet,
+        series: LogLagSeries,
         committed: Mapping[TopicPartition, int],
         ends: Mapping[TopicPartition, int],
         timeout: float,
@@ -205,9 +205,9 @@ class LogLagProbe:
             searchable = known.searchable
             if searchable is None:
                 continue
-            sheet.add(cat.LOG_INDEX_LAG_RECORDS, partition, max(committed[partition] - searchable, 0))
+            series.add(cat.LOG_INDEX_LAG_RECORDS, partition, max(committed[partition] - searchable, 0))
             if known.counted_newest is not None:
-                sheet.add(cat.LOG_SEARCHABLE_RECORDS_TOTAL, partition, max(searchable - known.counted_newest, 0))
+                series.add(cat.LOG_SEARCHABLE_RECORDS_TOTAL, partition, max(searchable - known.counted_newest, 0))
             known.counted_newest = searchable
             if end > searchable:
                 behind[Position(partition, end - 1)] = known
@@ -218,7 +218,7 @@ class LogLagProbe:
             record = self._times.at(position)
             since = behind[position].newest
             if record is not None and record.time is not None and since is not None and since.time is not None:
-                sheet.worst(position.partition, max(record.time - since.time, 0.0))
+                series.worst(position.partition, max(record.time - since.time, 0.0))
 
     def _forget(self, partitions: Collection[TopicPartition]) -> None:
         for partition in [partition for partition in self._known if partition not in partitions]:

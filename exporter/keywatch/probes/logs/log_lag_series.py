@@ -10,7 +10,7 @@ from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 
 
-class LogLagSheet:
+class LogLagSeries:
     """Sums, and the worst of seconds; a topic that exists has each series also when it is 0."""
 
     def __init__(self, cluster: str, topics: Collection[str], existing: Collection[str]) -> None:

@@ -25,7 +25,7 @@ from keywatch.patterns import Patterns
 from keywatch.probes.events.seen import EventsSeen, SeenEvent
 from keywatch.probes.reconciliation.balance import Reconciliation
 from keywatch.probes.reconciliation.counters import KeycloakCounts
-from keywatch.probes.reconciliation.tally import CountKey, Tally
+from keywatch.probes.reconciliation.tally import CountKey, KeycloakTally
 
 # A node that cannot be read for so long is gone on without; until then everything waits for it.
 _WAIT_FOR_NODE = 60.0
@@ -40,7 +40,7 @@ _ENDED_WITHIN = 10.0
 ALL_REALMS = "all"
 
 
-class Reader(Protocol):
+class CounterReader(Protocol):
     """Reads the counters of one Keycloak node."""
 
     async def read(self, timeout: float) -> KeycloakCounts:
@@ -98,7 +98,7 @@ class ReconciliationProbe:
         cluster: str,
         listener: str,
         seen: EventsSeen,
-        readers: Mapping[str, Reader],
+        readers: Mapping[str, CounterReader],
         schedule: Schedule,
         *,
         scope: Scope,
@@ -116,7 +116,7 @@ class ReconciliationProbe:
         self._window, self._give_up_after = window, give_up_after
         self._tolerance = tolerance
         self._clock = clock
-        self._tally = Tally()
+        self._tally = KeycloakTally()
         self._balance = Reconciliation(window, give_up_after)
         self._unbroken_since: float | None = None
         self._begun = False

@@ -25,7 +25,7 @@ class _Node:
     left_out: bool = False
 
 
-class Tally:
+class KeycloakTally:
     """The counts of all nodes of one Keycloak, from 0 on when keywatch first saw them."""
 
     def __init__(self) -> None:

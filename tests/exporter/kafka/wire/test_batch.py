@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.engine.slices import at_once
-from keywatch.kafka.wire.batch import Batch, batches_of, first_record
+from keywatch.kafka.wire.batch import RecordBatch, batches_of, first_record
 from keywatch.kafka.wire.codec import WireError
 from tests.exporter.fakes.batches import APPENDED, HORIZON, LZ4, batch
 
 NOON = 1_700_000_000_000
 
 
-def one(data: bytes) -> Batch:
+def one(data: bytes) -> RecordBatch:
     (found,) = batches_of(data)
     return found
 

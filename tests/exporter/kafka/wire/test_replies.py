@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from keywatch.kafka.wire import fetch, groups, requests, share_groups
-from keywatch.kafka.wire.batch import Batch
+from keywatch.kafka.wire.batch import RecordBatch
 from keywatch.kafka.wire.codec import Reader, WireError
 from keywatch.kafka.wire.fetch import Fetched
 from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
@@ -100,8 +100,8 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             18,
             ((7, 5),),
             (
-                Batch(5, 7, 63, 2, 7, False, False, 0x1000, None, 0x1000, None),
-                Batch(8, 8, 63, 1, 7, True, True, 0x1200, None, 0x1200, b"\xab\xcd"),
+                RecordBatch(5, 7, 63, 2, 7, False, False, 0x1000, None, 0x1000, None),
+                RecordBatch(8, 8, 63, 1, 7, True, True, 0x1200, None, 0x1200, b"\xab\xcd"),
             ),
             246,
         ),

@@ -11,7 +11,7 @@ from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader, WireError, Writer
 from keywatch.kafka.wire.groups import GroupOffsets
-from keywatch.kafka.wire.reply_memory import Memory
+from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.requests import PartitionState
 
 TOPICS = st.sampled_from(["a", "aa", "b"])
@@ -45,7 +45,7 @@ def ends_reply(ends: dict[str, dict[int, tuple[int, int]]]) -> bytes:
 def test_offsets_that_are_taken_over_time_are_those_of_the_last_reply(
     replies: list[dict[str, dict[int, tuple[int, int]]]],
 ) -> None:
-    memory: Memory[int] = Memory()
+    memory: ReplyMemory[int] = ReplyMemory()
     known: dict[tuple[str, int], int] = {}
     for ends in replies:
         errors: dict[tuple[str, int], int] = {}
@@ -71,7 +71,7 @@ def test_offsets_that_are_taken_over_time_are_those_of_the_last_reply(
 def test_commits_are_those_of_the_last_reply_and_the_same_object_while_they_are_the_same(
     replies: list[dict[str, tuple[int, dict[str, dict[int, tuple[int, int]]]]]], notes: list[str | None]
 ) -> None:
-    memory: Memory[GroupOffsets] = Memory()
+    memory: ReplyMemory[GroupOffsets] = ReplyMemory()
     for groups in replies:
         body = Writer(flexible=True).int32(0)
 
@@ -101,7 +101,7 @@ def test_commits_are_those_of_the_last_reply_and_the_same_object_while_they_are_
 def test_topics_are_those_of_the_last_reply_and_the_same_object_while_they_are_the_same(
     replies: list[dict[str, list[tuple[int, list[int]]]]],
 ) -> None:
-    memory: Memory[dict[int, PartitionState]] = Memory()
+    memory: ReplyMemory[dict[int, PartitionState]] = ReplyMemory()
     before: dict[str, dict[int, PartitionState]] = {}
     for topics in replies:
         body = Writer().int32(0).array((), str).string("id").int32(1)
@@ -128,7 +128,7 @@ def test_groups_are_listed_once_while_the_list_is_the_same() -> None:
         body.array(["g"], lambda name: body.string(name).string("consumer").string(state).string("Classic").tags())
         return Reader(body.tags().done(), flexible=True)
 
-    memory: Memory[tuple[int, list[group_wire.ListedGroup]]] = Memory()
+    memory: ReplyMemory[tuple[int, list[group_wire.ListedGroup]]] = ReplyMemory()
     first = at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory))
     assert at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory)) is first
     other = at_once(group_wire.reading_list_groups(reply("Empty"), 5, memory))
@@ -136,7 +136,7 @@ def test_groups_are_listed_once_while_the_list_is_the_same() -> None:
 
 
 def test_a_reply_that_was_cut_short_is_not_remembered() -> None:
-    memory: Memory[int] = Memory()
+    memory: ReplyMemory[int] = ReplyMemory()
     reply = ends_reply({"a": {0: (0, 1), 1: (0, 2)}})
     with pytest.raises(WireError):
         at_once(requests.reading_list_offsets(Reader(reply[:-10]), memory, lambda *_: None))
@@ -150,7 +150,7 @@ def test_a_reply_that_was_cut_short_is_not_remembered() -> None:
 
 
 def test_what_was_said_before_an_error_is_taken_anew_after_it() -> None:
-    memory: Memory[int] = Memory()
+    memory: ReplyMemory[int] = ReplyMemory()
     known: dict[int, int] = {}
 
     def take(_topic: str, index: int, error: int, offset: int) -> None:
@@ -174,12 +174,12 @@ def test_a_topic_that_another_broker_names_in_another_order_stays_the_same_objec
         return Reader(body.done())
 
     first = requests.read_metadata(reply([0, 1])).topics
-    again = at_once(requests.reading_metadata(reply([1, 0]), Memory(), first)).topics
+    again = at_once(requests.reading_metadata(reply([1, 0]), ReplyMemory(), first)).topics
     assert again["a"] is first["a"]
 
 
 def test_names_that_are_gone_are_forgotten() -> None:
-    memory: Memory[int] = Memory()
+    memory: ReplyMemory[int] = ReplyMemory()
     for name in ("a", "b"):
         reader = Reader(b"\x00\x01")
         reader.int16()

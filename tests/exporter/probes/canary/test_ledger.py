@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.engine.probe import Reason
-from keywatch.probes.canary.ledger import Ledger
+from keywatch.probes.canary.ledger import CanaryLedger
 
 
-def ledger(*acknowledged: int) -> Ledger:
+def ledger(*acknowledged: int) -> CanaryLedger:
     """Make a book in which records 1, 2, … were acknowledged at these offsets."""
-    book = Ledger(0)
+    book = CanaryLedger(0)
     for sequence, offset in enumerate(acknowledged, start=1):
         book.sent(sequence, "1", 0.0)
         book.acknowledged(sequence, offset)
     return book
 
 
-def lost(book: Ledger) -> list[int]:
+def lost(book: CanaryLedger) -> list[int]:
     return [entry.sequence for entry in book.losses()]
 
 
 def test_a_record_that_is_read_back_is_settled_with_its_time() -> None:
-    book = Ledger(3)
+    book = CanaryLedger(3)
     entry = book.sent(1, "2", 10.0)
     assert not entry.settled
     book.acknowledged(1, 100)
@@ -35,7 +35,7 @@ def test_a_record_that_is_read_back_is_settled_with_its_time() -> None:
 
 
 def test_a_refused_record_is_settled_and_never_lost() -> None:
-    book = Ledger(0)
+    book = CanaryLedger(0)
     entry = book.sent(1, "1", 0.0)
     book.failed(1, Reason.NOT_ENOUGH_REPLICAS, "too few")
     assert entry.settled
@@ -62,7 +62,7 @@ def test_a_record_is_lost_when_reading_went_past_it(read_up_to: list[int], expec
 
 
 def test_an_acknowledgement_may_come_after_the_record_was_read() -> None:
-    book = Ledger(0)
+    book = CanaryLedger(0)
     book.sent(1, "1", 0.0)
     book.read(1, 10, 1.0)
     book.acknowledged(1, 10)
@@ -71,7 +71,7 @@ def test_an_acknowledgement_may_come_after_the_record_was_read() -> None:
 
 
 def test_a_record_without_acknowledgement_is_not_lost_however_far_reading_went() -> None:
-    book = Ledger(0)
+    book = CanaryLedger(0)
     book.sent(1, "1", 0.0)
     book.read(None, 1_000_000, 1.0)
     assert lost(book) == []
@@ -114,7 +114,7 @@ def test_when_the_topic_was_made_anew_reading_begins_anew_and_nothing_of_before_
 
 
 def test_an_acknowledgement_behind_what_was_read_meanwhile_is_the_same_topics() -> None:
-    book = Ledger(0, position=5)
+    book = CanaryLedger(0, position=5)
     book.sent(1, "1", 0.0)
     book.read(None, 9, 1.0)
     assert not book.acknowledged(1, 7)
@@ -122,7 +122,7 @@ def test_an_acknowledgement_behind_what_was_read_meanwhile_is_the_same_topics() 
 
 
 def test_another_instances_records_only_move_the_position() -> None:
-    book = Ledger(0, position=5)
+    book = CanaryLedger(0, position=5)
     assert book.read(None, 7, 1.0) is None
     assert book.read(123, 3, 1.0) is None
     assert book.position == 8
@@ -130,7 +130,7 @@ def test_another_instances_records_only_move_the_position() -> None:
 
 
 def test_what_is_told_of_records_long_forgotten_is_passed_over() -> None:
-    book = Ledger(0)
+    book = CanaryLedger(0)
     for sequence in range(5000):
         book.sent(sequence, "1", 0.0)
     book.acknowledged(0, 1)
@@ -141,7 +141,7 @@ def test_what_is_told_of_records_long_forgotten_is_passed_over() -> None:
 
 @given(st.lists(st.sampled_from(["arrives", "vanishes", "refused"]), max_size=60), st.randoms())
 def test_exactly_the_acknowledged_records_that_vanish_are_lost(fates: list[str], random: object) -> None:
-    book, log = Ledger(0), []
+    book, log = CanaryLedger(0), []
     for sequence, fate in enumerate(fates):
         book.sent(sequence, "1", 0.0)
         if fate == "refused":

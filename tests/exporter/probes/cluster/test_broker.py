@@ -9,7 +9,7 @@ import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason, Sample, Schedule
-from keywatch.kafka.connection import BrokerError, Connection
+from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.topology import Topology
 from keywatch.metrics import cluster as cat
 from keywatch.probes.cluster.broker import BrokerProbe
@@ -178,7 +178,7 @@ async def test_a_certificate_that_does_not_hold_is_looked_at_again_at_once(
 ) -> None:
     tries = 0
 
-    async def refuse(*_: object, **__: object) -> Connection:
+    async def refuse(*_: object, **__: object) -> BrokerConnection:
         nonlocal tries
         tries += 1
         raise BrokerError(reason, "no")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.kafka.wire.requests import TopicPartition
-from keywatch.probes.dead_letters.ledger import PATIENCE, Ledger
+from keywatch.probes.dead_letters.ledger import PATIENCE, DeadLetterLedger
 from keywatch.probes.dead_letters.letter import DeadLetterReason as Reason
-from keywatch.probes.dead_letters.reader import Batch, Letter, Stretch
+from keywatch.probes.dead_letters.reader import DeadLetterBatch, Letter, Stretch
 
 PARTITION = TopicPartition("dead", 0)
 
@@ -22,7 +22,7 @@ class Log:
     def __init__(self, start: int = 0, end: int = 0, *, fresh: bool = False) -> None:
         self.start, self.end = start, end
         self.now = 100.0
-        self.ledger = Ledger()
+        self.ledger = DeadLetterLedger()
         self.ledger.follow({PARTITION: fresh})
 
     @property
@@ -39,7 +39,7 @@ class Log:
     def read(self, most: int = 1000) -> dict[TopicPartition, Stretch]:
         """Read the records that are wanted, no more than `most`."""
         wanted = self.ledger.wanted([PARTITION], self.now)
-        batch = Batch()
+        batch = DeadLetterBatch()
         for partition, stretch in wanted.items():
             offsets = range(max(stretch.start, self.start), min(stretch.end, self.end))[:most]
             batch.letters[partition] = [Letter(offset, Reason.TIMEOUT, 1000.0 + offset) for offset in offsets]
@@ -121,7 +121,7 @@ def test_records_that_may_not_be_read_count_without_reason_at_once_and_are_tried
     log = Log(0, 5)
     log.measure()
     wanted = log.ledger.wanted([PARTITION], log.now)
-    log.ledger.take(wanted, Batch(forbidden={"dead"}), log.now)
+    log.ledger.take(wanted, DeadLetterBatch(forbidden={"dead"}), log.now)
     log.end = 7
     log.measure()
     assert log.ledger.wanted([PARTITION], log.now) == {}
@@ -136,7 +136,7 @@ def test_records_that_may_not_be_read_count_without_reason_at_once_and_are_tried
 def test_a_right_that_nothing_is_there_to_be_tried_on_is_not_missing_for_ever() -> None:
     log = Log(0, 5)
     log.measure()
-    log.ledger.take({}, Batch(forbidden={"dead"}), log.now)
+    log.ledger.take({}, DeadLetterBatch(forbidden={"dead"}), log.now)
     log.start = 5
     for _ in range(50):
         log.cycle()

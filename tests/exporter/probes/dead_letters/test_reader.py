@@ -12,7 +12,7 @@ from keywatch.kafka.client import Clients
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.probes.dead_letters.letter import DeadLetterReason as Reason
 from keywatch.probes.dead_letters.letter import Sources
-from keywatch.probes.dead_letters.reader import DeadLetters, Stretch
+from keywatch.probes.dead_letters.reader import DeadLetterReader, Stretch
 
 DEAD = [TopicPartition("dead", index) for index in range(2)]
 MILLIS = 1_700_000_000_000
@@ -39,11 +39,11 @@ class Bed:
                     headers=headers if number % 2 else [],
                 )
         assert producer.flush(10) == 0
-        self.readers: list[DeadLetters] = []
+        self.readers: list[DeadLetterReader] = []
 
-    def reader(self, **bounds: int) -> DeadLetters:
+    def reader(self, **bounds: int) -> DeadLetterReader:
         """Make a reader."""
-        made = DeadLetters(Clients(self.bootstrap, {}), "test", Sources().of_record, **bounds)
+        made = DeadLetterReader(Clients(self.bootstrap, {}), "test", Sources().of_record, **bounds)
         self.readers.append(made)
         return made
 
@@ -96,7 +96,7 @@ async def test_a_reading_is_bounded_and_the_next_goes_on(bed: Bed, bounds: dict[
 
 
 async def test_nobody_waits_longer_than_the_deadline_for_a_broker_that_is_away() -> None:
-    reader = DeadLetters(Clients("127.0.0.1:1", {}), "test", Sources().of_record)
+    reader = DeadLetterReader(Clients("127.0.0.1:1", {}), "test", Sources().of_record)
     batch = await reader.read({DEAD[0]: Stretch(0, 1)}, 0.2)
     assert (batch.letters, batch.reached, batch.forbidden) == ({}, {}, set())
     reader.close()

@@ -9,7 +9,7 @@ from keywatch.listeners.known import KNOWN
 from keywatch.listeners.parser import Parser
 from keywatch.listeners.profile import MalformedReason
 from keywatch.metrics.events import EVENT_DELIVERY_DELAY_SECONDS
-from keywatch.probes.events.digest import Digest, Tally
+from keywatch.probes.events.digest import Digest, EventTally
 from keywatch.probes.events.seen import SeenEvent
 from tests.exporter.listeners.records import ADMIN, ERROR, REALM, SUCCESS, TIME, USER, admin, user
 
@@ -26,7 +26,7 @@ def digest(window: int = 100) -> Digest:
     return Digest(Parser(KNOWN["snuk87"]).parse, window)
 
 
-def counted(*records: Record, on_time: bool = True, wanted: bool = False) -> Tally:
+def counted(*records: Record, on_time: bool = True, wanted: bool = False) -> EventTally:
     return digest().batch(records, NOW, on_time=on_time, wanted=wanted)
 
 
@@ -111,4 +111,4 @@ def test_each_event_is_told_when_somebody_wants_it() -> None:
 
 
 def test_a_tally_begins_empty_with_the_metrics_own_buckets() -> None:
-    assert Tally().delivery.counts == [0] * (len(EVENT_DELIVERY_DELAY_SECONDS.buckets) + 1)
+    assert EventTally().delivery.counts == [0] * (len(EVENT_DELIVERY_DELAY_SECONDS.buckets) + 1)

@@ -15,7 +15,7 @@ from keywatch.kafka.topic_ids import TopicIds
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.probes.events.plan import Change, ReadingPlan
+from keywatch.probes.events.plan import ReadingChange, ReadingPlan
 from tests.exporter.fakes.fake_topics import FakeTopicPeers
 from tests.exporter.fakes.metadata import metadata, partition
 
@@ -39,7 +39,7 @@ class Bed:
         if self.peers.ids is not None:
             self.peers.ids.update({topic: _id(topic, 1) for topic in topics if topic not in self.peers.ids})
 
-    def settle(self, lost: Collection[TopicPartition] = ()) -> Change:
+    def settle(self, lost: Collection[TopicPartition] = ()) -> ReadingChange:
         """Settle once and do what is said."""
         change = asyncio.run(self.plan.settle(self.positions, lost, 1.0))
         for one in change.dropped:
@@ -57,7 +57,7 @@ def test_what_is_there_at_first_is_read_from_its_end() -> None:
     change = bed.settle()
     assert change.places == {E0: 10, E1: 20}
     assert change.gap, "what came before is not known"
-    assert bed.settle() == Change()
+    assert bed.settle() == ReadingChange()
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -140,7 +140,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning_also_when_nobody_
     assert change.gap, "what the old one held at last may have been missed"
     bed.peers.ids["events"] = _id("events", 1)  # a broker that has not heard of it yet
     bed.topology.learn(metadata([1], {"events": [partition(1, [1]), partition(1, [1])]}))
-    assert bed.settle() == Change()
+    assert bed.settle() == ReadingChange()
 
 
 def test_a_topic_that_might_not_be_described_at_first_is_not_replayed() -> None:

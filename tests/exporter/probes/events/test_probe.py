@@ -27,7 +27,7 @@ from keywatch.listeners.parser import MAX_BYTES
 from keywatch.metrics import events as cat
 from keywatch.metrics.metric import Metric
 from keywatch.probes.cluster.cluster import ClusterProbe
-from keywatch.probes.events.digest import Tally
+from keywatch.probes.events.digest import EventTally
 from keywatch.probes.events.probe import EventsProbe
 from keywatch.probes.events.realms import Realms
 from keywatch.probes.events.seen import SeenEvent
@@ -339,7 +339,7 @@ def test_under_a_steady_stream_events_are_complete_up_to_an_earlier_look(cluster
     first, second = TopicPartition(EVENTS, 0), TopicPartition(EVENTS, 1)
     probe._ends.known = {EVENTS: {0: 10, 1: 10}}
     tail = SimpleNamespace(positions={first: 8, second: 10})
-    reach = partial(probe._reach, cast("Tail[Tally]", tail))
+    reach = partial(probe._reach, cast("Tail[EventTally]", tail))
     reach({}, 1.0)
     assert probe._kept_up == float("-inf")
     probe._ends.known = {EVENTS: {0: 20, 1: 10}}

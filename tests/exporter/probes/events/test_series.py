@@ -7,23 +7,23 @@ from collections import Counter
 from keywatch.listeners.profile import MalformedReason, Outcome
 from keywatch.metrics import events as cat
 from keywatch.metrics.metric import Metric
-from keywatch.probes.events.digest import Tally
+from keywatch.probes.events.digest import EventTally
 from keywatch.probes.events.realms import Realms
 from keywatch.probes.events.seen import EventsSeen
-from keywatch.probes.events.series import EventsSheet
+from keywatch.probes.events.series import EventSeries
 
 
-def series(sheet: EventsSheet, metric: Metric) -> dict[tuple[str, ...], float]:
+def series(sheet: EventSeries, metric: Metric) -> dict[tuple[str, ...], float]:
     samples, _ = sheet.take()
     return {labels[2:]: value for one, labels, value, _ in samples if one is metric}
 
 
-def tally(realm: str = "r", count: int = 1, moment: float = 10.0) -> Tally:
-    return Tally(received=Counter({(realm, "logout", Outcome.SUCCESS): count}), last={realm: moment})
+def tally(realm: str = "r", count: int = 1, moment: float = 10.0) -> EventTally:
+    return EventTally(received=Counter({(realm, "logout", Outcome.SUCCESS): count}), last={realm: moment})
 
 
 def test_what_can_be_named_beforehand_stands_at_0() -> None:
-    sheet = EventsSheet("c", "l", Realms({"id": "shop"}, 10))
+    sheet = EventSeries("c", "l", Realms({"id": "shop"}, 10))
     samples, delays = sheet.take()
     found = {(one, labels): value for one, labels, value, _ in samples}
     assert set(found.values()) == {0.0}
@@ -41,7 +41,7 @@ def test_what_can_be_named_beforehand_stands_at_0() -> None:
 
 
 def test_each_batch_is_told_once() -> None:
-    sheet = EventsSheet("c", "l", Realms({}, 10))
+    sheet = EventSeries("c", "l", Realms({}, 10))
     for _ in range(2):
         sheet.add(tally(count=3))
     sheet.skip(7)
@@ -54,7 +54,7 @@ def test_each_batch_is_told_once() -> None:
 
 
 def test_the_last_moment_stays_and_never_goes_back() -> None:
-    sheet = EventsSheet("c", "l", Realms({}, 1))
+    sheet = EventSeries("c", "l", Realms({}, 1))
     sheet.add(tally(moment=10.0))
     sheet.add(tally(moment=5.0))
     assert series(sheet, cat.EVENT_LAST_TIMESTAMP_SECONDS) == {("r",): 10.0}
@@ -64,7 +64,7 @@ def test_the_last_moment_stays_and_never_goes_back() -> None:
 
 
 def test_realms_beyond_the_bound_share_one_series_and_none_of_their_events_is_missing() -> None:
-    sheet = EventsSheet("c", "l", Realms({}, 3))
+    sheet = EventSeries("c", "l", Realms({}, 3))
     for number in range(20_000):
         sheet.add(tally(f"r-{number}"))
     found = series(sheet, cat.EVENTS_RECEIVED_TOTAL)

@@ -15,7 +15,7 @@ from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.probes.groups.lookups import Lookups
-from keywatch.probes.groups.start_offsets import Starts
+from keywatch.probes.groups.start_offsets import StartOffsets
 from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
 from tests.exporter.fakes.metadata import metadata, partition
 
@@ -49,7 +49,7 @@ def topology() -> Topology:
 
 async def test_starts_that_come_late_are_given_by_a_later_call_and_asked_for_once(topology: Topology) -> None:
     late = Late(FakePeers(ends={ONE: 9, TWO: 9}, starts={ONE: 3}))
-    starts, wanted = Starts(topology, cast("Peers", late), 5.0), {"a": (0, 1)}
+    starts, wanted = StartOffsets(topology, cast("Peers", late), 5.0), {"a": (0, 1)}
     for _ in range(3):
         assert await starts.follow(wanted, (), 0.001) == ()
     assert (late.asked, starts.get(ONE)) == (2, None), "each leader once"
@@ -65,7 +65,7 @@ async def test_the_more_starts_there_are_the_less_often_they_are_read(
     peers = FakePeers(ends={ONE: 9, TWO: 9})
     asked = []
     peers.before_ends = lambda: asked.append(1)
-    starts = Starts(topology, cast("Peers", peers), 5.0)
+    starts = StartOffsets(topology, cast("Peers", peers), 5.0)
     wanted = {"a": (0,), "unknown": tuple(range(partitions - 1))}
     for _ in range(20):
         await starts.follow(wanted, (), 5.0)

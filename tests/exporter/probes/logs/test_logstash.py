@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.metrics import logs as cat
-from keywatch.metrics.metric import Kind, Metric
+from keywatch.metrics.metric import Metric, MetricKind
 from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logs.logstash import LogstashProbe
 from keywatch.probes.logs.logstash_stats import LogstashStats
@@ -66,7 +66,7 @@ async def test_a_logstash_that_is_well_tells_of_its_pipelines_queues_and_outputs
 def test_counters_begin_with_0_grow_by_what_is_new_and_survive_a_restart() -> None:
     stats = LogstashStats(("kafka", "ls"))
     first = stats.samples(STATS, 0.0)
-    counters = [sample for sample in first if sample.metric.kind is Kind.COUNTER]
+    counters = [sample for sample in first if sample.metric.kind is MetricKind.COUNTER]
     assert len(counters) > 20
     assert {sample.value for sample in counters} == {0.0}, "what happened before keywatch looked is not its to count"
     later = stats_of()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from keywatch.probes.reconciliation.balance import Reconciliation
-from keywatch.probes.reconciliation.tally import CountKey, Tally
+from keywatch.probes.reconciliation.tally import CountKey, KeycloakTally
 
 LOGIN = CountKey("shop", "login", "success")
 WINDOW, GIVE_UP = 10.0, 300.0
@@ -37,7 +37,7 @@ class World:
     away_since: float | None = None
     requests: int = 0
     judged: Reconciliation = field(default_factory=lambda: Reconciliation(WINDOW, GIVE_UP))
-    tally: Tally = field(default_factory=Tally)
+    tally: KeycloakTally = field(default_factory=KeycloakTally)
     most_missing: int = 0
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _held: list[tuple[float, float]] = field(default_factory=list)
@@ -294,33 +294,33 @@ def test_whatever_happens_no_more_is_missing_than_was_lost_and_in_the_end_all_of
     assert world.missing == world.lost
 
 
-def take(tally: Tally, node: str, started: float, now: float, value: float) -> int:
+def take(tally: KeycloakTally, node: str, started: float, now: float, value: float) -> int:
     tally.take(node, started, now, {LOGIN: value})
     return tally.counted[LOGIN]
 
 
 def test_what_was_counted_before_is_passed_over_and_a_new_node_counts_from_nothing() -> None:
-    tally = Tally()
+    tally = KeycloakTally()
     assert take(tally, "a", 100, 1000, 50) == 0
     assert take(tally, "a", 100, 1001, 53) == 3
     assert take(tally, "b", 1001, 1002, 4) == 7
 
 
 def test_an_old_node_that_is_seen_later_counts_from_what_it_says_first() -> None:
-    tally = Tally()
+    tally = KeycloakTally()
     take(tally, "a", 100, 1000, 50)
     assert take(tally, "b", 100, 1002, 40) == 0
 
 
 def test_a_restart_begins_at_nothing() -> None:
-    tally = Tally()
+    tally = KeycloakTally()
     take(tally, "a", 100, 1000, 50)
     assert take(tally, "a", 1005, 1010, 60) == 60
     assert take(tally, "a", 1005.4, 1011, 61) == 61, "the start is not told to the last digit"
 
 
 def test_what_a_node_counted_while_it_was_left_out_is_passed_over() -> None:
-    tally = Tally()
+    tally = KeycloakTally()
     take(tally, "a", 100, 1000, 50)
     tally.leave_out("a")
     assert take(tally, "a", 100, 1100, 90) == 0

@@ -16,7 +16,7 @@ _ITSELF = flags.DELETE_SELF | flags.MOVE_SELF
 _OVER = flags.IGNORED | flags.UNMOUNT | flags.Q_OVERFLOW | _ITSELF
 
 
-class Change(NamedTuple):
+class FolderChange(NamedTuple):
     """A name that came, or whose file was written to the end; or one that went."""
 
     name: str
@@ -48,7 +48,7 @@ class FolderChanges:
             self.close()
         return self.watching
 
-    def take(self) -> Iterator[Change]:
+    def take(self) -> Iterator[FolderChange]:
         """Give what changed, in order, without waiting; raises `LostTrackError` when some of it is not known."""
         if self._events is None:
             return
@@ -60,7 +60,7 @@ class FolderChanges:
             if event.mask & _OVER:
                 raise LostTrackError
             if event.mask & (_CAME | _WENT):
-                yield Change(event.name, bool(event.mask & _CAME))
+                yield FolderChange(event.name, bool(event.mask & _CAME))
 
     def close(self) -> None:
         """Watch no more."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from keywatch.probes.dead_letters.files.file import STRANGERS, Finding, Flaw, Mark, flaw_of
+from keywatch.probes.dead_letters.files.file import STRANGERS, FileFinding, Flaw, Mark, flaw_of
 from keywatch.probes.dead_letters.files.listing import FolderListing, News
 from keywatch.probes.dead_letters.letter import DeadLetterReason
 
@@ -21,7 +21,7 @@ SETTLED = 5.0
 _FOR_NEW, _FOR_OLD = 0.08, 0.01
 _RECHECKED = 20
 
-Examine = Callable[[int, str], Finding]
+Examine = Callable[[int, str], FileFinding]
 
 
 class _Doubt(NamedTuple):
@@ -44,7 +44,7 @@ class FolderChecks:
         self._new: dict[str, float] = {}
         self._unchecked: deque[str] = deque()
         self._doubtful: dict[str, _Doubt] = {}
-        self._flawed: dict[str, Finding] = {}
+        self._flawed: dict[str, FileFinding] = {}
 
     @property
     def unchecked(self) -> int:
@@ -120,7 +120,7 @@ class FolderChecks:
             self._note(name, self._examine(folder, name), now)
         elif now - doubt.since >= SETTLED:
             del self._doubtful[name]
-            self._blame(name, Finding(DeadLetterReason.UNREAD, Flaw.MALFORMED, mark))
+            self._blame(name, FileFinding(DeadLetterReason.UNREAD, Flaw.MALFORMED, mark))
 
     def _check_flawed(self, folder: int, name: str, now: float) -> None:
         """See whether a flaw is gone; each comes to its turn, the one looked at going last."""
@@ -132,7 +132,7 @@ class FolderChecks:
         if again.flaw is not finding.flaw or again.mark != finding.mark:
             self._note(name, again, now)
 
-    def _note(self, name: str, finding: Finding, now: float) -> None:
+    def _note(self, name: str, finding: FileFinding, now: float) -> None:
         """Take in what was found of a file."""
         flaw = finding.flaw
         if flaw is Flaw.MALFORMED:
@@ -165,7 +165,7 @@ class FolderChecks:
         self._doubtful.pop(name, None)
         self._absolve(name)
 
-    def _blame(self, name: str, finding: Finding) -> None:
+    def _blame(self, name: str, finding: FileFinding) -> None:
         self._absolve(name)
         self._flawed[name] = finding
         if finding.flaw is not None:

@@ -44,7 +44,7 @@ class Mark(NamedTuple):
     modified: int
 
 
-class Finding(NamedTuple):
+class FileFinding(NamedTuple):
     """What was found: why it died, or the flaw that keeps it from being read."""
 
     reason: DeadLetterReason
@@ -68,7 +68,7 @@ def flaw_of(error: OSError) -> Flaw:
     return Flaw.SYMLINK if error.errno == errno.ELOOP else Flaw.IO
 
 
-def examine(folder: int, name: str, sources: Sources, most: int = MOST_READ) -> Finding:
+def examine(folder: int, name: str, sources: Sources, most: int = MOST_READ) -> FileFinding:
     """Read the file `name` in the folder with this descriptor; never raises for what is wrong with the file.
 
     What is not a regular file is not opened at all; of one that is larger than `most` bytes nothing is read.
@@ -82,12 +82,12 @@ def examine(folder: int, name: str, sources: Sources, most: int = MOST_READ) -> 
             return _read(folder, name, sources, mark, most)
     except OSError as error:
         flaw = flaw_of(error)
-    return Finding(DeadLetterReason.UNREAD, flaw, mark)
+    return FileFinding(DeadLetterReason.UNREAD, flaw, mark)
 
 
-def _read(folder: int, name: str, sources: Sources, mark: Mark, most: int) -> Finding:
+def _read(folder: int, name: str, sources: Sources, mark: Mark, most: int) -> FileFinding:
     if mark.size > most:
-        return Finding(DeadLetterReason.UNREAD, Flaw.TOO_LARGE, mark)
+        return FileFinding(DeadLetterReason.UNREAD, Flaw.TOO_LARGE, mark)
     descriptor = os.open(name, _FLAGS, dir_fd=folder)
     try:
         flaw = kind(os.fstat(descriptor).st_mode)
@@ -97,11 +97,11 @@ def _read(folder: int, name: str, sources: Sources, mark: Mark, most: int) -> Fi
     if flaw is None and len(content) > most:  # it grew meanwhile
         flaw = Flaw.TOO_LARGE
     if flaw is not None:
-        return Finding(DeadLetterReason.UNREAD, flaw, mark)
+        return FileFinding(DeadLetterReason.UNREAD, flaw, mark)
     try:
-        return Finding(sources.of_envelope(json.loads(content)), None, mark)
+        return FileFinding(sources.of_envelope(json.loads(content)), None, mark)
     except (ValueError, RecursionError):
-        return Finding(DeadLetterReason.UNREAD, Flaw.MALFORMED, mark)
+        return FileFinding(DeadLetterReason.UNREAD, Flaw.MALFORMED, mark)
 
 
 def _content(descriptor: int, most: int) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from keywatch.probes.dead_letters.files import checks
-from keywatch.probes.dead_letters.files.file import Finding, Flaw
+from keywatch.probes.dead_letters.files.file import FileFinding, Flaw
 from keywatch.probes.dead_letters.letter import DeadLetterReason as Reason
 from tests.exporter.fakes.dead_letter_folder import FIRST_MILLIS, Bed, NoEvents, envelope, name
 
@@ -428,7 +428,7 @@ def test_files_from_before_are_looked_into_little_by_little(bed: Bed, monkeypatc
     slow = threading.Event()
     truth = bed.folder.checks._examine
 
-    def slowly(folder: int, name: str) -> Finding:
+    def slowly(folder: int, name: str) -> FileFinding:
         slow.wait(0.005)
         return truth(folder, name)
 
