@@ -13,5 +13,5 @@ settings.load_profile("keywatch")
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], uvloop.Loop]]:
-    """Give the one loop there is."""
+    """Return the one loop there is."""
     return {"uvloop": uvloop.new_event_loop}

@@ -8,7 +8,7 @@ import yaml
 
 
 def config_maps(files: Mapping[str, str], folder: str | None = None) -> dict[str, str]:
-    """Give a manifest for each dashboard: one for all would be too large for `kubectl apply`.
+    """Return a manifest for each dashboard: one for all would be too large for `kubectl apply`.
 
     `folder` is told by the annotation `grafana_folder`, which the sidecar reads when its `folderAnnotation` says so.
     """

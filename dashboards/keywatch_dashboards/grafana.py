@@ -82,15 +82,15 @@ class Panel(core.Panel):
     data_links: Sequence[Json] = ()
 
     def number(self) -> int:
-        """Give an id that follows from the title, so that a new panel does not renumber the others."""
+        """Return an id that follows from the title, so that a new panel does not renumber the others."""
         return zlib.crc32(self.title.encode()) % 1_000_000 + 1
 
     def custom(self) -> Json:
-        """Give the fields that only this kind of panel has."""
+        """Return the fields that only this kind of panel has."""
         return {}
 
     def options(self) -> Json:
-        """Give the options that only this kind of panel has."""
+        """Return the options that only this kind of panel has."""
         return {}
 
     def to_json_data(self) -> Json:
@@ -140,7 +140,7 @@ class Row(core.RowPanel):
 
 
 def place(x: int, y: int, width: int, height: int) -> core.GridPos:
-    """Give a place in the grid of 24 columns."""
+    """Return a place in the grid of 24 columns."""
     return core.GridPos(h=height, w=width, x=x, y=y)
 
 

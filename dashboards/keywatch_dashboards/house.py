@@ -66,7 +66,7 @@ def _override(matcher: str, option: str, properties: Mapping[str, Any]) -> Json:
 
 
 def fixed(color: str) -> Json:
-    """Give one colour as a series' own."""
+    """Return one colour as a series' own."""
     return {"fixedColor": color, "mode": "fixed"}
 
 
@@ -141,7 +141,7 @@ def _laid(bands: Sequence[Band], top: int) -> tuple[list[Panel], int]:
 
 
 def grid(sections: Sequence[Section]) -> list[Panel | Row]:
-    """Give every panel its place, section below section."""
+    """Return every panel its place, section below section."""
     found: list[Panel | Row] = []
     top = 0
     for section in sections:

@@ -12,12 +12,12 @@ SERIES = ("super-light-blue", "semi-dark-yellow", "dark-purple", "dark-green", "
 
 
 def by_queries(count: int) -> list[Json]:
-    """Give each of a panel's queries a colour; the drop-downs tell apart what one query gives."""
+    """Return each of a panel's queries a colour; the drop-downs tell apart what one query gives."""
     return [by_query(chr(ord("A") + index), color=fixed(SERIES[index])) for index in range(count)]
 
 
 def by_broker() -> list[Json]:
-    """Give each broker its colour, the same on all panels, by the last digit of its id: six are told apart."""
+    """Return each broker its colour, the same on all panels, by the last digit of its id: six are told apart."""
     found = []
     for index, color in enumerate(SERIES):
         digits = "".join(str(digit) for digit in range(10) if (digit - 1) % len(SERIES) == index)
@@ -26,5 +26,5 @@ def by_broker() -> list[Json]:
 
 
 def by_ending(endings: Sequence[str]) -> list[Json]:
-    """Give the series whose names end so a colour each."""
+    """Return the series whose names end so a colour each."""
     return [matching(rf": {ending}$", color=fixed(SERIES[index])) for index, ending in enumerate(endings)]

@@ -32,7 +32,7 @@ class TimeSeries(Panel):
     legend_calcs: Sequence[str] = ()
 
     def custom(self) -> Json:
-        """Give how lines are drawn."""
+        """Return how lines are drawn."""
         return {
             "axisPlacement": "auto",
             "axisSoftMax": _SOFT_MAX.get(self.unit) if self.low == 0 and self.high is None else None,
@@ -67,7 +67,7 @@ class Stat(Panel):
     sparkline: bool = False
 
     def options(self) -> Json:
-        """Give how values are shown."""
+        """Return how values are shown."""
         return {
             "colorMode": "background_solid" if self.background else "value",
             "graphMode": "area" if self.sparkline else "none",
@@ -90,11 +90,11 @@ class Table(Panel):
     descending: bool = True
 
     def custom(self) -> Json:
-        """Give how cells are drawn."""
+        """Return how cells are drawn."""
         return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False, "minWidth": 80}
 
     def options(self) -> Json:
-        """Give the table's order."""
+        """Return the table's order."""
         order = [{"desc": self.descending, "displayName": self.sort}] if self.sort else []
         return {"cellHeight": "sm", "showHeader": True, "sortBy": order}
 
@@ -106,11 +106,11 @@ class Heatmap(Panel):
     kind: ClassVar[str] = "heatmap"
 
     def custom(self) -> Json:
-        """Give what hides a field."""
+        """Return what hides a field."""
         return {"hideFrom": _HIDE_FROM, "scaleDistribution": {"type": "linear"}}
 
     def options(self) -> Json:
-        """Give the colours, which go from dark to light in a way that everybody sees."""
+        """Return the colours, which go from dark to light in a way that everybody sees."""
         return {
             "calculate": False,
             "cellGap": 1,
@@ -140,11 +140,11 @@ class StateTimeline(Panel):
     kind: ClassVar[str] = "state-timeline"
 
     def custom(self) -> Json:
-        """Give how states are drawn."""
+        """Return how states are drawn."""
         return {"fillOpacity": 80, "hideFrom": _HIDE_FROM, "lineWidth": 0}
 
     def options(self) -> Json:
-        """Give how states are named."""
+        """Return how states are named."""
         return {
             "alignValue": "left",
             "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},

@@ -34,7 +34,7 @@ class Change:
         return str(self.wanted["uid"])
 
     def lines(self) -> list[str]:
-        """Give what changes as lines of a unified diff; nothing when nothing does."""
+        """Return what changes as lines of a unified diff; nothing when nothing does."""
         before, after = ([], _text(self.wanted)) if self.there is None else _comparable(self.there, self.wanted)
         names = f"{self.uid} in Grafana", f"{self.uid} of keywatch {__version__}"
         return list(difflib.unified_diff(before, after, *names, n=2, lineterm=""))
@@ -49,7 +49,7 @@ class Change:
         return f"{self.uid}: {' and '.join(found) or 'stays as it is'}"
 
     def is_needed(self) -> bool:
-        """Tell whether something must be written."""
+        """Return whether something must be written."""
         return self.there is None or self.moves_from is not None or bool(self.lines())
 
 
@@ -63,7 +63,7 @@ class Plan:
     tried: list[Change] = field(default_factory=list)
 
     def needed(self) -> list[Change]:
-        """Give the dashboards that differ from what is there."""
+        """Return the dashboards that differ from what is there."""
         return [change for change in self.changes if change.is_needed()]
 
 
@@ -119,7 +119,7 @@ def _save(server: Server, dashboard: Json, folder: str, message: str) -> None:
 
 
 def _undo(server: Server, tried: Sequence[Change], folder: str | None) -> list[str]:
-    """Put everything back; gives what could not be."""
+    """Put everything back; returns what could not be."""
     left = []
     for change in reversed(tried):
         try:
@@ -139,7 +139,7 @@ def _undo(server: Server, tried: Sequence[Change], folder: str | None) -> list[s
 
 
 def _look_at_datasource(server: Server, uid: str) -> list[str]:
-    """Raise `ServerError` when it does not exist or is no Prometheus; gives a note when the token may not know."""
+    """Raise `ServerError` when it does not exist or is no Prometheus; returns a note when the token may not know."""
     try:
         found = server.get(f"/api/datasources/uid/{uid}")
     except ServerError as error:

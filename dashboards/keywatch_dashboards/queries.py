@@ -27,7 +27,7 @@ def _by(metric: Metric, by: tuple[str, ...]) -> str:
 
 
 def now(metric: Metric, *by: str, where: str = "", how: str = "max") -> str:
-    """Give a gauge by labels, and always by cluster; several instances of keywatch count as one."""
+    """Return a gauge by labels, and always by cluster; several instances of keywatch count as one."""
     return f"{how} by ({_by(metric, by)}) ({pick(metric, where)})"
 
 
@@ -37,28 +37,28 @@ def _once(metric: Metric, function: str, where: str, span: str) -> str:
 
 
 def rate(metric: Metric, *by: str, where: str = "", span: str = Q) -> str:
-    """Give how much a counter grows in a second; what several instances counted counts once."""
+    """Return how much a counter grows in a second; what several instances counted counts once."""
     return f"sum by ({_by(metric, by)}) ({_once(metric, 'rate', where, span)})"
 
 
 def grown(metric: Metric, *by: str, where: str = "", span: str = Q) -> str:
-    """Give how much a counter grew; what several instances counted counts once."""
+    """Return how much a counter grew; what several instances counted counts once."""
     return f"sum by ({_by(metric, by)}) ({_once(metric, 'increase', where, span)})"
 
 
 def buckets(metric: Metric, where: str = "") -> str:
-    """Give a histogram's buckets for a heatmap."""
+    """Return a histogram's buckets for a heatmap."""
     return f"sum by (le) (increase({pick(metric, where, suffix='_bucket')}[{Q}]))"
 
 
 def quantile(share: float, metric: Metric, *by: str, where: str = "") -> str:
-    """Give the time within which a share of a histogram's observations fell."""
+    """Return the time within which a share of a histogram's observations fell."""
     inner = f"rate({pick(metric, where, suffix='_bucket')}[{Q}])"
     return f"histogram_quantile({share}, sum by ({_by(metric, (*by, 'le'))}) ({inner}))"
 
 
 def coded(up: Metric, reason: Metric, reasons: Sequence[str], *by: str) -> str:
-    """Give 0 for what is up, else the number of its reason, from 1; one more than all for a reason not among them."""
+    """Return 0 for what is up, else the number of its reason, from 1; one more than all for a reason not among them."""
     found = [f"({now(up, *by)} == 1) * 0"]
     for number, name in enumerate(reasons, start=1):
         asked = now(reason, *by, where=f'reason="{name}"')

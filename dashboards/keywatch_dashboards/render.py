@@ -22,7 +22,7 @@ def dashboards() -> list[Dashboard]:
 
 
 def texts(datasource: str | None = None) -> dict[str, str]:
-    """Give each file's name with its text; with `datasource` that Prometheus is chosen at first."""
+    """Return each file's name with its text; with `datasource` that Prometheus is chosen at first."""
     found = {}
     for dashboard in dashboards():
         data = plain(attr.evolve(dashboard, datasource=datasource))

@@ -57,7 +57,7 @@ class Server:
             self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
 
     def get(self, path: str) -> Json | None:
-        """Give what lies at the path; none when Grafana does not have it. Raises `ServerError`."""
+        """Return what lies at the path; none when Grafana does not have it. Raises `ServerError`."""
         return self._ask("GET", path, None, missing=True)
 
     def post(self, path: str, body: Json) -> Json:

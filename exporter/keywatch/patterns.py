@@ -8,7 +8,7 @@ from functools import lru_cache
 
 
 def checked(text: str) -> str:
-    """Give a pattern back that is a regular expression; raises `ValueError`."""
+    """Return a pattern back that is a regular expression; raises `ValueError`."""
     try:
         re.compile(text)
     except re.error as error:
@@ -29,7 +29,7 @@ class Patterns:
         self._cached = lru_cache(maxsize=100_000)(self._match)
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether the name is meant."""
+        """Return whether the name is meant."""
         return self._cached(name)
 
     def __eq__(self, other: object) -> bool:

@@ -41,7 +41,7 @@ class Mutant:
 
 
 def mutants(name: str, rule: Mapping[str, Any]) -> Iterator[Mutant]:
-    """Give every mutant of a rule."""
+    """Return every mutant of a rule."""
     expression = str(rule["expr"])
     for kind, change, text in _expressions(expression):
         yield Mutant(name, kind, change, {**rule, "expr": text})
@@ -144,7 +144,7 @@ def survivors(chosen: Sequence[Mutant]) -> list[Mutant]:
 
 
 def every() -> list[Mutant]:
-    """Give all mutants of all rules."""
+    """Return all mutants of all rules."""
     return [mutant for name, rule in table.rules().items() for mutant in mutants(name, rule)]
 
 

@@ -63,5 +63,5 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
 
 
 def explanation(mutant: str) -> str:
-    """Give the reason why a mutant cannot be noticed; nothing when it should be."""
+    """Return the reason why a mutant cannot be noticed; nothing when it should be."""
     return next((reason for pattern, reason in _EXPLAINED if re.fullmatch(pattern, mutant)), "")

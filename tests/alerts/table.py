@@ -54,7 +54,7 @@ class Case:
         return f"{self.subject} {self.kind}: {self.words}"
 
     def test(self) -> dict[str, Any]:
-        """Give the case as promtool's test."""
+        """Return the case as promtool's test."""
         test: dict[str, Any] = {
             "name": self.name,
             "interval": self.interval,
@@ -72,7 +72,7 @@ class Case:
         return test
 
     def _bystanders(self) -> Iterator[tuple[str, str]]:
-        """Give what other jobs may tell of the same objects, where rules say which job counts: 0, and a million."""
+        """Return what other jobs may tell of the same objects, where rules say which job counts: 0, and a million."""
         for series in dict.fromkeys(re.sub(r',? ?(job|instance)="[^"]*"', "", written) for written in self.series):
             if _BY_JOB.match(series) and series.partition("{")[0] not in _ANY_JOB:
                 labelled = series if "{" in series else f"{series}{{}}"
@@ -127,7 +127,7 @@ def _firing(moment: str, names: list[str]) -> dict[str, Any]:
 
 @cache
 def rules() -> dict[str, dict[str, Any]]:
-    """Give every rule by its alert's or recorded series' name, with the file it stands in under `file`."""
+    """Return every rule by its alert's or recorded series' name, with the file it stands in under `file`."""
     return {
         rule.get("alert") or rule["record"]: {**rule, "file": path.name}
         for path in sorted(RULES.glob("*.yml"))
@@ -157,14 +157,14 @@ def write_rules(chosen: Iterable[Mapping[str, Any]], path: Path) -> Path:
 
 @cache
 def constants() -> dict[str, dict[str, str]]:
-    """Give the annotations of each alert that are the same whenever it fires."""
+    """Return the annotations of each alert that are the same whenever it fires."""
     return {
         name: {key: rule["annotations"][key] for key in _CONSTANT} for name, rule in rules().items() if "alert" in rule
     }
 
 
 def cases() -> Iterator[Case]:
-    """Give every case of every table."""
+    """Return every case of every table."""
     for path in sorted(HERE.glob("*.yml")):
         # As text: to YAML 0x10 is the number 16, to promtool it is a 0 and ten more.
         table = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes only text

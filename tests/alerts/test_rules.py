@@ -26,7 +26,7 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> dict[table.Case, str]:
 
 
 def _rules_for(case: table.Case, folder: Path) -> list[Path]:
-    """Give the files that are shipped where all that fires counts, otherwise only the rule and what it builds on."""
+    """Return the files that are shipped where all that fires counts, otherwise only the rule and what it builds on."""
     if case.firing:
         return [table.RULES / name for name in case.rule_files]
     path = folder / f"{case.subject}.rules"

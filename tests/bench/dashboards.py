@@ -69,7 +69,7 @@ def _making() -> Figure:
 
 
 def _courses(recorded: Prometheus) -> list[tuple[str, int, list[float]]]:
-    """Give each series that the overview asks for, with the seconds between its values and the values."""
+    """Return each series that the overview asks for, with the seconds between its values and the values."""
     begin, end = moments()["all"]
     names = {selection.name for query in queries(_UID) for selection in selections(findings.expanded(query.expr))}
     found = []

@@ -120,7 +120,7 @@ def _strict_below(scrape: Scrape) -> bool:
 
 
 def _answers(node: KafkaNode) -> bool:
-    """Tell whether the broker answers a request, not only whether its port is open."""
+    """Return whether the broker answers a request, not only whether its port is open."""
     try:
         with socket.create_connection((node.host, node.port), 0.2) as connection:
             connection.sendall(bytes.fromhex("0000000a 0012 0000 00000001 ffff"))  # ApiVersions v0

@@ -113,7 +113,7 @@ async def _watch(
 
 
 async def _share(seconds: float, act: Callable[[], object]) -> float:
-    """Give the share of a core that the process uses while `act` is done again and again."""
+    """Return the share of a core that the process uses while `act` is done again and again."""
     started, spent = time.monotonic(), time.process_time()
     while time.monotonic() - started < seconds:
         await act()  # type: ignore[misc] # what it gives is awaited only

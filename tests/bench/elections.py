@@ -41,7 +41,7 @@ def measure(elections: int, say: Callable[[str], None]) -> list[Figure]:
 
 
 def _written(elections: int, settings: Mapping[str, str | int | float]) -> tuple[set[bytes], set[bytes]]:
-    """Give the records that were acknowledged, and those that can be read afterwards."""
+    """Return the records that were acknowledged, and those that can be read afterwards."""
     kafka = KafkaCluster(len(_NODES), extra=_BALANCE)
     chance = random.Random(1)  # noqa: S311 - chooses leaders, keeps no secret
     acknowledged: set[bytes] = set()

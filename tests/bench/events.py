@@ -66,7 +66,7 @@ def _parser(listener: str) -> Figure:
 
 
 def _share(exporter: ExporterProcess, seconds: float) -> float:
-    """Give the share of a core that the exporter uses, scraped every second."""
+    """Return the share of a core that the exporter uses, scraped every second."""
     process = psutil.Process(exporter.pid)
     before, started = process.cpu_times(), time.monotonic()
     while time.monotonic() - started < seconds:

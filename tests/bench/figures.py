@@ -25,7 +25,7 @@ def spread(values: Sequence[float], unit: str = "s", digits: int = 2) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Give the value that `share` (0 to 1) of the values do not exceed, by the nearest rank."""
+    """Return the value that `share` (0 to 1) of the values do not exceed, by the nearest rank."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 

@@ -29,7 +29,7 @@ class Size:
     commits: int = 10
 
     def group(self, index: int) -> tuple[str, str, range]:
-        """Give a group's name, its topic and its partitions."""
+        """Return a group's name, its topic and its partitions."""
         first = index // self.topics * self.commits % self.partitions
         return f"group-{index}", f"topic-{index % self.topics}", range(first, first + self.commits)
 

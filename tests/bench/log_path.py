@@ -49,7 +49,7 @@ def _measured(path: LogPath, seconds: float, say: Callable[[str], None]) -> list
 
 
 def _send(source: EventSource, first: int, seconds: float) -> int:
-    """Send logins for so long, numbered from `first`; gives the number of the next."""
+    """Send logins for so long, numbered from `first`; returns the number of the next."""
     begin, number = time.monotonic(), first
     while (passed := time.monotonic() - begin) < seconds:
         due = first + int(passed * _A_SECOND)

@@ -74,7 +74,7 @@ def _fill(server: ElasticProcess, documents: int, say: Callable[[str], None]) ->
 
 
 def _merged(server: ElasticProcess) -> bool:
-    """Tell whether no merge runs: what is put in at once keeps a server busy for a while, and refreshes late."""
+    """Return whether no merge runs: what is put in at once keeps a server busy for a while, and refreshes late."""
     return bool(server.ask("GET", "_stats/merge")[1]["_all"]["total"]["merges"]["current"] == 0)
 
 

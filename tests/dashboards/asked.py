@@ -43,7 +43,7 @@ class Query:
 
 
 def queries(uid: str) -> list[Query]:
-    """Give every query of every panel of a dashboard."""
+    """Return every query of every panel of a dashboard."""
     return [
         Query(uid, panel["title"], target["refId"], target["expr"], target["instant"], panel)
         for panel in findings.panels(DASHBOARDS[uid])

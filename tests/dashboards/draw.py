@@ -36,7 +36,7 @@ _SCENES = {
 
 
 def answers(recorded: Prometheus, uid: str) -> list[Json]:
-    """Give what each query gives at the dashboard's moment, moved to the present."""
+    """Return what each query gives at the dashboard's moment, moved to the present."""
     scene, after = _SCENES[uid]
     at = moments(uid)[scene][0] + after
     moved = time.time() - at
@@ -92,7 +92,7 @@ def _rows(query: Query, series: Series, moved: float, shift: float) -> list[Json
 
 
 def phone(dashboard: Json) -> Json:
-    """Give the dashboard as Grafana shows it on a phone: one panel below the other."""
+    """Return the dashboard as Grafana shows it on a phone: one panel below the other."""
     found = copy.deepcopy(dashboard)
     top = 0
     for panel in sorted(found["panels"], key=lambda panel: (panel["gridPos"]["y"], panel["gridPos"]["x"])):

@@ -36,7 +36,7 @@ _UNITS = {
 
 
 def panels(dashboard: Json) -> Iterator[Json]:
-    """Give every panel that is no row, those in closed rows too."""
+    """Return every panel that is no row, those in closed rows too."""
     for panel in dashboard["panels"]:
         if panel["type"] == "row":
             yield from panel["panels"]
@@ -45,7 +45,7 @@ def panels(dashboard: Json) -> Iterator[Json]:
 
 
 def queries(dashboard: Json) -> Iterator[tuple[str, str]]:
-    """Give every expression with where it stands."""
+    """Return every expression with where it stands."""
     for panel in panels(dashboard):
         for target in panel.get("targets", []):
             yield f"panel {panel['title']!r} {target.get('refId')}", target["expr"]

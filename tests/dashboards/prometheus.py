@@ -57,7 +57,7 @@ class Prometheus:
 
     @property
     def pid(self) -> int:
-        """Give the process id."""
+        """Return the process id."""
         return self._server.pid
 
     @property
@@ -86,11 +86,11 @@ class Prometheus:
             raise RuntimeError(f"prometheus ended at its start\n{self._server.last_words()}")
 
     def instant(self, expr: str, at: float) -> Series:
-        """Give what an expression is at a moment."""
+        """Return what an expression is at a moment."""
         return [(one["metric"], [_value(one["value"])]) for one in self._ask("query", query=expr, time=at)]
 
     def range(self, expr: str, start: float, end: float, step: float) -> Series:
-        """Give what an expression is from start to end, every `step` seconds."""
+        """Return what an expression is from start to end, every `step` seconds."""
         found = self._ask("query_range", query=expr, start=start, end=end, step=step)
         return [(one["metric"], [_value(value) for value in one["values"]]) for one in found]
 

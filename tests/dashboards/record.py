@@ -48,7 +48,7 @@ def names() -> set[str]:
 
 
 def config(keywatch: str, management: str) -> str:
-    """Give the example's jobs and rules with other addresses, and only the series that are asked for."""
+    """Return the example's jobs and rules with other addresses, and only the series that are asked for."""
     data: dict[str, Any] = yaml.safe_load((_ALERTS / "prometheus.yml").read_text(encoding="utf-8"))
     del data["alerting"]
     data["rule_files"] = [str(_ALERTS / "rules" / "*.yml")]

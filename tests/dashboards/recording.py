@@ -28,7 +28,7 @@ _LOGS_BLOCKS = BLOCKS.with_name("recording-logs.tar.xz")
 
 @functools.cache
 def moments(uid: str = "") -> dict[str, tuple[float, float]]:
-    """Give when each scene was that a dashboard is looked at in, and `all` and the `calm` at first."""
+    """Return when each scene was that a dashboard is looked at in, and `all` and the `calm` at first."""
     file = MOMENTS.with_name("recording-logs.json") if uid == _LOGS else MOMENTS
     return {name: (begin, end) for name, (begin, end) in json.loads(file.read_text(encoding="utf-8")).items()}
 

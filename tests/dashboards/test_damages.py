@@ -29,7 +29,7 @@ CHECKS: Checks = {
 
 
 def damaged(damage: Callable[[Json], None]) -> Json:
-    """Give the dashboard with one damage."""
+    """Return the dashboard with one damage."""
     found = copy.deepcopy(WHOLE)
     damage(found)
     assert found != WHOLE

@@ -64,13 +64,13 @@ def seen(written: str, eye: Matrix) -> Color:
 
 
 def contrast(written: str, ground: str) -> float:
-    """Give the contrast by WCAG: 1 to 21."""
+    """Return the contrast by WCAG: 1 to 21."""
     lights = sorted(sum(w * p for w, p in zip(_XYZ[1], linear(color), strict=True)) for color in (written, ground))
     return (lights[1] + 0.05) / (lights[0] + 0.05)
 
 
 def nearest(names: Sequence[str]) -> float:
-    """Give the smallest distance in CIELAB between two of the colours, over all eyes and both grounds."""
+    """Return the smallest distance in CIELAB between two of the colours, over all eyes and both grounds."""
     return min(
         math.dist(seen(GRAFANAS[one][ground], eye), seen(GRAFANAS[other][ground], eye))
         for one, other in itertools.combinations(names, 2)

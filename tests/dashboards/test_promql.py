@@ -78,7 +78,7 @@ def case(query: Query) -> dict[str, Any]:
 
 
 def verdict(asked: Sequence[Query], file: Path) -> str:
-    """Give what promtool says of queries that give nothing; empty when all give something."""
+    """Return what promtool says of queries that give nothing; empty when all give something."""
     promtool = promtool_required()
     file.write_text(yaml.safe_dump({"rule_files": [], "tests": [case(query) for query in asked]}), "utf-8")
     done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False, timeout=60)

@@ -26,7 +26,7 @@ def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGrafana]:
 
 
 def there(grafana: FakeGrafana) -> dict[str, object]:
-    """Give what Grafana has, without the numbers that are its own."""
+    """Return what Grafana has, without the numbers that are its own."""
     return {
         uid: {key: value for key, value in data.items() if key not in {"id", "version"}}
         for uid, (data, _) in grafana.dashboards.items()

@@ -29,12 +29,12 @@ def recorded() -> Iterator[Prometheus]:
 
 
 def has_data(series: Series) -> bool:
-    """Tell whether there is a number."""
+    """Return whether there is a number."""
     return any(not math.isnan(value) for _, points in series for _, value in points)
 
 
 def gives(recorded: Prometheus, query: Query, begin: float, end: float) -> bool:
-    """Tell whether a query gives data at some moment from begin to end; of what is drawn at once, the end counts."""
+    """Return whether a query gives data at some moment from begin to end; of what is drawn at once, the end counts."""
     expr = query.realized(end - begin)
     if query.instant:
         return has_data(recorded.instant(expr, end)) or has_data(recorded.range(expr, begin, end, STEP))

@@ -48,7 +48,7 @@ class Distribution:
         return None
 
     def fetched(self) -> Path:
-        """Give its folder, after fetching it when the cache lacks it; safe against others that do the same.
+        """Return its folder, after fetching it when the cache lacks it; safe against others that do the same.
 
         Raises `DistributionError` with Maven's last words.
         """
@@ -85,7 +85,7 @@ ELASTICSEARCH = Distribution("elasticsearch", "8.19.21", "org.elasticsearch.dist
 
 @functools.cache
 def java_home(lowest: int) -> Path | None:
-    """Give the home of a Java of this version or newer: JAVA_HOME, that of the PATH, or another that is installed."""
+    """Return the home of a Java of this version or newer: JAVA_HOME, that of the PATH, or another that is installed."""
     homes = [Path(home)] if (home := os.environ.get("JAVA_HOME")) else []
     if found := shutil.which("java"):
         homes.append(Path(found).resolve().parents[1])

@@ -10,13 +10,13 @@ _WRITTEN = 1_764_000_000_000  # milliseconds
 
 
 def moment(seconds_ago: float = 0.0) -> str:
-    """Give a moment as the pipelines write it."""
+    """Return a moment as the pipelines write it."""
     at = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds_ago)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def user_event(number: int, *, realm: str = "r1", kind: str = "LOGIN", ago: float = 1.0, **more: Any) -> dict[str, Any]:
-    """Give a user event; `number` is its offset in partition 0 of the topic."""
+    """Return a user event; `number` is its offset in partition 0 of the topic."""
     return {
         "@timestamp": moment(ago),
         "data_stream": {"type": "logs", "dataset": "keycloak.user_event", "namespace": "default"},
@@ -39,7 +39,7 @@ def user_event(number: int, *, realm: str = "r1", kind: str = "LOGIN", ago: floa
 
 
 def admin_event(number: int) -> dict[str, Any]:
-    """Give an admin event."""
+    """Return an admin event."""
     event = user_event(number, kind="UPDATE")
     event["data_stream"]["dataset"] = event["event"]["dataset"] = "keycloak.admin_event"
     event["event"] |= {"id": f"a{number}", "action": "update-user", "category": ["iam"]}
@@ -52,7 +52,7 @@ def admin_event(number: int) -> dict[str, Any]:
 
 
 def others(number: int) -> Iterator[dict[str, Any]]:
-    """Give one document of each other dataset."""
+    """Return one document of each other dataset."""
     common = {"@timestamp": moment(1), "ecs": {"version": "8.11.0"}}
     kafka = {"topic": "keycloak-events", "partition": 1, "offset": number, "timestamp": _WRITTEN}
 
@@ -82,7 +82,7 @@ def others(number: int) -> Iterator[dict[str, Any]]:
 
 
 def bulk(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the lines of a bulk that creates them, as Logstash sends it: an event's id is its document's."""
+    """Return the lines of a bulk that creates them, as Logstash sends it: an event's id is its document's."""
     lines = []
     for document in documents:
         place = document["data_stream"]

@@ -30,7 +30,7 @@ class Mistake:
 
 
 def seeded(mistake: Mistake) -> list[ElasticObject]:
-    """Give all objects with the mistake in one of them."""
+    """Return all objects with the mistake in one of them."""
     made = []
     for one in load(shipped()):
         if (one.kind, one.name) == mistake.where:

@@ -43,7 +43,7 @@ AT = TopicPartition("keycloak-events", 0)
 
 
 def roles() -> dict[str, Any]:
-    """Give the roles that are shipped, in the words of roles.yml, and one that may do everything."""
+    """Return the roles that are shipped, in the words of roles.yml, and one that may do everything."""
     made = {}
     for path in ROLES.glob("*.json"):
         role = json.loads(path.read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def prepared(core: ElasticProcess) -> ElasticProcess:
 
 
 def objects() -> list[ElasticObject]:
-    """Give the objects in the words that the core knows."""
+    """Return the objects in the words that the core knows."""
     made = []
     for one in without_lifecycle(load(shipped())):
         if one.kind is ObjectKind.INGEST:

@@ -46,7 +46,7 @@ def bare() -> Iterator[ElasticProcess]:
 
 @pytest.fixture
 def opensearch(bare: ElasticProcess) -> ElasticProcess:
-    """Give it prepared and without documents."""
+    """Return it prepared and without documents."""
     assert bare.ask("DELETE", "_data_stream/logs-*")[0] in {200, 404}
     assert run(bare, "bootstrap", "--without-lifecycle") == 0
     return bare

@@ -33,7 +33,7 @@ _ERROR = re.compile(r"^\S*?([\w-]+)\.ts\(\d+,\d+\): error (TS\d+: .*)$", re.MULT
 
 
 def compiler_required() -> Path:
-    """Give the folder in which the compiler is installed; skips without npm, or fails where everything is required."""
+    """Return the folder in which the compiler is installed; skips without npm, or fails where all is required."""
     try:
         return _installed()
     except _MissingError as error:
@@ -73,7 +73,7 @@ def _installed() -> Path:
 
 
 def typed_errors(named: Mapping[str, ElasticObject | Mapping[str, Any]], folder: Path) -> dict[str, list[str]]:
-    """Compile each object as a literal of its request's type; gives what the compiler says, by the given names.
+    """Compile each object as a literal of its request's type; returns what the compiler says, by the given names.
 
     A mapping that is no object is a role. Names must do as names of files; `folder` gets the sources.
     """

@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def requirements_missing() -> str:
-    """Give what this machine lacks for a bed; empty when nothing."""
+    """Return what this machine lacks for a bed; empty when nothing."""
     missing = (kafka.requirements_missing(), keycloak.requirements_missing(), alerting.requirements_missing())
     return "; ".join(reason for reason in missing if reason)
 

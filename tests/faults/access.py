@@ -39,7 +39,7 @@ ACCESSES: Mapping[str, Access] = {
 
 
 def security(kafka: KafkaCluster, access: Access) -> dict[str, Any]:
-    """Give the sections `tls` and `sasl` that a listener demands."""
+    """Return the sections `tls` and `sasl` that a listener demands."""
     if access.listener == TLS and kafka.authority is not None:
         return {"tls": {"ca_file": str(kafka.authority.certificate)}}
     if access.listener == USERS:
@@ -48,5 +48,5 @@ def security(kafka: KafkaCluster, access: Access) -> dict[str, Any]:
 
 
 def bootstrap(kafka: KafkaCluster, access: Access) -> list[str]:
-    """Give the addresses that the nodes advertise for a listener."""
+    """Return the addresses that the nodes advertise for a listener."""
     return [node.advertised[access.listener] for node in kafka.nodes]

@@ -31,7 +31,7 @@ _HOST = "127.0.0.1"
 
 
 def requirements_missing() -> str:
-    """Give what is missing for an alert to reach a webhook; empty when nothing is."""
+    """Return what is missing for an alert to reach a webhook; empty when nothing is."""
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     return f"{', '.join(missing)} missing; Debian has packages of these names (make deps)" if missing else ""
 
@@ -151,5 +151,5 @@ class Alerting:
 
 
 def _settled(server: ServerProcess, url: str) -> bool:
-    """Tell whether a server is ready, or ended."""
+    """Return whether a server is ready, or ended."""
     return not server.running or status_of(url) == 200

@@ -70,17 +70,17 @@ class Bed:
 
     @property
     def cluster(self) -> str:
-        """Give the name of the cluster on the way that keywatch takes now."""
+        """Return the name of the cluster on the way that keywatch takes now."""
         return access.ACCESSES[self.way].cluster
 
     @property
     def dead_letters(self) -> Path:
-        """Give the folder of dead letters."""
+        """Return the folder of dead letters."""
         return self.folder / "dead"
 
     @property
     def hosts(self) -> Path:
-        """Give the file in which keywatch alone looks names up on the way `named`."""
+        """Return the file in which keywatch alone looks names up on the way `named`."""
         return self.folder / "hosts"
 
     def use(self, way: str) -> None:
@@ -235,5 +235,5 @@ def _furnish(kafka: KafkaCluster) -> None:
 
 
 def now() -> float:
-    """Give the time by the clock of injections and webhooks."""
+    """Return the time by the clock of injections and webhooks."""
     return time.monotonic()

@@ -29,7 +29,7 @@ class Look:
 
     @property
     def records(self) -> int:
-        """Give how many records the group is behind where it ever committed."""
+        """Return how many records the group is behind where it ever committed."""
         return sum(max(0, self.ends[one] - at) for one, at in self.committed.items() if at >= 0 and one in self.ends)
 
 
@@ -54,11 +54,11 @@ class Behind:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def looks(self, since: float) -> list[Look]:
-        """Give what was seen since a moment."""
+        """Return what was seen since a moment."""
         return [look for look in list(self._looks) if look.at >= since]
 
     def most(self, since: float) -> int:
-        """Give the most records that the group was behind since a moment."""
+        """Return the most records that the group was behind since a moment."""
         return max((look.records for look in self.looks(since)), default=0)
 
     def returns(self, since: float) -> list[str]:

@@ -10,7 +10,7 @@ from tests.kafka.node import KafkaNode
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault("H01", "broker killed", killed),
         Fault("H02", "broker frozen", frozen),
@@ -24,7 +24,7 @@ def victim(bed: Bed, chance: random.Random) -> KafkaNode:
 
 
 def down(bed: Bed, node: KafkaNode, reason: str) -> Page:
-    """Give the page that a broker is down."""
+    """Return the page that a broker is down."""
     return Page("KafkaBrokerDown", {"cluster": bed.cluster, "broker": str(node.id)}, reason)
 
 

@@ -90,7 +90,7 @@ def disturb(bed: Bed, behind: Behind, minutes: float, chance: random.Random) -> 
 
 
 def unexpected(pages: Sequence[Notice], expected: Sequence[Expected]) -> list[str]:
-    """Give the pages that may not come, in words."""
+    """Return the pages that may not come, in words."""
     return [
         f"{page.alert} {dict(sorted(page.labels.items()))}: {page.description}"
         for page in pages

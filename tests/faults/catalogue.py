@@ -11,12 +11,12 @@ _FAMILIES = (brokers, network, partitions, consumers, dead_letters, exporter, se
 
 
 def catalogue() -> list[Fault]:
-    """Give all faults by their ids."""
+    """Return all faults by their ids."""
     return sorted((fault for family in _FAMILIES for fault in family.faults()), key=lambda fault: fault.id)
 
 
 def one_of_each(faults: list[Fault], chance: random.Random) -> list[Fault]:
-    """Give one kind, chosen by chance, of each fault that has several."""
+    """Return one kind, chosen by chance, of each fault that has several."""
     kinds: dict[str, list[Fault]] = {}
     for fault in faults:
         kinds.setdefault(fault.id.split()[0], []).append(fault)

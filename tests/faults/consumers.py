@@ -15,7 +15,7 @@ _EMPTY_WITHIN = 4.0 * SESSION_SECONDS
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault(
             "H14",

@@ -14,7 +14,7 @@ _LETTER = b'{"type": "LOGIN", "realmId": "shop", "time": 1}'
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault("H18 topic", "a dead letter arrives in a topic", in_topic),
         Fault("H18 folder", "a dead letter arrives in a folder", in_folder),

@@ -47,7 +47,7 @@ class Disturbance:
 
 
 def disturbances() -> list[Disturbance]:
-    """Give all of them."""
+    """Return all of them."""
     return [
         Disturbance("all cores busy", busy),
         Disturbance("brokers that answer 0, 300 and 900 ms late", late),

@@ -25,7 +25,7 @@ _BEGIN, _END = "<!-- Written by `make faults` from faults.json. -->", "<!-- End 
 
 
 def earlier_runs() -> list[dict[str, Any]]:
-    """Give the runs of faults that the page shows now."""
+    """Return the runs of faults that the page shows now."""
     runs: list[dict[str, Any]] = json.loads(_RECORD.read_text(encoding="utf-8"))["runs"]
     return runs
 
@@ -127,7 +127,7 @@ def _beside(beds: int) -> str:
 
 
 def soft_table(seen: Sequence[Mapping[str, Any]]) -> str:
-    """Give a table of soft faults, and when the alert of each fired."""
+    """Return a table of soft faults, and when the alert of each fired."""
     lines = []
     for one in seen:
         after = "never" if one["seconds"] is None else f"{one['seconds']:.0f} s"

@@ -12,7 +12,7 @@ from tests.faults.network import done
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [Fault("H19", "keywatch killed", killed), Fault("H20", "keywatch frozen", frozen)]
 
 

@@ -22,7 +22,7 @@ class Page:
     words: str = ""
 
     def fits(self, notice: Notice) -> bool:
-        """Tell whether a notice is this page, whatever its description says."""
+        """Return whether a notice is this page, whatever its description says."""
         return notice.alert == self.alert and self.labels.items() <= notice.labels.items()
 
 

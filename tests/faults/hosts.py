@@ -14,24 +14,24 @@ _MOUNT = 'mount --bind "$0" /etc/hosts && mount --bind "$0.switch" /etc/nsswitch
 
 
 def name(node: int) -> str:
-    """Give a broker's name."""
+    """Return a broker's name."""
     return f"broker-{node}.{_DOMAIN}"
 
 
 def write(file: Path, nodes: Iterable[int]) -> None:
-    """Give names to these nodes alone, at once; the file stays the same one, as it is mounted."""
+    """Return names to these nodes alone, at once; the file stays the same one, as it is mounted."""
     lines = ["127.0.0.1 localhost", *(f"127.0.0.{node} {name(node)}" for node in nodes)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     file.with_suffix(".switch").write_text("hosts: files\n", encoding="utf-8")
 
 
 def wrapper(file: Path) -> Sequence[str]:
-    """Give what stands before a command that is to see `file` as /etc/hosts."""
+    """Return what stands before a command that is to see `file` as /etc/hosts."""
     return ["unshare", "--mount", "sh", "-c", _MOUNT, str(file)]
 
 
 def lacks() -> str:
-    """Give the reason why this machine allows no mount namespace; empty when it does."""
+    """Return the reason why this machine allows no mount namespace; empty when it does."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         return "a mount namespace needs root and unshare: run it as root"
     done = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False, timeout=10)

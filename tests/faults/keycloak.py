@@ -19,7 +19,7 @@ _STEADY_FOR = 3.0
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault("H16", "Keycloak killed", killed),
         Fault("H17 frozen", "Keycloak not ready: its database stands still", database_frozen),

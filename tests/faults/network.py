@@ -15,7 +15,7 @@ _SLOW_SECONDS = 2.0
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault("H04", "packets to a broker get lost", dropped, "proxied"),
         Fault("H05", "a broker's port refuses", refused, "proxied"),

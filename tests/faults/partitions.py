@@ -23,7 +23,7 @@ _KNOWN_WITHIN = 30.0
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     return [
         Fault("H10", "the only replica's broker killed", leaderless),
         Fault("H11", "below min.insync.replicas: a broker killed", below_min_isr),

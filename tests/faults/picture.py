@@ -16,7 +16,7 @@ def draw(
     shares: Sequence[Sequence[float]],
     allowed: Sequence[Sequence[bool]],
 ) -> str:
-    """Give a matrix: green where an alert paged that has to, red where one paged that must not, in each the share."""
+    """Return a matrix: green where an alert paged that has to, red where one paged that must not, in each the share."""
     width, height = _LEFT + len(alerts) * _CELL + 150, _TOP + len(faults) * _CELL + _EDGE
     parts = [f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
     for column, alert in enumerate(alerts):

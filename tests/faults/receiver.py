@@ -27,7 +27,7 @@ class Notice:
 
     @property
     def alert(self) -> str:
-        """Give the alert's name."""
+        """Return the alert's name."""
         return self.labels["alertname"]
 
 
@@ -54,7 +54,7 @@ class Receiver:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def pages(self, since: float) -> list[Notice]:
-        """Give what called someone since a moment."""
+        """Return what called someone since a moment."""
         return [notice for notice in list(self.notices) if notice.path == PAGER and notice.at >= since]
 
     def __enter__(self) -> Self:

@@ -35,7 +35,7 @@ class Row:
 
     @property
     def cells(self) -> list[str]:
-        """Give the row of the table."""
+        """Return the row of the table."""
         came = [outcome.slowest for outcome in self.outcomes if outcome.slowest is not None]
         ended = [outcome.resolved for outcome in self.outcomes if outcome.resolved is not None]
         unresolved = sum(outcome.resolved is None or outcome.resolved > RESOLVED_WITHIN for outcome in self.outcomes)
@@ -59,13 +59,13 @@ _HEAD = ["", "fault", "pages", "runs", "median", "p99", "max", "resolved, median
 
 
 def rows(faults: Sequence[Fault], outcomes: Sequence[Outcome]) -> list[Row]:
-    """Give a row for each fault that was made."""
+    """Return a row for each fault that was made."""
     found = [Row(fault, [outcome for outcome in outcomes if outcome.fault == fault.id]) for fault in faults]
     return [row for row in found if row.outcomes]
 
 
 def table(made: Sequence[Row]) -> str:
-    """Give the rows as a table in Markdown."""
+    """Return the rows as a table in Markdown."""
     lines = [_HEAD, ["---"] * len(_HEAD), *(row.cells for row in made)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -87,7 +87,7 @@ def complaints(made: Sequence[Row]) -> str:
 
 
 def matrix(made: Sequence[Row]) -> tuple[list[str], list[list[float]], list[list[bool]]]:
-    """Give the alerts that paged, and by row and alert the share of runs in which it did and whether it may."""
+    """Return the alerts that paged, and by row and alert the share of runs in which it did and whether it may."""
     alerts = list(dict.fromkeys(alert for row in made for alert in row.alerts))
     alerts += sorted({a for row in made for o in row.outcomes for a in o.paged} - set(alerts))
     shares = [[sum(alert in o.paged for o in row.outcomes) / len(row.outcomes) for alert in alerts] for row in made]

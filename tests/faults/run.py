@@ -39,12 +39,12 @@ class Outcome:
 
     @classmethod
     def broken(cls, fault: Fault, error: str) -> Outcome:
-        """Give the outcome of a fault that could not be made or did not heal."""
+        """Return the outcome of a fault that could not be made or did not heal."""
         return cls(fault.id, fault.within, {}, None, {}, [], [], error)
 
     @property
     def slowest(self) -> float | None:
-        """Give when the last page came; None when one never did."""
+        """Return when the last page came; None when one never did."""
         found = [value for value in self.seconds.values() if value is not None]
         return max(found) if found and len(found) == len(self.seconds) else None
 

@@ -29,7 +29,7 @@ _GROUPS, _TOPICS = Right("Describe", "Group", "*"), Right("Read", "Topic", "*")
 
 
 def faults() -> list[Fault]:
-    """Give the faults of this family."""
+    """Return the faults of this family."""
     clock = "from the change of the running broker's certificate; connections that stand stay good"
     kinds = {"expired": "expired", "hostname": "of another host", "untrusted": "of a strange authority"}
     return [

@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def soft_faults() -> list[Soft[Bed]]:
-    """Give those that a bed can show within minutes."""
+    """Return those that a bed can show within minutes."""
     return [
         Soft("KafkaGroupStuck", "members that stay and read nothing while records come", stuck),
         Soft("KafkaGroupRebalancing", "members that come and go without a farewell", restless),

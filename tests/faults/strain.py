@@ -12,7 +12,7 @@ _TAKEN = "for the host"
 
 
 def waited() -> dict[str, float]:
-    """Give the seconds that processes waited since boot, by what for; what this kernel does not count is left out.
+    """Return the seconds that processes waited since boot, by what for; what this kernel does not count is left out.
 
     For a core: at least one process did. For a disk: all that had something to do did. For the host: summed over the
     cores, the host had given them to others (`steal` of /proc/stat).
@@ -30,7 +30,7 @@ def waited() -> dict[str, float]:
 
 
 def since(before: Mapping[str, float]) -> dict[str, float]:
-    """Give the seconds that processes waited since `before` was taken."""
+    """Return the seconds that processes waited since `before` was taken."""
     return {what: round(value - before[what], 3) for what, value in waited().items() if what in before}
 
 

@@ -28,7 +28,7 @@ class Soft(Generic[_B]):
     names: Callable[[Mapping[str, str]], bool] = lambda _: True
 
     def seen_in(self, firing: Sequence[Mapping[str, str]]) -> bool:
-        """Tell whether the alert is among those that fire, and names what it was done to."""
+        """Return whether the alert is among those that fire, and names what it was done to."""
         return any(labels["alertname"] == self.alert and self.names(labels) for labels in firing)
 
 

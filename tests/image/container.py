@@ -53,7 +53,7 @@ class Container:
         self._buildah("rmi", self.tag)
 
     def inspect(self) -> dict[str, Any]:
-        """Give the image's configuration in Docker's form."""
+        """Return the image's configuration in Docker's form."""
         found: dict[str, Any] = json.loads(self._buildah("inspect", "--type", "image", self.tag))["Docker"]
         return found
 

@@ -37,7 +37,7 @@ class Right(NamedTuple):
 
 
 def allow(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
-    """Give `rights` to `user`. Raises `KafkaException`."""
+    """Return `rights` to `user`. Raises `KafkaException`."""
     client = AdminClient(admin.client_settings(bootstrap))
     for future in client.create_acls([AclBinding(*_arguments(user, right)) for right in rights]).values():
         future.result()

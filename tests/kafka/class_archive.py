@@ -11,7 +11,7 @@ from tests.kafka import distribution
 
 
 def options(java: str, record: Callable[[list[str]], object]) -> list[str]:
-    """Give the options of the JVM that use the archive, after having it made where it is missing (10 s, 52 MB).
+    """Return the options of the JVM that use the archive, after having it made where it is missing (10 s, 52 MB).
 
     `record` runs a node once, with the options it is given, and ends it in good order, which is when the JVM writes the
     archive. One that does not fit, say after an update of Java, is ignored by the JVM. Without one nodes start slower.

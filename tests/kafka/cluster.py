@@ -67,16 +67,16 @@ class KafkaCluster:
         """The nodes in the order of their ids, which start at 1."""
 
     def node(self, node_id: int) -> KafkaNode:
-        """Give a node by its id."""
+        """Return a node by its id."""
         return self.nodes[node_id - 1]
 
     @property
     def bootstrap(self) -> str:
-        """Give the plain addresses of all nodes, `host:port,host:port`."""
+        """Return the plain addresses of all nodes, `host:port,host:port`."""
         return self.bootstrap_for(settings.INTERNAL)
 
     def bootstrap_for(self, listener: str) -> str:
-        """Give the addresses of a listener. Raises `KeyError` when there is none of that name."""
+        """Return the addresses of a listener. Raises `KeyError` when there is none of that name."""
         return ",".join(node.address_of(listener) for node in self.nodes)
 
     def start(self, timeout: float = 90.0) -> None:
@@ -195,7 +195,7 @@ def _record_classes(jvm: list[str]) -> None:
 
 
 def _random_id() -> str:
-    """Give a random id as Kafka writes them: 16 bytes in URL-safe base 64, no dash first as an option has."""
+    """Return a random id as Kafka writes them: 16 bytes in URL-safe base 64, no dash first as an option has."""
     while (text := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
         pass
     return text

@@ -23,7 +23,7 @@ class DistributionError(Exception):
 
 
 def kafka_version() -> str:
-    """Give the version that `pom.xml` names, such as `4.4.0`."""
+    """Return the version that `pom.xml` names, such as `4.4.0`."""
     found = re.search(r"<kafka\.version>([^<]+)</kafka\.version>", _POM.read_text(encoding="utf-8"))
     if found is None:
         raise DistributionError(f"{_POM}: the property kafka.version is missing")
@@ -31,7 +31,7 @@ def kafka_version() -> str:
 
 
 def cache_folder() -> Path:
-    """Give the folder where the jars lie, or will lie after `jars`.
+    """Return the folder where the jars lie, or will lie after `jars`.
 
     Its name carries a digest of `pom.xml`, so that a changed dependency never finds the jars of before.
     """
@@ -40,7 +40,7 @@ def cache_folder() -> Path:
 
 
 def java() -> str | None:
-    """Give the path of the `java` to use, that of `JAVA_HOME` first."""
+    """Return the path of the `java` to use, that of `JAVA_HOME` first."""
     home = os.environ.get("JAVA_HOME")
     return (home and shutil.which("java", path=f"{home}/bin")) or shutil.which("java")
 
@@ -63,7 +63,7 @@ def requirements_missing() -> str | None:
 
 
 def jars() -> list[Path]:
-    """Give Kafka's jars, in a stable order, after fetching them when the cache lacks them (seconds, 44 MB).
+    """Return Kafka's jars, in a stable order, after fetching them when the cache lacks them (seconds, 44 MB).
 
     Safe against other processes that do the same. Raises `DistributionError` with Maven's last words.
     """

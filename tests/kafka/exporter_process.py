@@ -37,12 +37,12 @@ class Scrape:
     series: dict[str, dict[frozenset[tuple[str, str]], float]] = field(repr=False)
 
     def all(self, name: str, **labels: str) -> dict[frozenset[tuple[str, str]], float]:
-        """Give the series of a metric that carry these labels."""
+        """Return the series of a metric that carry these labels."""
         wanted = set(labels.items())
         return {found: value for found, value in self.series.get(name, {}).items() if wanted <= found}
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Give the value of the one series with these labels; None when there is none."""
+        """Return the value of the one series with these labels; None when there is none."""
         found = list(self.all(name, **labels).values())
         if len(found) > 1:
             raise LookupError(f"{name}{labels}: {len(found)} series")
@@ -69,7 +69,7 @@ class ExporterProcess:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Give a copy of the configuration."""
+        """Return a copy of the configuration."""
         return copy.deepcopy(self._config)
 
     def configure(self, config: Mapping[str, Any]) -> None:

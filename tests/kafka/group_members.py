@@ -19,14 +19,14 @@ _SHARE_GROUP_HEARTBEAT, _STREAMS_GROUP_HEARTBEAT, _ALTER_SHARE_GROUP_OFFSETS = 7
 
 
 def share_heartbeat(bootstrap: str, group: str, topic: str, member: str, epoch: int) -> int:
-    """Join or leave a share group as its coordinator's only member; gives the error code."""
+    """Join or leave a share group as its coordinator's only member; returns the error code."""
     body = Writer(flexible=True).string(group).string(member).int32(epoch).string(None)
     body.array([topic], body.string).tags()
     return _ask(bootstrap, Request(_SHARE_GROUP_HEARTBEAT, 1, True, body.done()), _error)
 
 
 def share_start(bootstrap: str, group: str, topic: str, offset: int) -> int:
-    """Have an empty share group read partition 0 from an offset on; gives the error code."""
+    """Have an empty share group read partition 0 from an offset on; returns the error code."""
     body = Writer(flexible=True).string(group)
     body.array(
         [topic],
@@ -36,7 +36,7 @@ def share_start(bootstrap: str, group: str, topic: str, offset: int) -> int:
 
 
 def streams_heartbeat(bootstrap: str, group: str, topic: str, member: str, epoch: int) -> int:
-    """Join a streams group whose topology reads one topic and keeps nothing, or leave it; gives the error code."""
+    """Join a streams group whose topology reads one topic and keeps nothing, or leave it; returns the error code."""
     body = Writer(flexible=True).string(group).string(member).int32(epoch).int32(0).string(None).string(None)
     body.int32(30_000 if epoch == JOIN else -1)
     if epoch == JOIN:
@@ -64,7 +64,7 @@ def _ask(bootstrap: str, request: Request, read: Callable[[Reader], _T]) -> _T:
     async def ask() -> _T:
         connection = await connect(endpoint(bootstrap), 5.0)
         try:
-            return await connection.get(request, 5.0, read)
+            return await connection.request(request, 5.0, read)
         finally:
             connection.close()
 

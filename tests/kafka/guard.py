@@ -43,7 +43,7 @@ class Guard:
 
 
 def nodes_of(folder: Path) -> list[int]:
-    """Give the process ids of the servers whose command line names something inside `folder`."""
+    """Return the process ids of the servers whose command line names something inside `folder`."""
     found = []
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():

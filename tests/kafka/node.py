@@ -44,16 +44,16 @@ class KafkaNode(ServerProcess):
 
     @property
     def port(self) -> int:
-        """Give the port of the plain listener."""
+        """Return the port of the plain listener."""
         return self.ports[settings.INTERNAL]
 
     @property
     def address(self) -> str:
-        """Give `host:port` of the plain listener."""
+        """Return `host:port` of the plain listener."""
         return self.address_of(settings.INTERNAL)
 
     def address_of(self, listener: str) -> str:
-        """Give `host:port` of a listener. Raises `KeyError` when the node has none of that name."""
+        """Return `host:port` of a listener. Raises `KeyError` when the node has none of that name."""
         return f"{self.host}:{self.ports[listener]}"
 
     def configure(self) -> Path:
@@ -97,7 +97,7 @@ class KafkaNode(ServerProcess):
             raise KafkaStartError(f"{self.title} ended at its start\n{self.last_words()}")
 
     def accepts(self, listener: str = settings.INTERNAL, timeout: float = 1.0) -> bool:
-        """Say whether a TCP connection to the listener comes about within `timeout` seconds."""
+        """Return whether a TCP connection to the listener comes about within `timeout` seconds."""
         try:
             socket.create_connection((self.host, self.ports[listener]), timeout).close()
         except OSError:

@@ -36,7 +36,7 @@ class PortReservation:
         raise OSError(f"no free port on {host} in {_ATTEMPTS} tries")
 
     def close(self) -> None:
-        """Give all ports back."""
+        """Return all ports back."""
         while self._claims:
             self._claims.pop().close()
 
@@ -60,6 +60,6 @@ class PortReservation:
 
 
 def _first_ephemeral_port() -> int:
-    """Give the lowest port the kernel hands to outgoing connections, or a sane bound where the machine changed it."""
+    """Return the lowest port the kernel hands to outgoing connections, or a sane bound where the machine changed it."""
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     return first if first > _FIRST_PORT + 1000 else 65_536

@@ -26,17 +26,17 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Say whether the process exists, frozen or not."""
+        """Return whether the process exists, frozen or not."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def frozen(self) -> bool:
-        """Say whether every thread of the process is stopped."""
+        """Return whether every thread of the process is stopped."""
         return self.running and set(self._thread_states()) == {"T"}
 
     @property
     def pid(self) -> int:
-        """Give the process id. Raises `RuntimeError` when the server does not run."""
+        """Return the process id. Raises `RuntimeError` when the server does not run."""
         if self._process is None or not self.running:
             raise RuntimeError(f"{self.title} does not run")
         return self._process.pid
@@ -88,7 +88,7 @@ class ServerProcess:
             self._reap(deadline)
 
     def last_words(self) -> str:
-        """Give the last lines of the log."""
+        """Return the last lines of the log."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else "nothing was logged"
         return "\n".join([f"last lines of {self.log}:", *text.splitlines()[-_LOG_LINES:]])
 

@@ -70,7 +70,7 @@ class Proxy:
         self._loop.close()
 
     def _watch(self) -> Watch:
-        """Give what is shown all that crosses one connection."""
+        """Return what is shown all that crosses one connection."""
         return lambda data, *, answers: None  # noqa: ARG005 - nobody looks
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -24,7 +24,7 @@ def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:
     async def once() -> _T:
         connection: BrokerConnection = await connect(Endpoint(host, int(port)), _SECONDS)
         try:
-            return await connection.get(request, _SECONDS, read)
+            return await connection.request(request, _SECONDS, read)
         finally:
             connection.close()
 
@@ -45,7 +45,7 @@ def commit_for(address: str, group: str, offsets: Mapping[tuple[str, int], int],
 
 
 def reassign(address: str, topic: str, replicas: Sequence[Sequence[int]]) -> None:
-    """Give each partition of a topic its replicas, the first of which is to lead (AlterPartitionReassignments v0)."""
+    """Return each partition of a topic its replicas, the first of which is to lead (AlterPartitionReassignments v0)."""
     body = Writer(flexible=True).int32(int(_SECONDS * 1000))
 
     def partition(item: tuple[int, Sequence[int]]) -> None:

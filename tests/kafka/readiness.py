@@ -61,7 +61,7 @@ def covering_groups(partitions: int) -> list[str]:
 
 
 def coordinating_partition(group: str, partitions: int) -> int:
-    """Give the partition of `__consumer_offsets` that keeps `group`: Java's hash of its name, without the sign."""
+    """Return the partition of `__consumer_offsets` that keeps `group`: Java's hash of its name, without the sign."""
     value = 0
     for unit in group.encode("utf-16-be")[1::2] if group.isascii() else ():
         value = (value * 31 + unit) & 0xFFFFFFFF

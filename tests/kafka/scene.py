@@ -22,7 +22,7 @@ OFFSETS_PARTITIONS = 6
 def build(cluster: KafkaCluster) -> list[str]:
     """Make topics (three replicas; one replica on each node; min.insync.replicas 3), records and commits.
 
-    Gives the groups: one for every partition of `__consumer_offsets`, so that every broker coordinates some. The
+    Returns the groups: one for every partition of `__consumer_offsets`, so that every broker coordinates some. The
     records of a partition are a minute apart, the last one written now.
     """
     bootstrap = cluster.bootstrap
@@ -59,7 +59,7 @@ def cluster() -> KafkaCluster:
 
 
 def config(*bootstraps: str, **sections: Any) -> dict[str, Any]:
-    """Give an exporter's configuration for clusters `kafka`, or `kafka-1`, `kafka-2` … when there are several."""
+    """Return an exporter's configuration for clusters `kafka`, or `kafka-1`, `kafka-2` … when there are several."""
     names = ["kafka"] if len(bootstraps) == 1 else [f"kafka-{index}" for index in range(1, len(bootstraps) + 1)]
     return {
         "clusters": [
@@ -70,7 +70,7 @@ def config(*bootstraps: str, **sections: Any) -> dict[str, Any]:
 
 
 def spread(scrape: Scrape) -> bool:
-    """Tell whether every broker leads some partitions and coordinates some groups."""
+    """Return whether every broker leads some partitions and coordinates some groups."""
     leaders = scrape.all("keywatch_partition_leader", topic=EVENTS).values()
     coordinators = {dict(labels)["coordinator"] for labels in scrape.all("keywatch_group_info")}
     return len(set(leaders)) == 3 and len(coordinators) == 3
@@ -87,7 +87,7 @@ class Verdict:
 
 
 def well(scrape: Scrape, groups: list[str]) -> Verdict:
-    """Tell whether everything of the scene is seen and nothing is wrong."""
+    """Return whether everything of the scene is seen and nothing is wrong."""
     totals = {
         "keywatch_broker_up": 3,
         "keywatch_cluster_up": 1,

@@ -42,17 +42,17 @@ class Listener:
 
     @property
     def has_tls(self) -> bool:
-        """Say whether the listener needs a certificate."""
+        """Return whether the listener needs a certificate."""
         return self.protocol.endswith("SSL")
 
     @property
     def has_sasl(self) -> bool:
-        """Say whether clients of the listener give a user and a password."""
+        """Return whether clients of the listener give a user and a password."""
         return self.protocol.startswith("SASL")
 
 
 def for_tests(nodes: int, offsets_partitions: int) -> dict[str, str]:
-    """Give the settings that make a young cluster of `nodes` small, quick and predictable."""
+    """Return the settings that make a young cluster of `nodes` small, quick and predictable."""
     copies = str(min(3, nodes))
     return {
         "auto.create.topics.enable": "false",
@@ -82,7 +82,7 @@ def for_node(
     own: Mapping[str, str],
     advertised: Mapping[str, str],
 ) -> dict[str, str]:
-    """Give the settings that make one node what it is.
+    """Return the settings that make one node what it is.
 
     `voters` are the controller addresses (`host:port`) by node id; `own` and `advertised` are the node's addresses by
     listener name: where it listens, and where it tells clients to come.
@@ -102,7 +102,7 @@ def for_node(
 
 
 def for_tls(bundle: Path, authority: Path, client_auth: str) -> dict[str, str]:
-    """Give the settings of listeners with TLS; `client_auth` is `none`, `requested` or `required`."""
+    """Return the settings of listeners with TLS; `client_auth` is `none`, `requested` or `required`."""
     return {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(bundle),
@@ -113,7 +113,7 @@ def for_tls(bundle: Path, authority: Path, client_auth: str) -> dict[str, str]:
 
 
 def for_sasl(listeners: Iterable[Listener], users: Mapping[str, str]) -> dict[str, str]:
-    """Give the settings of listeners with SASL: PLAIN for `users` (name to password), SCRAM, and OAUTHBEARER.
+    """Return the settings of listeners with SASL: PLAIN for `users` (name to password), SCRAM, and OAUTHBEARER.
 
     SCRAM's users live in the cluster's metadata, so they are made once it runs. Tokens need no signature: what is
     tested is how they are got and sent, not how Kafka verifies them.

@@ -28,7 +28,7 @@ exit 1
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is in front of the PATH, on a machine with an empty cache."""
+    """Return a folder that is in front of the PATH, on a machine with an empty cache."""
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -46,7 +46,7 @@ def install(programs: Path, name: str, script: str) -> None:
 
 
 def java_of_version(version: str) -> str:
-    """Give a script that answers as `java -version` of that version does."""
+    """Return a script that answers as `java -version` of that version does."""
     return f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-04-15' >&2\n"
 
 

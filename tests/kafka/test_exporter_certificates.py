@@ -36,13 +36,13 @@ def exporter(cluster: KafkaCluster) -> Iterator[ExporterProcess]:
 
 
 def reason(scrape: Scrape) -> str:
-    """Give why broker 1 is down; empty while it is up."""
+    """Return why broker 1 is down; empty while it is up."""
     found = scrape.all("keywatch_broker_down_reason", broker="1")
     return next((dict(labels)["reason"] for labels, value in found.items() if value), "")
 
 
 def restart_with(cluster: KafkaCluster, authority: CertificateAuthority, hosts: list[str], lives: dt.timedelta) -> None:
-    """Give the broker another certificate; what it had before is overwritten."""
+    """Return the broker another certificate; what it had before is overwritten."""
     node = cluster.node(1)
     node.stop()
     issued = authority.server("node-1", hosts, ends_in=lives)

@@ -36,7 +36,7 @@ def cluster() -> Iterator[KafkaCluster]:
 def make_topic(cluster: KafkaCluster, name: str) -> dict[str, Any]:
     """Make a topic with a partition on each node, in each of them 5 dead letters a minute apart, the first an hour old.
 
-    Gives the queue's configuration, by the name of the topic.
+    Returns the queue's configuration, by the name of the topic.
     """
     admin.create_topic(cluster.bootstrap, name, replica_assignment=[[1], [2], [3]])
     first = int((time.time() - HOUR_AGO) * 1000)
@@ -76,7 +76,7 @@ def added(scrape: Scrape, dlq: str, reason: str) -> float | None:
 
 
 def holds(dlq: str, records: int, *, unreadable: int = 0, up: int = 1) -> Callable[[Scrape], bool]:
-    """Give the condition that the queue has so many records."""
+    """Return the condition that the queue has so many records."""
     return lambda scrape: (
         scrape.value("keywatch_dlq_records", dlq=dlq) == records
         and scrape.value("keywatch_dlq_unreadable", dlq=dlq) == unreadable

@@ -50,7 +50,7 @@ def healed(cluster: KafkaCluster, exporter: ExporterProcess, groups: list[str]) 
 
 @pytest.fixture
 def victim(cluster: KafkaCluster, healed: None) -> KafkaNode:  # noqa: ARG001 - what it does comes afterwards
-    """Give the second node."""
+    """Return the second node."""
     return cluster.node(2)
 
 

@@ -31,7 +31,7 @@ WATCHED = 6.0
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[CountingProxy]:
-    """Give a node whose clients come through the proxy, with a thousand late groups on each of two topics."""
+    """Return a node whose clients come through the proxy, with a thousand late groups on each of two topics."""
     kafka_required()
     with ExitStack() as stack:
         ports = stack.enter_context(PortReservation())
@@ -63,7 +63,7 @@ def fill(bootstrap: str, topic: str, batch: int, codec: str) -> None:
 
 
 def place(topic: str, index: int) -> tuple[str, TopicPartition]:
-    """Give the name of a group and where it stands."""
+    """Return the name of a group and where it stands."""
     offset = index // PARTITIONS * (RECORDS // (GROUPS // PARTITIONS))
     return f"{topic}-{index}", TopicPartition(topic, index % PARTITIONS, offset)
 

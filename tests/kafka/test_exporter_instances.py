@@ -67,7 +67,7 @@ def well(scrape: Scrape) -> bool:
 
 
 def names(scrape: Scrape, label: str) -> set[str]:
-    """Give the values of a label in all series."""
+    """Return the values of a label in all series."""
     return {value for series in scrape.series.values() for labels in series for name, value in labels if name == label}
 
 
@@ -83,7 +83,7 @@ def agree(one: Scrape, other: Scrape) -> bool:
 
 @pytest.fixture
 def both(cluster: KafkaCluster, request: pytest.FixtureRequest) -> Iterator[tuple[ExporterProcess, ExporterProcess]]:
-    """Give two instances that were started at once, with the canary topics that the test names."""
+    """Return two instances that were started at once, with the canary topics that the test names."""
     topics: tuple[str, str] = getattr(request, "param", ("keywatch-canary", "keywatch-canary"))
     with ExitStack() as stack:
         made = [ExporterProcess(scene.config(cluster.bootstrap, canary={"topic": topic})) for topic in topics]

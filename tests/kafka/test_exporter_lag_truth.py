@@ -109,13 +109,13 @@ def is_true(
 
 
 def stamps(count: int, first: float, step: float = 60.0) -> list[int]:
-    """Give so many timestamps in milliseconds, the first one at `first` (Unix time)."""
+    """Return so many timestamps in milliseconds, the first one at `first` (Unix time)."""
     return [int((first + index * step) * 1000) for index in range(count)]
 
 
 @contextmanager
 def transactions(cluster: KafkaCluster, name: str) -> Iterator[Producer]:
-    """Give a producer that is ready for transactions."""
+    """Return a producer that is ready for transactions."""
     settings: admin.Settings = {"transactional.id": name, "linger.ms": 0, "transaction.timeout.ms": 60_000}
     producer = Producer(admin.client_settings(cluster.bootstrap, settings))
     producer.init_transactions(30)
@@ -140,7 +140,7 @@ def transact(producer: Producer, topic: str, written: Sequence[int], *, abort: b
 
 
 def first_from(cluster: KafkaCluster, topic: str, offset: int) -> int | None:
-    """Give the offset of the first record from `offset` on as a reader is given it; None when there is none."""
+    """Return the offset of the first record from `offset` on as a reader is given it; None when there is none."""
     settings: admin.Settings = {
         "group.id": "truth",
         "enable.auto.commit": False,

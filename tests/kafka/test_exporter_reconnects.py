@@ -42,7 +42,7 @@ def ports() -> Iterator[PortReservation]:
 
 @pytest.fixture(scope="module")
 def cluster(ports: PortReservation) -> Iterator[tuple[KafkaCluster, CountingProxy]]:
-    """Give a node whose clients log in and come through the proxy."""
+    """Return a node whose clients log in and come through the proxy."""
     kafka_required()
     with ExitStack() as stack:
         made = KafkaCluster(1, listeners=[f"{OUTSIDE}:SASL_PLAINTEXT", "SSL"], client_auth="required")

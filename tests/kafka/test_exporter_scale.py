@@ -33,7 +33,7 @@ def cluster() -> Iterator[KafkaCluster]:
 
 
 def truth(ends: dict[tuple[str, int], int], commits: dict[int, int], size: large_scene.Size) -> dict[str, int]:
-    """Give each group's lag."""
+    """Return each group's lag."""
     lags = {}
     for index, offset in commits.items():
         group, topic, partitions = size.group(index)

@@ -47,7 +47,7 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture
 def victim(cluster: KafkaCluster) -> Iterator[KafkaNode]:
-    """Give the second node, and repair the cluster afterwards."""
+    """Return the second node, and repair the cluster afterwards."""
     node = cluster.node(2)
     yield node
     if not node.running:
@@ -58,7 +58,7 @@ def victim(cluster: KafkaCluster) -> Iterator[KafkaNode]:
 
 
 def answers(node: KafkaNode, timeout: float) -> bool:
-    """Say whether the node answers an ApiVersions request within `timeout` seconds; connecting must succeed."""
+    """Return whether the node answers an ApiVersions request within `timeout` seconds; connecting must succeed."""
     with socket.create_connection((node.host, node.port), timeout) as connection:
         # API key 18, version 0, correlation 7, no client id.
         connection.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))

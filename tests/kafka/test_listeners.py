@@ -25,7 +25,7 @@ PASSWORD = "made for this test"  # noqa: S105 - of a broker that lives for secon
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
-    """Give one node with every kind of listener."""
+    """Return one node with every kind of listener."""
     kafka_required()
     listeners = ["SSL", "SASL_PLAINTEXT", "OUTSIDE:SASL_SSL", "PROXIED:PLAINTEXT"]
     cluster = KafkaCluster(1, listeners=listeners, users={USER: PASSWORD})
@@ -42,13 +42,13 @@ def configure(cluster: KafkaCluster, overrides: dict[str, str]) -> None:
 
 
 def authority(cluster: KafkaCluster) -> CertificateAuthority:
-    """Give the authority that the brokers' certificates come from."""
+    """Return the authority that the brokers' certificates come from."""
     assert cluster.authority is not None
     return cluster.authority
 
 
 def shake_hands(cluster: KafkaCluster, trusted: Path) -> str | None:
-    """Give the TLS version of a handshake with the node; raises `ssl.SSLError` when it fails."""
+    """Return the TLS version of a handshake with the node; raises `ssl.SSLError` when it fails."""
     context = ssl.create_default_context(cafile=str(trusted))
     node = cluster.node(1)
     with (
@@ -59,7 +59,7 @@ def shake_hands(cluster: KafkaCluster, trusted: Path) -> str | None:
 
 
 def tls(cluster: KafkaCluster, certificate: Certificate | None = None) -> dict[str, str]:
-    """Give the settings of a client that trusts the cluster, with a certificate of its own or without."""
+    """Return the settings of a client that trusts the cluster, with a certificate of its own or without."""
     trust = {"security.protocol": "ssl", "ssl.ca.location": str(authority(cluster).certificate)}
     if certificate is None:
         return trust
@@ -68,13 +68,13 @@ def tls(cluster: KafkaCluster, certificate: Certificate | None = None) -> dict[s
 
 
 def sasl(mechanism: str, user: str, password: str) -> dict[str, str]:
-    """Give the settings of a client that logs in."""
+    """Return the settings of a client that logs in."""
     login = {"sasl.mechanism": mechanism, "sasl.username": user, "sasl.password": password}
     return {"security.protocol": "sasl_plaintext"} | login
 
 
 def brokers(cluster: KafkaCluster, listener: str, client: dict[str, str]) -> list[str]:
-    """Give the addresses that a client of the listener is told; raises `KafkaException` when it is not let in."""
+    """Return the addresses that a client of the listener is told; raises `KafkaException` when it is not let in."""
     settings = admin.client_settings(cluster.bootstrap_for(listener), client)
     found = AdminClient(settings).list_topics(timeout=3).brokers.values()
     return [f"{broker.host}:{broker.port}" for broker in found]

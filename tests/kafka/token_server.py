@@ -26,7 +26,7 @@ class TokenServer:
             """One request."""
 
             def do_POST(self) -> None:
-                """Give a token, or 401."""
+                """Return a token, or 401."""
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, body = server._answer(self.headers.get("Authorization", ""))
                 self.send_response(status)

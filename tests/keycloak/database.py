@@ -23,7 +23,7 @@ class Database(ServerProcess):
 
     @property
     def url(self) -> str:
-        """Give what Keycloak takes as `--db-url`; it gives its embedded database the same setting."""
+        """Return what Keycloak takes as `--db-url`; it gives its embedded database the same setting."""
         return f"jdbc:h2:tcp://{_HOST}:{self._port}/./keycloakdb;NON_KEYWORDS=VALUE"
 
     def start(self, deadline: float = 30.0) -> None:

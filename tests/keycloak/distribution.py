@@ -38,7 +38,7 @@ _JVM = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-
 
 
 def cache_folder() -> Path:
-    """Give the folder where the prepared Keycloak lies, or will lie after `preparation.prepared`.
+    """Return the folder where the prepared Keycloak lies, or will lie after `preparation.prepared`.
 
     Its name carries a digest of what goes into it, so that a changed listener never finds the one of before.
     """
@@ -63,14 +63,14 @@ def requirements_missing() -> str | None:
 
 
 def javac() -> str | None:
-    """Give the path of the compiler that belongs to `java`, or of any other."""
+    """Return the path of the compiler that belongs to `java`, or of any other."""
     java = kafka.java()
     beside = java and shutil.which("javac", path=str(Path(java).resolve().parent))
     return beside or shutil.which("javac")
 
 
 def command(home: Path, temporary: Path, properties: Sequence[str] = ()) -> list[str]:
-    """Give the command line that runs the Keycloak in `home`, up to what it is to do."""
+    """Return the command line that runs the Keycloak in `home`, up to what it is to do."""
     java = kafka.java()
     if java is None:
         raise kafka.DistributionError("there is no java on the PATH")

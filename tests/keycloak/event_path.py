@@ -30,11 +30,11 @@ class EventPath:
     driver: Driver
 
     def received(self, **labels: str) -> float:
-        """Give how many events keywatch received."""
+        """Return how many events keywatch received."""
         return self.exporter.scrape().total("keywatch_events_received_total", realm=REALM, **labels)
 
     def missing(self) -> float:
-        """Give how many events are missing."""
+        """Return how many events are missing."""
         return missing(self.exporter.scrape())
 
     def until(self, condition: Callable[[Scrape], object], deadline: float, what: str) -> float:
@@ -81,7 +81,7 @@ def event_path(window: float, **producer: str) -> Iterator[EventPath]:
 
 
 def well(scrape: Scrape) -> bool:
-    """Tell whether everything works, and was judged, and nothing is missing."""
+    """Return whether everything works, and was judged, and nothing is missing."""
     return (
         scrape.value("keywatch_keycloak_ready") == 1
         and scrape.value("keywatch_events_up") == 1

@@ -9,7 +9,7 @@ import urllib.request
 
 
 def status_of(url: str, timeout: float = 2.0) -> int:
-    """Give the status that `url` answers with, 0 for none within `timeout` seconds; certificates are not looked at."""
+    """Return the status that `url` answers with, 0 for none within `timeout` seconds; certificates are not checked."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

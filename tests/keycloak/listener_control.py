@@ -48,7 +48,7 @@ class ListenerControl:
             raise ValueError(f"the listener refused {orders}: {text}")
 
     def counts(self) -> Counts:
-        """Give what was counted so far."""
+        """Return what was counted so far."""
         _, text = self._ask("GET", "/counts")
         pairs = (line.split() for line in text.splitlines())
         return Counts(**{name: int(value) for name, value in pairs})

@@ -25,7 +25,7 @@ _START_SECONDS = 300.0
 
 
 def prepared() -> Path:
-    """Give a Keycloak that is built and was started once, after making it when the cache lacks it (a minute).
+    """Return a Keycloak that is built and was started once, after making it when the cache lacks it (a minute).
 
     Nothing in it may be changed. Safe against other processes that do the same. Raises `DistributionError`.
     """

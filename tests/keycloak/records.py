@@ -25,7 +25,7 @@ class Tail:
         self._consumer.assign([TopicPartition(topic, 0, 0) for topic in topics])
 
     def take(self, count: int, deadline: float = 10.0) -> list[Message]:
-        """Give the next `count` records. Raises `TimeoutError` when they are not there within `deadline` seconds."""
+        """Return the next `count` records. Raises `TimeoutError` when they are not there within `deadline` seconds."""
         end = time.monotonic() + deadline
         found: list[Message] = []
         while len(found) < count:

@@ -71,12 +71,12 @@ class KeycloakServer(ServerProcess):
 
     @property
     def url(self) -> str:
-        """Give where users and administrators go."""
+        """Return where users and administrators go."""
         return f"http://{_HOST}:{self.port}"
 
     @property
     def management_url(self) -> str:
-        """Give where health and metrics are; https when the options name a certificate for it."""
+        """Return where health and metrics are; https when the options name a certificate for it."""
         secured = any("certificate-file" in option for option in self.options)
         return f"{'https' if secured else 'http'}://{_HOST}:{self.management_port}"
 
@@ -156,7 +156,7 @@ class KeycloakServer(ServerProcess):
 
 
 def _copy(source: Path, home: Path) -> None:
-    """Give a Keycloak a home of its own: hard links to what never changes, or copies on another file system."""
+    """Return a Keycloak a home of its own: hard links to what never changes, or copies on another file system."""
     shutil.copytree(source, home, copy_function=_link, ignore=lambda at, _: _OWN if Path(at) == source else ())
     for name in _OWN:
         shutil.copytree(source / name, home / name)

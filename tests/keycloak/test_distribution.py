@@ -17,7 +17,7 @@ JAVA = "#!/bin/sh\necho 'openjdk version \"17.0.15\" 2025-04-15' >&2\n"
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the only folder on the PATH, with a Java in it, on a machine that has Kafka but no Keycloak."""
+    """Return the only folder on the PATH, with a Java in it, on a machine that has Kafka but no Keycloak."""
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

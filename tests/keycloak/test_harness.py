@@ -43,7 +43,7 @@ def _keycloak() -> None:
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[KafkaCluster]:
-    """Give one node with the topics of both forms."""
+    """Return one node with the topics of both forms."""
     keycloak_required()
     with KafkaCluster(1) as cluster:
         for topic in TOPICS:
@@ -53,7 +53,7 @@ def kafka() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")
 def server(kafka: KafkaCluster) -> Iterator[KeycloakServer]:
-    """Give a Keycloak with a realm and a user."""
+    """Return a Keycloak with a realm and a user."""
     prepared()
     began = time.monotonic()
     with KeycloakServer(kafka.bootstrap) as server:
@@ -67,7 +67,7 @@ def server(kafka: KafkaCluster) -> Iterator[KeycloakServer]:
 
 @pytest.fixture
 def driver(server: KeycloakServer) -> Iterator[Driver]:
-    """Give a driver of a Keycloak whose listener does as the real ones do."""
+    """Return a driver of a Keycloak whose listener does as the real ones do."""
     server.listener.order(profile="scriptonbasestar")
     driver = Driver(server)
     yield driver
@@ -76,7 +76,7 @@ def driver(server: KeycloakServer) -> Iterator[Driver]:
 
 @pytest.fixture
 def tail(kafka: KafkaCluster) -> Iterator[Tail]:
-    """Give a reader of user events that is past all that came before the test."""
+    """Return a reader of user events that is past all that came before the test."""
     with Tail(kafka.bootstrap, ["keycloak.events"]) as tail:
         mark = secrets.token_bytes(8)
         admin.produce(kafka.bootstrap, "keycloak.events", 1, value=mark)
@@ -93,7 +93,7 @@ def live_through(driver: Driver) -> None:
 
 
 def decoded(message: Message) -> dict[str, object]:
-    """Give the JSON of a record."""
+    """Return the JSON of a record."""
     value = message.value()
     assert value is not None
     found = json.loads(value)

@@ -46,7 +46,7 @@ class BulkOutput:
         """By the ids of the outputs: documents with an id of their own, and without."""
 
     def create(self, documents: list[Json], ended: threading.Event) -> list[Refused] | None:
-        """Have each document stored, however long it takes; gives those set aside, None when it `ended` before."""
+        """Have each document stored, however long it takes; returns those set aside, None when it `ended` before."""
         refused: list[Refused] = []
         for plugin in self.counts:
             left = [one for one in documents if _plugin(one) == plugin]
@@ -63,7 +63,7 @@ class BulkOutput:
         self._connection.close()
 
     def _try(self, plugin: str, documents: list[Json], refused: list[Refused]) -> list[Json]:
-        """Send documents once; gives those that must be sent again."""
+        """Send documents once; returns those that must be sent again."""
         counts = self.counts[plugin]
         status, answer = self._send([line for document in documents for line in _lines(document)])
         if status is not None:

@@ -58,7 +58,7 @@ class Carrier:
 
     @property
     def groups(self) -> dict[str, str]:
-        """Give the consumer group of each input, by the input's id."""
+        """Return the consumer group of each input, by the input's id."""
         return {one.id: one.group for one in self.inputs}
 
     def read(self) -> None:
@@ -103,7 +103,7 @@ class Carrier:
                 self.queue.done(len(events))
 
     def _deliver(self, name: str, events: list[Json]) -> list[Json]:
-        """Filter events and have them stored; gives those refused, as the input of the other pipeline makes them."""
+        """Filter events and have them stored; returns those refused, as the input of the other pipeline makes them."""
         begin = time.monotonic()
         documents = [document for event in events for document in self._pipelines[name].run(event)]
         self.filtered[name] += len(events)

@@ -42,7 +42,7 @@ class EventQueue:
         return not ended.is_set()
 
     def look(self, most: int, wait: float) -> list[Json]:
-        """Give the first events without taking them out; waits `wait` seconds for one."""
+        """Return the first events without taking them out; waits `wait` seconds for one."""
         with self._changed:
             if self.held or not self._events:
                 self._changed.wait(wait)

@@ -32,7 +32,7 @@ class _Flow:
         self._seen: deque[tuple[float, float]] = deque([(self._begun, 0.0)])
 
     def told(self, total: float, factor: float = 1.0) -> Json:
-        """Take in what the sum is now, and give its rates."""
+        """Record what the sum is now, and give its rates."""
         now = self._clock()
         self._seen.append((now, total))
         while len(self._seen) > 2 and self._seen[1][0] <= now - _WINDOW:
@@ -91,7 +91,7 @@ class Interface:
             self._server = None
 
     def stats(self) -> Json:
-        """Give what is counted, in Logstash's form; what a stand-in has not, such as a heap, is left out."""
+        """Return what is counted, in Logstash's form; what a stand-in has not, such as a heap, is left out."""
         carrier = self._carrier
         times = os.times()
         with self._lock:

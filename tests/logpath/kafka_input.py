@@ -76,7 +76,7 @@ class KafkaInput:
 
 
 def inputs_of(name: str) -> Iterator[Plugin]:
-    """Give the kafka inputs in one of our pipeline files."""
+    """Return the kafka inputs in one of our pipeline files."""
     file = next(file for file in ours.FILES if file.stem == name)
     for _, plugin in parse(file.read_text(encoding="utf-8")).plugins("input"):
         if plugin.name == "kafka":

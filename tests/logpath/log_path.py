@@ -57,13 +57,13 @@ class LogPath:
 
     @staticmethod
     def calm(scrape: Scrape) -> bool:
-        """Tell whether every lag is known, and 0."""
+        """Return whether every lag is known, and 0."""
         lags = [scrape.value(name, topic=topic) for name in (CONSUME, INDEX, SECONDS, UNKNOWN) for topic in PARTITIONS]
         return lags == [0.0] * len(lags)
 
     @staticmethod
     def nearly_calm(scrape: Scrape) -> bool:
-        """Tell whether every lag is known and no more than what comes in a second or two, while records come."""
+        """Return whether every lag is known and no more than what comes in a second or two, while records come."""
         lags = [scrape.value(name, topic=topic) for name in (CONSUME, INDEX) for topic in PARTITIONS]
         return all(lag is not None and lag <= _IN_FLIGHT for lag in lags)
 

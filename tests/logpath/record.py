@@ -106,7 +106,7 @@ def main() -> int:
 
 
 def _watching(path: LogPath) -> str:
-    """Give the configuration of other recordings without the job of a Keycloak, which is not here."""
+    """Return the configuration of other recordings without the job of a Keycloak, which is not here."""
     data = yaml.safe_load(config(f"127.0.0.1:{path.exporter.port}", ""))
     data["scrape_configs"] = [job for job in data["scrape_configs"] if job["job_name"] != "keycloak"]
     return yaml.safe_dump(data)

@@ -52,7 +52,7 @@ def _at(stand: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def soft_faults() -> list[Soft[Scene]]:
-    """Give those that this path can show within half an hour."""
+    """Return those that this path can show within half an hour."""
     held = "documents held back while Logstash goes on reading"
     disk = "an index read-only, as a full disk makes it"
     return [

@@ -24,12 +24,12 @@ class Stand:
 
     @property
     def stream(self) -> str:
-        """Give the data stream of its user events; the name is the namespace."""
+        """Return the data stream of its user events; the name is the namespace."""
         return f"logs-keycloak.user_event-{self.name}"
 
     @property
     def group(self) -> str:
-        """Give the consumer group that reads its topic."""
+        """Return the consumer group that reads its topic."""
         return self.carrier.groups["user-events"]
 
 

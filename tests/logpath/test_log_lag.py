@@ -36,7 +36,7 @@ def whole() -> Iterator[LogPath]:
 
 @pytest.fixture
 def path(whole: LogPath) -> LogPath:
-    """Give the path with nothing left on its way."""
+    """Return the path with nothing left on its way."""
     whole.settled(60)
     return whole
 

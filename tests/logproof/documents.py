@@ -26,7 +26,7 @@ class NotYetError(Exception):
 
 
 def expected(names: Iterable[str]) -> Counter[str]:
-    """Give the golden documents of these samples, each in the form in which it can be compared, and how often."""
+    """Return the golden documents of these samples, each in the form in which it can be compared, and how often."""
     found: Counter[str] = Counter()
     for name in names:
         golden = json.loads((ours.HERE / "golden" / f"{name}.json").read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def expected(names: Iterable[str]) -> Counter[str]:
 
 
 def stored(ask: Ask, *, began: str) -> Counter[str]:
-    """Give all documents that can be found; those without a time of their own have one after `began` (ISO 8601)."""
+    """Return all documents that can be found; those without a time of their own have one after `began` (ISO 8601)."""
     body: Json = {"size": _MOST, "query": {"match_all": {}}}
     hits = ask("POST", "logs-keycloak*/_search?ignore_unavailable=true", body)["hits"]["hits"]
     assert len(hits) < _MOST, "more documents than one answer holds"

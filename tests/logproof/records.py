@@ -39,7 +39,7 @@ def write_samples(bootstrap: str, names: Iterable[str]) -> None:
 
 
 def write_events(bootstrap: str, count: int) -> Sequence[str]:
-    """Write so many logins, each with an id of its own; gives the ids."""
+    """Write so many logins, each with an id of its own; returns the ids."""
     like = json.loads(ours.samples("user-events")[0]["text"])
     producer = Producer(admin.client_settings(bootstrap))
     ids = [str(uuid.uuid4()) for _ in range(count)]

@@ -31,14 +31,14 @@ _EVENTS = 300
 
 
 def logstash() -> dict[str, Any]:
-    """Give the service of the compose file."""
+    """Return the service of the compose file."""
     found: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]["logstash"]
     return found
 
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[tuple[KafkaCluster, Ask]]:
-    """Give Kafka and a way to ask OpenSearch, with the stand-in between them, as the compose file sets it up."""
+    """Return Kafka and a way to ask OpenSearch, with the stand-in between them, as the compose file sets it up."""
     required()
     with ExitStack() as stack:
         kafka = stack.enter_context(KafkaCluster(1))

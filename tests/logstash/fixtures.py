@@ -11,7 +11,7 @@ from tests.logstash.ruby import Ruby, required
 
 @pytest.fixture(scope="session")
 def ruby() -> Iterator[Ruby]:
-    """Give one interpreter for all tests: it takes seconds to start."""
+    """Return one interpreter for all tests: it takes seconds to start."""
     required()
     one = Ruby()
     yield one

@@ -14,7 +14,7 @@ FOLDER = HERE / "golden"
 
 
 def documents(name: str, scripts: Scripts) -> tuple[Pipeline, list[list[dict[str, Any]]]]:
-    """Run the samples of this name; gives the pipeline and, for each sample, its documents."""
+    """Run the samples of this name; returns the pipeline and, for each sample, its documents."""
     ran = pipeline(SAMPLES[name], scripts)
     return ran, [ran.run(event(sample)) for sample in samples(name)]
 

@@ -39,7 +39,7 @@ def shaped(word: str) -> list[Plant]:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Give the path of every value within a record, the record's own left out."""
+    """Return the path of every value within a record, the record's own left out."""
     if path:
         yield path
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -48,7 +48,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def planted(value: Any, path: tuple[Any, ...], put: Any) -> Any:
-    """Give a copy of the record in which `put` stands at the path."""
+    """Return a copy of the record in which `put` stands at the path."""
     if not path:
         return put
     if isinstance(value, dict):

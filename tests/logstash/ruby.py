@@ -129,5 +129,5 @@ class NoRuby:
     """Leaves events as they are: what the model costs without scripts."""
 
     def load(self, path: Path, parameters: Mapping[str, Any]) -> Callable[[Event], None]:  # noqa: ARG002 - the protocol
-        """Give a function that does nothing."""
+        """Return a function that does nothing."""
         return lambda _: None

@@ -65,7 +65,7 @@ class _Beds:
         self._made: dict[tuple[str, ...], Pipeline] = {}
 
     def seen(self, sample: dict[str, Any], name: str, **environment: str) -> str:
-        """Give all that is seen of a sample: its documents, what was logged, what a queue of dead letters has."""
+        """Return all that is seen of a sample: its documents, what was logged, what a queue of dead letters has."""
         key = (SAMPLES[name], *(f"{variable}={value}" for variable, value in sorted(environment.items())))
         if key not in self._made:
             self._made[key] = pipeline(SAMPLES[name], self._ruby, **environment)
@@ -204,7 +204,7 @@ def test_with_addresses_hashed_or_dropped_no_part_of_one_comes_out(
 
 
 def _kept(path: tuple[Any, ...]) -> bool:
-    """Tell whether the contract keeps what somebody wrote there: of an exception its words and names of classes."""
+    """Return whether the contract keeps what somebody wrote there: of an exception its words and names of classes."""
     names = {"exceptionType", "message", "error.message", "class", "method"}
     return path in _KEPT or (path[0] == "exception" and path[-1] in names)
 

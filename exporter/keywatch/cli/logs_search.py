@@ -101,7 +101,7 @@ def _print(events: Sequence[StoredEvent], *, as_json: bool) -> None:
 
 
 def _cells(event: StoredEvent) -> list[str]:
-    """Give the columns of one event; what a terminal would obey is made visible."""
+    """Return the columns of one event; what a terminal would obey is made visible."""
     get = event.source
     detail = " ".join(
         filter(

@@ -29,7 +29,7 @@ async def look(config: Config, within: float) -> Watch:
 
 
 def _complete(watch: Watch) -> bool:
-    """Tell whether nothing more is to be learnt by waiting.
+    """Return whether nothing more is to be learnt by waiting.
 
     A probe that failed at the very start, because another had not read the metadata yet, gets another run; where
     the cluster is down it will go on failing and nobody need wait.
@@ -42,7 +42,7 @@ def _complete(watch: Watch) -> bool:
 
 
 def report(watch: Watch) -> dict[str, Any]:
-    """Give what was found as data: whether all is well, and per cluster its brokers, and all that is wrong."""
+    """Return what was found as data: whether all is well, and per cluster its brokers, and all that is wrong."""
     problems = [
         {"metric": str(i.metric), "labels": dict(zip(i.metric.labels, i.labels, strict=True)), "what": i.note}
         for i in watch.incidents

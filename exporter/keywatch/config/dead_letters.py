@@ -69,7 +69,7 @@ class DlqSection(Section):
 
 
 def distinct(sections: Iterable[DlqSection]) -> tuple[DlqSection, ...]:
-    """Give the sections if each has a name of its own; raises `ValueError`."""
+    """Return the sections if each has a name of its own; raises `ValueError`."""
     found = tuple(sections)
     names = [section.name for section in found]
     for name in names:

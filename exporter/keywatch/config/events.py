@@ -106,7 +106,7 @@ class EventsSection(Section):
         return self.name or self.listener
 
     def profile(self) -> Profile:
-        """Give what the listener writes."""
+        """Return what the listener writes."""
         user, admin = self.topics.user, self.topics.admin
         if self.listener != CUSTOM:
             return KNOWN[self.listener].on(user, admin)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 
 def not_empty(value: Any) -> Any:
-    """Give a value back that is not an empty text; raises `ValueError`."""
+    """Return a value back that is not an empty text; raises `ValueError`."""
     if value == "":
         raise ValueError("is empty; leave it out")
     return value

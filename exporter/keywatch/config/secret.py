@@ -56,8 +56,8 @@ class Secret:
                 raise SecretError(f"the environment has no variable {env}")
             self._value = os.environ[env]
 
-    def get(self) -> str:
-        """Give the secret as it is now; a file that has become unreadable leaves the last value in force."""
+    def current(self) -> str:
+        """Return the secret as it is now; a file that has become unreadable leaves the last value in force."""
         if self._file is not None and (stamp := stamp_of(self._file)) != self._stamp:
             self._stamp = stamp
             try:
@@ -89,7 +89,7 @@ class Secret:
 
 
 def stamp_of(file: Path) -> Stamp | None:
-    """Give what changes when a file changes; None while it is not there."""
+    """Return what changes when a file changes; None while it is not there."""
     try:
         found = file.stat()
     except OSError:

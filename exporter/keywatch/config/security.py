@@ -35,7 +35,7 @@ _N = TypeVar("_N", bound=Named)
 
 
 def distinct(sections: Sequence[_N]) -> Sequence[_N]:
-    """Give the sections if each has a name of its own; raises `ValueError`."""
+    """Return the sections if each has a name of its own; raises `ValueError`."""
     names = [section.name for section in sections]
     for name in names:
         if names.count(name) > 1:
@@ -122,7 +122,7 @@ class SaslSection(Section):
 
 
 def _one_of(section: Section, name: str) -> str:
-    """Give which source of a secret is given, empty for none; raises `ValueError` for two."""
+    """Return which source of a secret is given, empty for none; raises `ValueError` for two."""
     names = [key for key in (name, f"{name}_file", f"{name}_env") if getattr(section, key, None) is not None]
     if len(names) > 1:
         raise ValueError(f"{' and '.join(names)} are given; only one may be")

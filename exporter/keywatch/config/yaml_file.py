@@ -101,7 +101,7 @@ def mistakes(problems: Sequence[tuple[Place, str]], source: str, lines: Mapping[
 
 
 def _counts(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
-    """Tell whether an error is one of its own: a list with a bad entry is called too short as well."""
+    """Return whether an error is one of its own: a list with a bad entry is called too short as well."""
     place = error["loc"]
     deeper = (other["loc"] for other in errors if len(other["loc"]) > len(place))
     return error["type"] != "too_short" or not any(other[: len(place)] == place for other in deeper)

@@ -39,7 +39,7 @@ _WINDOW = 4
 def run(kafka: str | None, seconds: float | None, bed: Bed | None = None) -> int:
     """Run the demonstration on `bed`, on an embedded cluster, or watch the user's cluster without breaking it.
 
-    Gives the exit code: 0 when every fault was seen, or when the user's cluster answered.
+    Returns the exit code: 0 when every fault was seen, or when the user's cluster answered.
     """
     logging.getLogger().addHandler(logging.NullHandler())
     if kafka:

@@ -63,7 +63,7 @@ class Traffic:
             thread.start()
 
     def counted(self) -> list[tuple[tuple[str, str, str], int]]:
-        """Give what Keycloak has counted: realm, event and error, and how many."""
+        """Return what Keycloak has counted: realm, event and error, and how many."""
         with self._counting:
             return list(self._counted.items())
 

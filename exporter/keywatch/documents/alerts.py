@@ -74,7 +74,7 @@ def _row(rule: Rule) -> str:
 
 
 def texts(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Give every generated file below `folder` with the text that it should have."""
+    """Return every generated file below `folder` with the text that it should have."""
     files = [RuleFile(path) for path in sorted((folder / "rules").glob("*.yml"))]
     for file in files:
         yield folder / "kubernetes" / f"{file.path.stem}.yml", manifest(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def renew(texts: Iterable[tuple[Path, str]], *, check: bool) -> list[str]:
-    """Write each text to its path, or with `check` write nothing; gives the paths that held something else."""
+    """Write each text to its path, or with `check` write nothing; returns the paths that held something else."""
     stale = []
     for path, text in texts:
         if path.exists() and path.read_text(encoding="utf-8") == text:

@@ -52,7 +52,7 @@ class _Absent:
 
 
 def _plain(value: Any) -> Any:
-    """Give a value in the form in which all servers agree: numbers and truth as text, one text for a list of one."""
+    """Return a value in the form in which all servers agree: numbers and truth as text, one text for a list of one."""
     if isinstance(value, list):
         return [_plain(item) for item in value] if len(value) != 1 else _plain(value[0])
     if isinstance(value, Mapping):

@@ -74,7 +74,7 @@ def _words(status: int, kind: str, sentence: str) -> tuple[Reason, str]:
 
 
 def _error(body: bytes) -> tuple[str, str]:
-    """Give the kind of an error and its sentence; empty for what is none of Elasticsearch's."""
+    """Return the kind of an error and its sentence; empty for what is none of Elasticsearch's."""
     try:
         found: Any = json.loads(body).get("error")
     except (ValueError, AttributeError, RecursionError):

@@ -49,7 +49,7 @@ class StoredEvent:
 
 
 async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: float) -> list[StoredEvent]:
-    """Give the newest `most` events, the newest first; raises `ProbeError`."""
+    """Return the newest `most` events, the newest first; raises `ProbeError`."""
     body = {
         "size": most,
         "track_total_hits": False,
@@ -136,7 +136,7 @@ def _event(hit: Mapping[str, Any]) -> StoredEvent:
 
 
 def _query(wanted: Wanted, *more: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the query; marked events of keywatch's own are nobody's, and are found where their realm is asked for."""
+    """Return the query; marked events of keywatch's own are nobody's, and are found where their realm is asked for."""
     query: dict[str, Any] = {"filter": [*_filters(wanted), *more]}
     if not wanted.realm:
         marks = {"keycloak.client.id": CLIENT, "keycloak.event.type": TYPE}

@@ -9,7 +9,7 @@ from keywatch.engine.probe import ProbeError, Reason
 
 
 async def findable(server: ElasticServer, ids: Collection[str], namespace: str, timeout: float) -> set[str]:
-    """Give those of the event `ids` that a search finds; raises `ProbeError`, also for an answer that is not whole."""
+    """Return the event `ids` that a search finds; raises `ProbeError`, also for an answer that is not whole."""
     body = {
         "size": 0,
         "track_total_hits": False,

@@ -18,7 +18,7 @@ _NO_SUCH_API = frozenset({400, 404, 405, 500})
 
 
 async def lifecycle_errors(server: ElasticServer, product: Product, timeout: float) -> dict[str, str] | None:
-    """Give each index whose policy stands still and in which step; None where there are no policies at all.
+    """Return each index whose policy stands still and in which step; None where there are no policies at all.
 
     Raises `ProbeError`.
     """
@@ -50,7 +50,7 @@ def _word(value: object) -> str:
 
 
 async def blocked_indices(server: ElasticServer, timeout: float) -> dict[str, str]:
-    """Give each index that takes no documents, and by which block; raises `ProbeError`.
+    """Return each index that takes no documents, and by which block; raises `ProbeError`.
 
     A policy makes older audit indices read-only; what counts is the newest of each stream.
     """

@@ -187,7 +187,7 @@ def _coverage(templates: Mapping[str, ElasticObject]) -> Iterator[str]:
 
 
 def fields(mappings: Mapping[str, Any], above: str = "") -> dict[str, Mapping[str, Any]]:
-    """Give each field of a mapping that has a type, by its dotted name."""
+    """Return each field of a mapping that has a type, by its dotted name."""
     found: dict[str, Mapping[str, Any]] = {}
     for name, spec in mappings.get("properties", {}).items():
         if "properties" in spec:

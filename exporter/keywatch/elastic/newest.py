@@ -113,7 +113,7 @@ async def older(
 
 
 def _of(topics: Sequence[str], ages: Mapping[str, float]) -> dict[str, Any]:
-    """Give the filter for documents of these topics, as they are now."""
+    """Return the filter for documents of these topics, as they are now."""
     wanted = {"terms": {"kafka.topic": list(topics)}}
     before = []
     for topic, age in ages.items():

@@ -41,12 +41,12 @@ class ElasticObject:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __str__(self) -> str:
-        """Give what people call it: `ilm/logs-keycloak`."""
+        """Return what people call it: `ilm/logs-keycloak`."""
         return f"{self.kind}/{self.name}"
 
 
 def shipped() -> Path:
-    """Give the folder of the objects that come with keywatch."""
+    """Return the folder of the objects that come with keywatch."""
     return _PACKAGED if _PACKAGED.is_dir() else _SOURCES
 
 

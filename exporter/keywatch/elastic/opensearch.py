@@ -24,7 +24,7 @@ _ROLLOVER = {
 
 
 def translate(objects: Sequence[ElasticObject]) -> list[ElasticObject]:
-    """Give the objects as OpenSearch takes them, in the same order."""
+    """Return the objects as OpenSearch takes them, in the same order."""
     return [ElasticObject(one.kind, one.name, _body(one, objects)) for one in objects]
 
 

@@ -12,7 +12,7 @@ FOREVER = float("inf")
 
 
 def kept_for(policy: Mapping[str, Any]) -> float:
-    """Give the seconds after which a policy deletes, ILM's or ISM's; infinite for one that never does.
+    """Return the seconds after which a policy deletes, ILM's or ISM's; infinite for one that never does.
 
     Raises `ValueError` for a time that cannot be read.
     """

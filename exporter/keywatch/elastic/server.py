@@ -47,7 +47,7 @@ class Product:
         return self.name is Name.OPENSEARCH
 
     def __str__(self) -> str:
-        """Give it as people say it."""
+        """Return it as people say it."""
         return f"{self.name} {self.version}"
 
 
@@ -69,7 +69,7 @@ class ElasticServer:
             self._product = await self._identify(timeout)
         return self._product
 
-    def forget(self) -> None:
+    def drop_product(self) -> None:
         """Find out anew what answers, because it may have been replaced."""
         self._product = None
 
@@ -147,7 +147,7 @@ class ElasticServer:
 
 
 def _asked_pause(answer: Answer) -> float | None:
-    """Give the seconds after which the server wants to be asked again, if it says so."""
+    """Return the seconds after which the server wants to be asked again, if it says so."""
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else None
 

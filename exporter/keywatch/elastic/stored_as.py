@@ -10,7 +10,7 @@ _MOST = 10
 
 
 async def stored_as(server: ElasticServer, position: Position, namespace: str, timeout: float) -> list[str]:
-    """Give the datasets that hold a document of this record, by name; raises `ProbeError`."""
+    """Return the datasets that hold a document of this record, by name; raises `ProbeError`."""
     topic, partition = position.partition.topic, position.partition.partition
     terms = {"kafka.topic": topic, "kafka.partition": partition, "kafka.offset": position.offset}
     body = {

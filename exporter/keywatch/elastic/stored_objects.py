@@ -41,7 +41,7 @@ class Held:
 
 
 def path_of(one: ElasticObject, product: Product) -> str:
-    """Give where an object is."""
+    """Return where an object is."""
     root = _ISM if product.open and one.kind is ObjectKind.LIFECYCLE else _PATHS[one.kind]
     return f"{root}/{quote(one.name, safe='')}"
 
@@ -68,7 +68,7 @@ async def put(
 
 
 def marked(one: ElasticObject, product: Product) -> dict[str, Any]:
-    """Give the body to send: with the digest in `_meta`, or in the description where there is no `_meta`."""
+    """Return the body to send: with the digest in `_meta`, or in the description where there is no `_meta`."""
     body = dict(one.body)
     inner = body
     if one.kind is ObjectKind.LIFECYCLE:

@@ -33,5 +33,5 @@ class Distribution:
         self.total += other.total
 
     def cumulative(self) -> list[int]:
-        """Give the counts as Prometheus wants them: each bucket with all below it."""
+        """Return the counts as Prometheus wants them: each bucket with all below it."""
         return list(accumulate(self.counts))

@@ -25,7 +25,7 @@ class UnknownCollectorError(ValueError):
 
 
 def selection(names: Iterable[str]) -> Callable[[Metric], bool]:
-    """Give the filter for values of `collect[]`: collectors' names or `health`; none of them means everything.
+    """Return the filter for values of `collect[]`: collectors' names or `health`; none of them means everything.
 
     Raises `UnknownCollectorError`, whose text tells what is allowed.
     """

@@ -67,11 +67,11 @@ class Incidents:
         _report(opened, closed, now)
 
     def drop(self, key: Key) -> None:
-        """Forget a probe that was taken out of service."""
+        """Drop a probe that was taken out of service."""
         self._open.pop(key, None)
 
     def __iter__(self) -> Iterator[Incident]:
-        """Give what is wrong now, the oldest first."""
+        """Return what is wrong now, the oldest first."""
         yield from sorted((i for found in self._open.values() for i in found.values()), key=lambda i: i.since)
 
 

@@ -68,12 +68,12 @@ class Runner:
         return False
 
     def forget_run(self, key: Key) -> None:
-        """Forget a run that was given up, because another probe takes over."""
+        """Drop a run that was given up, because another probe takes over."""
         self._lingering.pop(key, None)
         self._defects.pop(key, None)
 
     def drop(self, probe: Probe) -> None:
-        """Forget all about a probe that was taken out of service."""
+        """Drop all about a probe that was taken out of service."""
         key = key_of(probe)
         self._store.drop(key)
         self._incidents.drop(key)

@@ -120,6 +120,6 @@ class Scheduler:
 
 
 def _shift(probe: Probe) -> float:
-    """Give by how many seconds the second run of a probe is put off, and so all that follow."""
+    """Return by how many seconds the second run of a probe is put off, and so all that follow."""
     moment = crc32("/".join(key_of(probe)).encode()) % _MOMENTS
     return moment / _MOMENTS * min(probe.schedule.period, _SPREAD_OVER)

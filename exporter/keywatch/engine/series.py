@@ -26,7 +26,7 @@ class Rows:
         self._templates: dict[Metric, str | None] = {}
 
     def template(self, metric: Metric) -> str:
-        """Give the metric's lines with `%s` in place of each value."""
+        """Return the metric's lines with `%s` in place of each value."""
         found = self._templates.get(metric)
         if found is None:
             lines = [prefix(metric, labels).replace("%", "%%") for labels in self.labels]
@@ -49,7 +49,7 @@ class MetricSeries:
         self._rendered: bytes | None = None
 
     def render(self) -> bytes:
-        """Give the lines of the text format, which both formats share for gauges."""
+        """Return the lines of the text format, which both formats share for gauges."""
         if self._rendered is None:
             # Almost all values are whole, and told as such by the probes that have many.
             values = tuple([value if type(value) is int else number(value) for value in self.values])
@@ -57,7 +57,7 @@ class MetricSeries:
         return self._rendered
 
     def samples(self) -> Iterator[Sample]:
-        """Give the samples one by one."""
+        """Return the samples one by one."""
         for index, (labels, value) in enumerate(zip(self.rows.labels, self.values, strict=True)):
             yield Sample(self.metric, labels, float(value), self.notes[index] if self.notes else None)
 
@@ -70,7 +70,7 @@ class LatestSeries:
     def __init__(self) -> None:
         self._series: dict[Metric, MetricSeries] = {}
 
-    def put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> MetricSeries:
+    def record(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> MetricSeries:
         """Return series that say this: those before if they say the same, so that they are not rendered again."""
         known = self._series.get(metric)
         values = tuple(values)
@@ -94,7 +94,7 @@ class SeriesSet(Collection[Sample]):
         self.distributions = tuple(distributions)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Give every sample; whoever can deal with series need not."""
+        """Return every sample; whoever can deal with series need not."""
         return chain(self.loose, chain.from_iterable(one.samples() for one in self.series))
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class SeriesSet(Collection[Sample]):
         return any(sample == one for one in self)
 
     def noted(self) -> Iterator[Sample]:
-        """Give the samples that mean trouble."""
+        """Return the samples that mean trouble."""
         noted = chain.from_iterable(one.samples() for one in self.series if one.notes is not None)
         return (sample for sample in chain(self.loose, noted) if sample.note is not None)
 

@@ -24,7 +24,7 @@ class Key(NamedTuple):
 
 
 def key_of(probe: Probe) -> Key:
-    """Give the key under which a probe's frames are kept."""
+    """Return the key under which a probe's frames are kept."""
     return Key(probe.cluster, probe.name, probe.target)
 
 
@@ -138,7 +138,7 @@ class Store:
             failures[(*labels, reason)] += 1
 
     def drop(self, key: Key) -> None:
-        """Forget a probe that was taken out of service, with its counters and histograms, or those of its target."""
+        """Drop a probe that was taken out of service, with its counters and histograms, or those of its target."""
         self._frames.pop(key, None)
         self._accounts.pop(key, None)
         whole = not any((other.cluster, other.probe) == (key.cluster, key.probe) for other in self._accounts)
@@ -159,15 +159,15 @@ class Store:
                 del frame[metric]
 
     def frames(self) -> Iterator[tuple[Key, Frame]]:
-        """Give all frames that stand."""
+        """Return all frames that stand."""
         yield from self._frames.items()
 
     def accounts(self) -> Iterator[tuple[Key, Account]]:
-        """Give how each probe's last run went."""
+        """Return how each probe's last run went."""
         yield from self._accounts.items()
 
     def values(self, metric: Metric) -> dict[Labels, float]:
-        """Give a gauge's or counter's series over all frames: labels to value."""
+        """Return a gauge's or counter's series over all frames: labels to value."""
         if metric.kind is MetricKind.COUNTER:
             return dict(self.counters.get(metric, {}))
         found: dict[Labels, float] = {}

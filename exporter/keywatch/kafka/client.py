@@ -34,10 +34,10 @@ class Identity(Protocol):
     """Who keywatch is to the brokers, as librdkafka wants to be told; what it gives may change."""
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when the settings changed."""
+        """Return what changes when the settings changed."""
 
     def client_settings(self) -> Mapping[str, Any]:
-        """Give the settings as they are now."""
+        """Return the settings as they are now."""
 
 
 class Clients:
@@ -49,7 +49,7 @@ class Clients:
         self._identity = identity
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when clients must be made anew, because a certificate or a secret changed."""
+        """Return what changes when clients must be made anew, because a certificate or a secret changed."""
         return self._identity.version() if self._identity is not None else ()
 
     def producer(self, timeout: float, delivered: Callable[[Any, Any], None]) -> Producer:

@@ -51,7 +51,7 @@ class Security(Protocol):
         """Whether a raw connection cannot log in, so that all it can ask for is ApiVersions."""
 
     def tls(self) -> Tls | None:
-        """Give how to speak TLS; None for plaintext."""
+        """Return how to speak TLS; None for plaintext."""
 
     async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
         """Prove who keywatch is, where that is configured; raises `BrokerError`."""
@@ -109,7 +109,7 @@ class BrokerConnection:
                 reader.tags()
         return reader
 
-    async def get(self, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
+    async def request(self, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Send a request and read the reply with `read`, within `timeout` seconds; raises `BrokerError`."""
         reader = await self.ask(request, timeout)
         with protocol_errors(self, self.endpoint):
@@ -232,7 +232,7 @@ def protocol_errors(connection: BrokerConnection, whose: object) -> Iterator[Non
 
 def _versions(reader: Reader) -> dict[int, tuple[int, int]]:
     """Read API key → lowest and highest version."""
-    entries = reader.take(6 * reader.count())
+    entries = reader.raw(6 * reader.count())
     return {api: (low, high) for api, low, high in struct.iter_unpack(">hhh", entries)}
 
 

@@ -71,17 +71,17 @@ def request_error(error: BaseException) -> tuple[Reason, str]:
 
 
 def reason_of(code: int) -> Reason:
-    """Give the reason for an error code of Kafka or of librdkafka (negative codes)."""
+    """Return the reason for an error code of Kafka or of librdkafka (negative codes)."""
     return _REASONS.get(code, Reason.PROTOCOL if code > 0 else Reason.INTERNAL)
 
 
 def name_of(code: int) -> str:
-    """Give Kafka's own name of an error code."""
+    """Return Kafka's own name of an error code."""
     return str(KafkaError(code).name())
 
 
 def kafka_error(error: KafkaError | KafkaException) -> tuple[Reason, str]:
-    """Give the reason for an error of librdkafka, and its words."""
+    """Return the reason for an error of librdkafka, and its words."""
     inner = error.args[0] if isinstance(error, KafkaException) else error
     if not isinstance(inner, KafkaError):
         return Reason.INTERNAL, str(inner)

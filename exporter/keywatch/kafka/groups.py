@@ -101,7 +101,7 @@ class Groups:
         self._listed: dict[str, ReplyMemory[tuple[int, list[ListedGroup]]]] = {}
         self._committed: ReplyMemory[GroupOffsets] = ReplyMemory()
 
-    async def read(self, timeout: float, may_wait: Callable[[ConsumerGroup], bool] = lambda _: False) -> None:
+    async def fetch(self, timeout: float, may_wait: Callable[[ConsumerGroup], bool] = lambda _: False) -> None:
         """Read all groups within `timeout` seconds; what could not be read says so in `trouble` and `unread`.
 
         A group that `may_wait`, and that its coordinator lists as before, is not asked what it committed.
@@ -146,7 +146,7 @@ class Groups:
                         group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
                         group.seen = now
 
-    async def read_again(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
+    async def refetch(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
         """Read what these groups committed, within `timeout` seconds, after they waited in `read`."""
         by_coordinator: dict[str, list[ConsumerGroup]] = {}
         for group in groups:

@@ -68,7 +68,7 @@ class Watermarks:
         self.known: dict[str, dict[int, int]] = {}
         """Topic → partition → offset as last read; what is unread now keeps its last known one."""
 
-    async def read(self, wanted: Wanted, timeout: float) -> Reading:
+    async def fetch(self, wanted: Wanted, timeout: float) -> Reading:
         """Read within `timeout` seconds; never raises for a dead leader. The same object `wanted` means the same."""
         if wanted is not self._wanted or self._version != self._topology.version:
             await in_slices(self._plan(wanted))
@@ -79,24 +79,24 @@ class Watermarks:
         return Reading(changed, unread)
 
     def get(self, partition: TopicPartition) -> int | None:
-        """Give a partition's last known offset."""
+        """Return a partition's last known offset."""
         return self.known.get(partition.topic, {}).get(partition.partition)
 
-    def put(self, partition: TopicPartition, offset: int) -> bool:
-        """Take in an offset that was read otherwise and later; tells whether it is another than the last one."""
+    def record(self, partition: TopicPartition, offset: int) -> bool:
+        """Record an offset that was read otherwise and later; returns whether it is another than the last one."""
         known = self.known.setdefault(partition.topic, {})
         if known.get(partition.partition) == offset:
             return False
         known[partition.partition] = offset
         for leader in self._leaders.values():
-            leader.memory.forget(partition.topic)
+            leader.memory.drop(partition.topic)
         return True
 
-    def forget(self, topic: str) -> None:
-        """Forget a topic's offsets, because it was made anew; they are told as changed once they are read again."""
+    def drop(self, topic: str) -> None:
+        """Drop a topic's offsets, because it was made anew; they are told as changed once they are read again."""
         self.known.pop(topic, None)
         for leader in self._leaders.values():
-            leader.memory.forget(topic)
+            leader.memory.drop(topic)
 
     def _plan(self, wanted: Wanted) -> Pieces[None]:
         """Write the requests; those of what was known before serve until all are written."""
@@ -147,7 +147,7 @@ async def read_offsets(
     for topic, index in partitions:
         wanted.setdefault(topic, []).append(index)
     marks = Watermarks(topology, peers, timestamp)
-    reading = await marks.read(wanted, timeout)
+    reading = await marks.fetch(wanted, timeout)
     found = {one: marks.known[one.topic][one.partition] for one in reading.changed if one not in reading.unread}
     return Offsets(found, reading.unread)
 

@@ -25,10 +25,10 @@ class Peers:
         self._connections: dict[str, BrokerConnection] = {}
 
     async def connection(self, label: str, timeout: float) -> BrokerConnection:
-        """Give an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
+        """Return an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
         broker = self._topology.brokers.get(label)
         if broker is None or broker.endpoint is None:
-            self.forget(label)
+            self.disconnect(label)
             raise BrokerError(Reason.UNREGISTERED, f"nobody says where broker {label} lives")
         if self._security is not None and self._security.speechless:
             words = (
@@ -38,7 +38,7 @@ class Peers:
         kept = self._connections.get(label)
         if kept is not None and kept.is_open and kept.endpoint == broker.endpoint:
             return kept
-        self.forget(label)
+        self.disconnect(label)
         connection = await connect(broker.endpoint, timeout, self._security)
         self._connections[label] = connection
         return connection
@@ -66,11 +66,11 @@ class Peers:
         return connection, await connection.ask(request, max(deadline - loop.time(), 0.001))
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
-        """Give the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""
+        """Return the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""
         connection = await self.connection(label, timeout)
         return connection.versions.get(api, (0, -1))[1]
 
-    def forget(self, label: str) -> None:
+    def disconnect(self, label: str) -> None:
         """Close the connection to a broker, if there is one."""
         connection = self._connections.pop(label, None)
         if connection is not None:
@@ -79,13 +79,13 @@ class Peers:
     def close(self) -> None:
         """Close all connections."""
         for label in list(self._connections):
-            self.forget(label)
+            self.disconnect(label)
 
 
 async def first(calls: Iterable[Coroutine[Any, Any, _T]], patience: float) -> tuple[list[_T], list[BrokerError]]:
     """Run calls side by side; once one has answered, give the others `patience` seconds, then leave them.
 
-    Gives the answers and the errors. A call that was left is cancelled and counts as neither.
+    Returns the answers and the errors. A call that was left is cancelled and counts as neither.
     """
     pending = {asyncio.ensure_future(call) for call in calls}
     answers: list[_T] = []

@@ -14,7 +14,7 @@ class RecreatedTopics:
         self._topology = topology
         self._ids: Mapping[str, bytes] = {}
 
-    def take(self) -> Collection[str]:
+    def since_last_call(self) -> Collection[str]:
         """Name the topics that are gone or are others since the last call; none where Kafka (before 2.8) has no ids."""
         before, now = self._ids, self._topology.ids
         if now is before:

@@ -57,7 +57,7 @@ class TopicIds:
         return {topic for topic, (error, found) in answer.items() if not error and self._is_another(topic, found)}
 
     def _is_another(self, topic: str, found: bytes) -> bool:
-        """Take in a topic's id; a broker that has not heard of the new topic yet goes on telling the old id."""
+        """Record a topic's id; a broker that has not heard of the new topic yet goes on telling the old id."""
         known = self._known.get(topic)
         if not found or found == known or found in self._retired:
             return False

@@ -81,7 +81,7 @@ class Topology:
         self._on_liveness.append(call)
 
     def expect(self, expected: Iterable[int], forget_after: float) -> None:
-        """Take in which brokers must exist by configuration, and for how many seconds one that left is remembered."""
+        """Record which brokers must exist by configuration, and for how many seconds one that left is remembered."""
         self._configured, self._forget_after = frozenset(expected), forget_after
         self._settle()
 
@@ -91,7 +91,7 @@ class Topology:
         return self._brokers
 
     async def partitions(self, timeout: float) -> Mapping[str, Mapping[int, PartitionState]]:
-        """Give topic → partition → state, waiting up to `timeout` seconds for metadata to be read for the first time.
+        """Return topic → partition → state, waiting up to `timeout` seconds for metadata to be read for the first time.
 
         Raises `ProbeError`.
         """
@@ -103,20 +103,20 @@ class Topology:
         return self.topics or {}
 
     def living(self) -> list[Broker]:
-        """Give the brokers that may be asked: not known to be down, those known to be up first."""
+        """Return the brokers that may be asked: not known to be down, those known to be up first."""
         alive = [broker for broker in self._brokers.values() if self._state.get(broker.label, True) and broker.endpoint]
         return sorted(alive, key=lambda broker: broker.label not in self._state)
 
     def up(self) -> list[str]:
-        """Give the labels of brokers that are proven to be up."""
+        """Return the labels of brokers that are proven to be up."""
         return [label for label in self._brokers if self._state.get(label, False)]
 
     def known_down(self, broker: int) -> bool:
-        """Tell whether the broker with this id is proven to be down."""
+        """Return whether the broker with this id is proven to be down."""
         return self._state.get(str(broker)) is False
 
     def lives(self, broker: int) -> bool:
-        """Tell whether a replica on this broker counts as living; without proof, metadata's word is taken.
+        """Return whether a replica on this broker counts as living; without proof, metadata's word is taken.
 
         A broker that refuses keywatch's credentials serves others: it does not count as proven dead.
         """
@@ -125,26 +125,26 @@ class Topology:
         return self._state.get(str(broker), broker in self._in_metadata)
 
     def refuses(self, broker: int) -> bool:
-        """Tell whether the broker with this id is down for keywatch alone, because it refuses its credentials."""
+        """Return whether the broker with this id is down for keywatch alone, because it refuses its credentials."""
         return self._state.get(str(broker)) is False and self._reasons.get(str(broker)) is Reason.AUTHENTICATION
 
     def why_down(self, broker: int) -> tuple[Reason, str]:
-        """Give the reason why nothing can be asked of the leader with this id."""
+        """Return the reason why nothing can be asked of the leader with this id."""
         if self.refuses(broker):
             return Reason.AUTHENTICATION, f"broker {broker} refuses the credentials"
         return Reason.NO_LEADER, f"broker {broker} is down"
 
     def common_reason(self) -> Reason:
-        """Give the reason why most of the brokers that are down are down."""
+        """Return the reason why most of the brokers that are down are down."""
         reasons = [reason for label in self._brokers if (reason := self._reasons.get(label)) is not None]
         return max(reasons, key=reasons.count, default=Reason.REFUSED)
 
     def judged(self) -> bool:
-        """Tell whether every broker that should exist was found either up or down."""
+        """Return whether every broker that should exist was found either up or down."""
         return all(label in self._state for label in self._brokers)
 
     def doubted(self, broker: int) -> bool:
-        """Tell whether the broker did not answer when it was last asked, whether or not that is a verdict yet."""
+        """Return whether the broker did not answer when it was last asked, whether or not that is a verdict yet."""
         return str(broker) in self._missed or not self.lives(broker)
 
     def report_attempt(self, label: str, answered: bool) -> None:
@@ -161,8 +161,8 @@ class Topology:
             self._state[label] = up
             self._changed()
 
-    def learn(self, metadata: Metadata) -> None:
-        """Take in what the cluster's metadata says."""
+    def record(self, metadata: Metadata) -> None:
+        """Record what the cluster's metadata says."""
         hidden = {topic: self.existing[topic] for topic in self.forbidden if topic in self.existing}
         if metadata.topics != self.topics or self.existing.keys() != {*metadata.topics, *hidden}:
             self.topics = metadata.topics
@@ -181,7 +181,7 @@ class Topology:
         self.learn_brokers(metadata)
 
     def learn_brokers(self, metadata: Metadata) -> None:
-        """Take in the brokers of the cluster's metadata, and nothing of its topics."""
+        """Record the brokers of the cluster's metadata, and nothing of its topics."""
         now = self._clock()
         self.cluster_id, self.controller = metadata.cluster_id, metadata.controller
         for node in metadata.brokers:
@@ -195,30 +195,30 @@ class Topology:
             self._changed()
 
     def calm(self) -> bool:
-        """Tell whether all brokers answer, all partitions have all their replicas, and nothing contradicts that."""
+        """Return whether all brokers answer, all partitions have all their replicas, and nothing contradicts that."""
         whole = self._whole and not self._outdated
         return whole and not self._missed and len(self.up()) == len(self._brokers)
 
     def outdate(self) -> None:
-        """Take in that something contradicts metadata: a leader that is none, a partition that it does not name."""
+        """Record that something contradicts metadata: a leader that is none, a partition that it does not name."""
         self._outdated = True
 
     def learn_registered(self, nodes: Iterable[BrokerNode]) -> None:
-        """Take in who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""
+        """Record who is registered, dead brokers included (DescribeCluster v2): nobody else needs remembering."""
         known = {node.id: node for node in nodes}
         self._nodes.update({broker: node for broker, node in known.items() if broker not in self._in_metadata})
         self._registered = frozenset(known)
         self._settle()
 
     def forbid(self, topics: Iterable[str]) -> None:
-        """Take in which topics may not be described."""
+        """Record which topics may not be described."""
         forbidden = frozenset(topics)
         if forbidden != self.forbidden:
             self.forbidden = forbidden
             self._changed()
 
     def demand(self, min_in_sync: Mapping[str, int]) -> None:
-        """Take in each topic's min.insync.replicas."""
+        """Record each topic's min.insync.replicas."""
         if min_in_sync != self.min_in_sync:
             self.min_in_sync = dict(min_in_sync)
             self._changed()

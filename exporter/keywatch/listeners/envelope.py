@@ -37,8 +37,8 @@ class Envelope:
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(shape).decode
         self._take: Callable[[Any], tuple[Any, ...]] = attrgetter(*(_place(tree, path) for path in paths))
 
-    def read(self, value: bytes) -> tuple[Any, ...]:
-        """Give the values at the paths, None for what is missing or null; raises `EnvelopeError`."""
+    def parse(self, value: bytes) -> tuple[Any, ...]:
+        """Return the values at the paths, None for what is missing or null; raises `EnvelopeError`."""
         # The decoder passes over the text of all other fields without looking whether it is UTF-8.
         if not value.isascii() and not _is_utf8(value):
             raise EnvelopeError(MalformedReason.NOT_UTF8)

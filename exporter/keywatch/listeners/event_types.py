@@ -42,7 +42,7 @@ _ADMIN: Final = {event.removeprefix("admin_").upper(): event for event in ADMIN_
 
 
 def user_event(written: str) -> tuple[str, Outcome]:
-    """Give label and outcome of a user event's type as Keycloak writes it, such as `LOGIN_ERROR`."""
+    """Return label and outcome of a user event's type as Keycloak writes it, such as `LOGIN_ERROR`."""
     found = _USER.get(written) or _USER.get(written.upper())
     if found is not None:
         return found
@@ -50,5 +50,5 @@ def user_event(written: str) -> tuple[str, Outcome]:
 
 
 def admin_event(written: str) -> str:
-    """Give the label of an admin operation as Keycloak writes it, such as `CREATE`."""
+    """Return the label of an admin operation as Keycloak writes it, such as `CREATE`."""
     return _ADMIN.get(written) or _ADMIN.get(written.upper()) or f"admin_{OTHER}"

@@ -14,7 +14,7 @@ CLIENT = "keywatch"
 
 
 def marked_event(realm: str, moment: float) -> tuple[str, bytes]:
-    """Make an event of this realm that happens at `moment` (Unix time); gives its id and the record's value."""
+    """Make an event of this realm that happens at `moment` (Unix time); returns its id and the record's value."""
     event_id = str(uuid.uuid4())
     event = {
         "id": event_id,

@@ -44,7 +44,7 @@ class Parser:
         operation = fields.operation if fields.operation is not None or not self._by_topic else fields.type
         self._read = Envelope(
             (fields.time, fields.type, operation, fields.realm_id, fields.realm_name, fields.id, fields.error)
-        ).read
+        ).parse
         self._knows_error = fields.error is not None
         self._per_second = _PER_SECOND[profile.time_unit]
         self._times = (int, float) if profile.time_unit is TimeUnit.SECONDS else (int,)
@@ -53,7 +53,7 @@ class Parser:
         self._key = re.compile(profile.key.encode(), re.DOTALL) if profile.key else None
 
     def parse(self, topic: str, key: bytes | None, value: bytes | None) -> Event | Malformed:
-        """Give the event that the record is, or why it is none."""
+        """Return the event that the record is, or why it is none."""
         if not value:
             return _MALFORMED[MalformedReason.TOMBSTONE if value is None else MalformedReason.EMPTY]
         if len(value) > self._max_bytes:

@@ -128,7 +128,7 @@ class Profile:
     dead_letters: DeadLetterPlace = DeadLetterPlace.NONE
 
     def on(self, user: Sequence[str], admin: Sequence[str]) -> Self:
-        """Give the same profile on other topics; where neither is given, on its own."""
+        """Return the same profile on other topics; where neither is given, on its own."""
         return replace(self, user=tuple(user), admin=tuple(admin)) if user or admin else self
 
     @property
@@ -137,15 +137,15 @@ class Profile:
         return tuple(topic for topic in (*self.user, *self.admin) if is_name(topic))
 
     def topics(self) -> Patterns:
-        """Give which topics are the listener's."""
+        """Return which topics are the listener's."""
         return topic_patterns((*self.user, *self.admin))
 
 
 def is_name(topic: str) -> bool:
-    """Tell whether an entry is a topic's name and not a regular expression."""
+    """Return whether an entry is a topic's name and not a regular expression."""
     return _NAME.fullmatch(topic) is not None
 
 
 def topic_patterns(topics: Sequence[str]) -> Patterns:
-    """Give the patterns that match these names and whatever these regular expressions match."""
+    """Return the patterns that match these names and whatever these regular expressions match."""
     return Patterns([re.escape(topic) if is_name(topic) else topic for topic in topics])

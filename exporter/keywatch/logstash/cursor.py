@@ -108,7 +108,7 @@ class Cursor:
         return Text(found[1] if found[1] is not None else found[2], line)
 
     def first(self, what: str, *ways: Callable[[], _T]) -> _T:
-        """Give what the first way that matches gives; after one that does not, go back to where it began."""
+        """Return what the first way that matches gives; after one that does not, go back to where it began."""
         start = self.at
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -166,16 +166,16 @@ class Cursor:
         return MismatchError(what)
 
     def comments(self) -> tuple[tuple[int, str], ...]:
-        """Give the comments that were passed, each with its line."""
+        """Return the comments that were passed, each with its line."""
         return tuple((self.place(at)[0], text) for at, text in sorted(self._comments.items()))
 
     def place(self, at: int) -> tuple[int, int]:
-        """Give line and column of a place in the text, counted from 1."""
+        """Return line and column of a place in the text, counted from 1."""
         index = bisect_right(self._ends, at)
         return index + 1, at - (self._ends[index - 1] if index else 0) + 1
 
     def error(self) -> LanguageError:
-        """Give the error that says what was expected where it got furthest."""
+        """Return the error that says what was expected where it got furthest."""
         line, column = self.place(self._furthest)
         found = self.text[self._furthest : self._furthest + 20].splitlines()[:1]
         seen = f"found {found[0]!r}" if found and found[0] else "the text or line ends there"

@@ -91,7 +91,7 @@ def _sprintf(value: Value) -> Iterator[LintFinding]:
 
 
 def texts(value: Value) -> Iterator[Text | Word]:
-    """Give every text within a value, keys of tables included."""
+    """Return every text within a value, keys of tables included."""
     match value:
         case Text() | Word():
             yield value

@@ -45,7 +45,7 @@ def _table() -> dict[str, Any]:
 
 @cache
 def known() -> Mapping[str, Mapping[str, Mapping[str, Option]]]:
-    """Give kind → plugin → option."""
+    """Return kind → plugin → option."""
     data = _table()
     return {
         kind: {

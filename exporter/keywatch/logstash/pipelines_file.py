@@ -107,7 +107,7 @@ class PipelinesFile:
 
 
 def expanded(pattern: str) -> list[str]:
-    """Give the patterns that one with {a,b} stands for."""
+    """Return the patterns that one with {a,b} stands for."""
     found = _BRACES.search(pattern)
     if found is None:
         return [pattern]

@@ -69,11 +69,11 @@ class Plugin:
     line: int
 
     def setting(self, name: str) -> Setting | None:
-        """Give the first setting of that name."""
+        """Return the first setting of that name."""
         return next((setting for setting in self.settings if setting.name == name), None)
 
     def text(self, name: str) -> str | None:
-        """Give a setting's value if it is a string, a word or a number, as it is written."""
+        """Return a setting's value if it is a string, a word or a number, as it is written."""
         setting = self.setting(name)
         return setting.value.raw if setting and isinstance(setting.value, Text | Word | Number) else None
 
@@ -193,20 +193,20 @@ class PipelineFile:
     comments: tuple[tuple[int, str], ...] = ()
 
     def plugins(self, kind: str | None = None) -> Iterator[tuple[str, Plugin]]:
-        """Give each plugin with its kind, in the order in which they stand; codecs are not among them."""
+        """Return each plugin with its kind, in the order in which they stand; codecs are not among them."""
         for section in self.sections:
             if kind in {None, section.kind}:
                 for plugin in _plugins(section.body):
                     yield section.kind, plugin
 
     def conditions(self) -> Iterator[Condition]:
-        """Give every condition, the inner ones of a condition too."""
+        """Return every condition, the inner ones of a condition too."""
         for section in self.sections:
             yield from _conditions(section.body)
 
 
 def codecs(plugin: Plugin) -> Iterator[Plugin]:
-    """Give the plugins that stand as values of a plugin's settings."""
+    """Return the plugins that stand as values of a plugin's settings."""
     for setting in plugin.settings:
         if isinstance(setting.value, Plugin):
             yield setting.value

@@ -26,20 +26,20 @@ class UndefinedError(Exception):
 
 
 def variables(text: str) -> Iterator[Variable]:
-    """Give the variables that a text names."""
+    """Return the variables that a text names."""
     for found in _VARIABLE.finditer(text):
         yield Variable(found[1], found[2])
 
 
 def malformed(text: str) -> Iterator[str]:
-    """Give what begins like a variable and is none, so that Logstash takes it as it stands."""
+    """Return what begins like a variable and is none, so that Logstash takes it as it stands."""
     for found in _BEGINS.finditer(text):
         if not _VARIABLE.match(text, found.start()):
             yield found[0]
 
 
 def substituted(text: str, environment: Mapping[str, str]) -> str:
-    """Give the text with its variables replaced; raises `UndefinedError`."""
+    """Return the text with its variables replaced; raises `UndefinedError`."""
 
     def value(found: re.Match[str]) -> str:
         name, default = found[1], found[2]

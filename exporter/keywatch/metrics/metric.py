@@ -54,5 +54,5 @@ class Metric:
                 raise ValueError(f"{self.name}: label {label!r} is not allowed")
 
     def __str__(self) -> str:
-        """Give the name, so that queries can be written as f-strings and a misspelt metric is a NameError."""
+        """Return the name, so that queries can be written as f-strings and a misspelt metric is a NameError."""
         return self.name

@@ -15,7 +15,7 @@ _VERIFY_HOSTNAME = frozenset({62, 64})
 
 
 def connection_error(error: BaseException) -> tuple[Reason, str]:
-    """Give the reason why a connection could not be made or broke, and its words."""
+    """Return the reason why a connection could not be made or broke, and its words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _verification(error)
     if isinstance(error, ssl.SSLError):

@@ -81,7 +81,7 @@ class HttpPeer:
                 self._api_key = Secret(key.value, key.file, key.env)
             except SecretError as error:
                 raise SecurityError(("api_key",), str(error)) from error
-            if not _API_KEY.fullmatch(self._api_key.get()):
+            if not _API_KEY.fullmatch(self._api_key.current()):
                 raise SecurityError(("api_key",), "is no API key: it has other characters than those of Base64")
 
     async def get(self, path: str, timeout: float, most: int, *, last: bool = False) -> Answer:
@@ -156,7 +156,7 @@ class HttpPeer:
         )
 
     def _context(self) -> tuple[ssl.SSLContext | None, str | None]:
-        """Give how to speak TLS now."""
+        """Return how to speak TLS now."""
         if self._tls is None:
             return None, None
         tls = self._tls.current()
@@ -179,10 +179,10 @@ class HttpPeer:
         if last:
             headers["Connection"] = "close"
         if self._auth_section is not None and self._password is not None:
-            pair = f"{self._auth_section.username}:{self._password.get()}"
+            pair = f"{self._auth_section.username}:{self._password.current()}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         if self._api_key is not None:
-            key = self._api_key.get()  # as one text, or as id and key
+            key = self._api_key.current()  # as one text, or as id and key
             headers["Authorization"] = f"ApiKey {b64encode(key.encode()).decode() if ':' in key else key}"
         return headers
 

@@ -38,7 +38,7 @@ class TlsSource:
         """Goes up whenever the files changed and are good."""
 
     def current(self) -> Tls:
-        """Give the context of the files as they are now; while they do not fit together, the last good one."""
+        """Return the context of the files as they are now; while they do not fit together, the last good one."""
         stamps = self._stamped()
         if stamps != self._stamps:
             self._stamps = stamps
@@ -60,7 +60,7 @@ class TlsSource:
         if section.cert_file and section.key_file:
             settings["ssl.certificate.location"] = str(section.cert_file)
             settings["ssl.key.location"] = str(section.key_file)
-        if password := self._password.get():
+        if password := self._password.current():
             settings["ssl.key.password"] = password
         if section.server_name:
             # librdkafka can only verify the host's own name; with another one it must trust the authority alone.
@@ -75,7 +75,7 @@ class TlsSource:
         return []
 
     def _stamped(self) -> list[Stamp | None]:
-        self._password.get()
+        self._password.current()
         return [*map(stamp_of, self._files), (self._password.version, 0, 0)]
 
     def _load(self) -> Tls:
@@ -88,7 +88,7 @@ class TlsSource:
         if section.cert_file is not None and section.key_file is not None:
             try:
                 # A password is always given, or OpenSSL would ask for one on the terminal.
-                context.load_cert_chain(section.cert_file, section.key_file, password=self._password.get())
+                context.load_cert_chain(section.cert_file, section.key_file, password=self._password.current())
             except (ssl.SSLError, OSError) as error:
                 pair = f"{section.cert_file} and {section.key_file}"
                 words = f"{pair} do not make a pair, or the key's password is wrong"

@@ -18,7 +18,7 @@ class Selection(NamedTuple):
     labels: tuple[tuple[str, str], ...]
 
     def fixed(self, label: str) -> str | None:
-        """Give the one value that the label must have; none when it may have several."""
+        """Return the one value that the label must have; none when it may have several."""
         return next((value[1:] for name, value in self.labels if name == label and value.startswith("=")), None)
 
 
@@ -26,7 +26,7 @@ _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "~", "NotRe": "!~"}
 
 
 def selections(text: str) -> list[Selection]:
-    """Give every selector of the expression, in its order; raises `ExpressionError`."""
+    """Return every selector of the expression, in its order; raises `ExpressionError`."""
     try:
         expression = promql_parser.parse(text)
     except ValueError as error:

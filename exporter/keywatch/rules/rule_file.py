@@ -34,7 +34,7 @@ class Rule(NamedTuple):
         return name if isinstance(name, str) else None
 
     def texts(self) -> Iterator[tuple[Place, str]]:
-        """Give the annotations and labels that are text."""
+        """Return the annotations and labels that are text."""
         for section in ("annotations", "labels"):
             entries = self.data.get(section)
             for key, value in entries.items() if isinstance(entries, Mapping) else ():
@@ -42,7 +42,7 @@ class Rule(NamedTuple):
                     yield (*self.place, section, key), value
 
     def expressions(self) -> Iterator[tuple[Place, str]]:
-        """Give every PromQL expression: the rule's own, and those that its annotations ask in templates."""
+        """Return every PromQL expression: the rule's own, and those that its annotations ask in templates."""
         expression = self.data.get("expr")
         if isinstance(expression, str | int | float) and not isinstance(expression, bool):
             yield (*self.place, "expr"), str(expression)
@@ -65,7 +65,7 @@ class RuleFile:
             raise ConfigError(f"{path}: is empty or not a mapping; a rule file begins with groups:")
 
     def rules(self) -> Iterator[Rule]:
-        """Give every rule that has the shape of one."""
+        """Return every rule that has the shape of one."""
         groups = self.data.get("groups")
         for number, group in enumerate(groups if isinstance(groups, list) else ()):
             rules = group.get("rules") if isinstance(group, Mapping) else None
@@ -74,7 +74,7 @@ class RuleFile:
                     yield Rule(("groups", number, "rules", index), rule)
 
     def line(self, place: Place, word: str | None = None) -> int:
-        """Give the line of a place, or of the first time that a word stands in its value."""
+        """Return the line of a place, or of the first time that a word stands in its value."""
         start = next((self._lines[place[:size]] for size in range(len(place), 0, -1) if place[:size] in self._lines), 1)
         if word is not None:
             later = [line for line in self._lines.values() if line > start]
@@ -89,5 +89,5 @@ class RuleFile:
         return f"{self.path}:{self.line(place, word)}: {dotted(place)}: {problem}"
 
     def line_of(self, words: str) -> int:
-        """Give the line that words of this file begin with."""
+        """Return the line that words of this file begin with."""
         return int(words.removeprefix(f"{self.path}:").partition(":")[0])

@@ -27,7 +27,7 @@ Known = Mapping[str, frozenset[str] | None]
 
 
 def known(pages: Iterable[Path] = ()) -> dict[str, frozenset[str] | None]:
-    """Give all series that somebody emits, with those of saved pages of /metrics; raises `ConfigError`."""
+    """Return all series that somebody emits, with those of saved pages of /metrics; raises `ConfigError`."""
     found: dict[str, frozenset[str] | None] = {}
     for name, labels in _foreign():
         found[name] = (found.get(name) or frozenset()) | labels

@@ -17,7 +17,7 @@ _LONGEST = 60
 
 
 def schema() -> dict[str, Any]:
-    """Give the schema."""
+    """Return the schema."""
     found: dict[str, Any] = json.loads(
         files("keywatch.rules").joinpath("rules.schema.json").read_text(encoding="utf-8")
     )

@@ -49,11 +49,11 @@ class ClusterWatch:
         topology.on_liveness(lambda: self._scheduler.kick(name, TopicsProbe.name, ClusterProbe.name))
 
     def serves(self, cluster: Cluster) -> bool:
-        """Tell whether it can go over to this configuration: it is the same cluster, reached in the same way."""
+        """Return whether it can go over to this configuration: it is the same cluster, reached in the same way."""
         return all(getattr(cluster, key) == getattr(self._cluster, key) for key in _IDENTITY)
 
     async def change(self, cluster: Cluster) -> list[Key]:
-        """Go over to another configuration of the same cluster; gives the probes that came, went or were made anew.
+        """Go over to another configuration of the same cluster; returns the probes that came, went or were made anew.
 
         Whatever did not change goes on undisturbed.
         """
@@ -90,7 +90,7 @@ class ClusterWatch:
         return gone + [plan.key for plan in wanted if self._serve(plan)]
 
     def _serve(self, plan: ProbePlan) -> bool:
-        """Have the probe that is planned in service; tells whether that took anything."""
+        """Have the probe that is planned in service; returns whether that took anything."""
         known = self._plans.get(plan.key)
         if known is not None and known.parts == plan.parts:
             return False

@@ -40,7 +40,7 @@ class OwnMetrics:
         self._others: list[Callable[[], Iterable[Sample]]] = []
         self._refresh()
 
-    def also(self, source: Callable[[], Iterable[Sample]]) -> None:
+    def add_source(self, source: Callable[[], Iterable[Sample]]) -> None:
         """Take samples of another part of the exporter into the frame."""
         self._others.append(source)
         self._refresh()

@@ -69,7 +69,7 @@ class BasicAuth:
             if check is None:
                 if len(self._checks) >= self._most_checks:
                     return Verdict(Refusal.CROWDED, 1.0)
-                if wait := self._throttle.take(address):
+                if wait := self._throttle.acquire(address):
                     return Verdict(Refusal.THROTTLED, wait)
                 work = self._check(digest, hashed.encode(), password, address, self._last.get(address))
                 check = self._checks[digest] = self._last[address] = asyncio.create_task(work)
@@ -109,7 +109,7 @@ class BasicAuth:
         return hmac.digest(self._secret, framed, hashlib.sha256)
 
     def _decoy(self, users: Mapping[str, SecretStr], name: str) -> str:
-        """Give a hash that no password fits, as costly as that of some user: always the same one for a name."""
+        """Return a hash that no password fits, as costly as that of some user: always the same one for a name."""
         costs = sorted(user.get_secret_value()[4:6] for user in users.values())
         place = int.from_bytes(self._digest(name.encode())[:8], "big") % len(costs)
         return f"$2b${costs[place]}${'.' * 53}"

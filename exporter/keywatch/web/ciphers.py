@@ -29,14 +29,14 @@ CURVES: Mapping[str, str] = {
 
 
 def checked_suite(name: str) -> str:
-    """Give the name of a suite back; raises `ValueError` for one that is not known or not safe."""
+    """Return the name of a suite back; raises `ValueError` for one that is not known or not safe."""
     if name not in TLS12_SUITES and name not in TLS13_SUITES:
         raise ValueError(f"{name!r} is not allowed; allowed: {', '.join(sorted({*TLS12_SUITES, *TLS13_SUITES}))}")
     return name
 
 
 def checked_curve(name: str) -> str:
-    """Give the name of a curve back; raises `ValueError`."""
+    """Return the name of a curve back; raises `ValueError`."""
     if name not in CURVES:
         raise ValueError(f"{name!r} is not allowed; allowed: {', '.join(CURVES)}")
     return name

@@ -93,7 +93,7 @@ class HeadersSection(Section):
     x_xss_protection: HeaderValue = Field("", alias="X-XSS-Protection")
 
     def given(self) -> Mapping[str, str]:
-        """Give the headers that the file names."""
+        """Return the headers that the file names."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 

@@ -67,7 +67,7 @@ class Crowd:
         return True
 
     def leave(self, visitor: Visitor) -> None:
-        """Forget somebody whose connection ended."""
+        """Drop somebody whose connection ended."""
         self._inside.discard(visitor)
 
     def make_room(self) -> bool:
@@ -75,7 +75,7 @@ class Crowd:
         return self._part_with((v for v in self._inside if v.stage in _WAITING), Refusal.CROWDED)
 
     def may_be_answered(self) -> bool:
-        """Tell whether there is a place for another answer, if need be by ending one that is not being taken."""
+        """Return whether there is a place for another answer, if need be by ending one that is not being taken."""
         answered = [visitor for visitor in self._inside if visitor.stage is Stage.ANSWERING]
         if len(answered) < self.limits.answers:
             return True

@@ -95,7 +95,7 @@ class Guard:
         now = self._crowd.clock()
         if self._limit is None or self._limit[0] != section:
             self._limit = section, Bucket(section.burst, section.interval, now)
-        return self._limit[1].take(now)
+        return self._limit[1].acquire(now)
 
 
 def _refused(verdict: Verdict) -> web.Response:

@@ -29,7 +29,7 @@ def dress(response: web.StreamResponse, given: Mapping[str, str] | None = None) 
 
 
 def page_policy(style: str) -> str:
-    """Give the Content-Security-Policy of a page that needs nothing but this one style, which is known by its hash."""
+    """Return the Content-Security-Policy of a page that needs nothing but this one style, known by its hash."""
     known = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{known}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -35,7 +35,7 @@ class InForce:
         self._try_again = 0.0
 
     def now(self) -> Protection:
-        """Give what holds for a new connection or request."""
+        """Return what holds for a new connection or request."""
         if self._path is None:
             return self._protection
         stamp = _stamp(self._protection.files)
@@ -52,7 +52,7 @@ class InForce:
         return self._protection
 
     def samples(self) -> Iterator[Sample]:
-        """Tell whether what the files say now is in force, and since when what is in force is."""
+        """Return whether what the files say now is in force, and since when what is in force is."""
         if self._path is not None:
             self.now()
             yield Sample(exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL, (), float(not self._problem))

@@ -49,7 +49,7 @@ def port(watch: Watch, itself: OwnMetrics, limits: Limits | None = None, reload:
     crowd = Crowd(limits or Limits())
     count = counter(watch.store)
     auth = BasicAuth(Throttle(), crowd.limits.checks)
-    itself.also(lambda: [Sample(exporter_metrics.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
+    itself.add_source(lambda: [Sample(exporter_metrics.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
     pages = application(watch, itself, reload)
 
     async def close(_: web.Application) -> None:
@@ -115,7 +115,7 @@ class Routes:
         return web.Response(body=body, headers=headers)
 
     async def healthy(self, _: web.Request) -> web.Response:
-        """Tell whether keywatch itself is alive; not whether Kafka is, because restarting keywatch mends no Kafka."""
+        """Return whether keywatch itself is alive; not whether Kafka is, because restarting keywatch mends no Kafka."""
         still = self._watch.scheduler.standing_still()
         if still:
             names = ", ".join("/".join(part for part in key if part) for key in still)
@@ -123,7 +123,7 @@ class Routes:
         return web.Response(text="keywatch is healthy\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Tell whether every probe has run once, so that what is missing from /metrics is really missing."""
+        """Return whether every probe has run once, so that what is missing from /metrics is really missing."""
         waiting = self._watch.scheduler.not_yet_run()
         if waiting:
             names = ", ".join("/".join(part for part in key if part) for key in waiting)

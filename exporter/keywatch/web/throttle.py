@@ -23,7 +23,7 @@ class Bucket:
         self._tokens = float(burst)
         self._at = now
 
-    def take(self, now: float) -> float:
+    def acquire(self, now: float) -> float:
         """Take a token and give 0, or give the seconds until there is one."""
         self._tokens = min(self._tokens + (now - self._at) / self._interval, self._burst)
         self._at = now
@@ -57,7 +57,7 @@ class Throttle:
         """Count the addresses that are remembered."""
         return len(self._buckets)
 
-    def take(self, address: str) -> float:
+    def acquire(self, address: str) -> float:
         """Take a token of an address and give 0, or give the seconds until there is one."""
         who = neighbourhood(address)
         now = self._clock()
@@ -67,7 +67,7 @@ class Throttle:
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(who)
-        return bucket.take(now)
+        return bucket.acquire(now)
 
     def give_back(self, address: str) -> None:
         """Put a token of an address back."""
@@ -77,7 +77,7 @@ class Throttle:
 
 
 def neighbourhood(address: str) -> str:
-    """Give what one client commands: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Return what one client commands: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -57,7 +57,7 @@ def server_context(section: TlsServerSection) -> ssl.SSLContext:
 
 
 def offers(curve: str) -> bool:
-    """Tell whether this Python can be told to use a curve: that of Debian 12 does not take X25519."""
+    """Return whether this Python can be told to use a curve: that of Debian 12 does not take X25519."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve(CURVES[curve])
     except (ssl.SSLError, ValueError):
@@ -106,7 +106,7 @@ def _ask(context: ssl.SSLContext, section: TlsServerSection) -> None:
 
 @contextlib.contextmanager
 def _file(key: str, text: str | None, path: Path | None) -> Iterator[tuple[str, str, str]]:
-    """Give the key that names it, what to call it, and a path; what stands in the configuration stays in memory."""
+    """Return the key that names it, what to call it, and a path; what stands in the configuration stays in memory."""
     if path is not None:
         if problem := unreadable(path):
             raise TlsMistakeError(f"{key}_file", f"{path} {problem}")
@@ -121,7 +121,7 @@ def _file(key: str, text: str | None, path: Path | None) -> Iterator[tuple[str, 
 
 
 def names_of(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """Give the alternative names of a verified client certificate: DNS names, addresses, e-mail addresses and URIs."""
+    """Return the alternative names of a verified client certificate: DNS names, addresses, e-mails and URIs."""
     found = (certificate or {}).get("subjectAltName", ())
     return frozenset(canonical(value) for kind, value in found if kind in _KINDS_OF_NAMES)
 

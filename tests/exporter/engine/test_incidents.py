@@ -26,7 +26,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 
 def lines(log: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Give the lines logged since the last call."""
+    """Return the lines logged since the last call."""
     found = [(record.levelname, record.getMessage()) for record in log.records]
     log.clear()
     return found

@@ -39,11 +39,11 @@ class Bench:
         return {labels[2]: count for labels, count in counts.items() if labels[1] == name and count}
 
     def success(self, name: str) -> bool:
-        """Tell whether a probe's last run could answer."""
+        """Return whether a probe's last run could answer."""
         return dict(self.store.accounts())[Key("kafka", name, "")].success
 
     def wrong(self) -> list[str]:
-        """Give what is wrong now, in words."""
+        """Return what is wrong now, in words."""
         return [incident.note for incident in self.incidents]
 
 
@@ -54,7 +54,7 @@ def bench() -> Bench:
 
 @pytest.fixture
 def released() -> Iterator[threading.Event]:
-    """Give an event for calls to block on; they end with the test at the latest."""
+    """Return an event for calls to block on; they end with the test at the latest."""
     event = threading.Event()
     yield event
     event.set()

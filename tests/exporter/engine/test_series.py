@@ -35,14 +35,14 @@ class Keeper:
         self._rows: dict[tuple[str, tuple[int, ...]], Rows] = {}
 
     def tell(self, state: dict[str, dict[int, float]]) -> SeriesSet:
-        """Give the series of a state; those that say the same are the same."""
+        """Return the series of a state; those that say the same are the same."""
         series = []
         for topic, ends in state.items():
             key = (topic, tuple(ends))
             rows = self._rows.setdefault(key, Rows([("kafka", topic, str(index)) for index in ends]))
             latest = self._topics.setdefault(topic, LatestSeries())
-            series.append(latest.put(cat.PARTITION_END_OFFSET, rows, list(ends.values())))
-            series.append(latest.put(cat.PARTITION_START_OFFSET, rows, [0] * len(ends)))
+            series.append(latest.record(cat.PARTITION_END_OFFSET, rows, list(ends.values())))
+            series.append(latest.record(cat.PARTITION_START_OFFSET, rows, [0] * len(ends)))
         return SeriesSet(series, [Sample(cat.CLUSTER_UP, ("kafka",), 1.0)])
 
 
@@ -95,12 +95,12 @@ def test_loose_samples_that_say_the_same_are_not_rendered_again() -> None:
 
 def test_there_are_other_series_for_other_rows_values_or_notes() -> None:
     latest, rows = LatestSeries(), Rows([("kafka", "a")])
-    first = latest.put(cat.TOPIC_PARTITIONS, rows, [3])
-    assert latest.put(cat.TOPIC_PARTITIONS, rows, [3]) is first
-    assert latest.put(cat.TOPIC_PARTITIONS, rows, [4]).values == (4,)
-    noted = latest.put(cat.TOPIC_PARTITIONS, rows, [4], ("worse",))
+    first = latest.record(cat.TOPIC_PARTITIONS, rows, [3])
+    assert latest.record(cat.TOPIC_PARTITIONS, rows, [3]) is first
+    assert latest.record(cat.TOPIC_PARTITIONS, rows, [4]).values == (4,)
+    noted = latest.record(cat.TOPIC_PARTITIONS, rows, [4], ("worse",))
     assert list(noted.samples()) == [Sample(cat.TOPIC_PARTITIONS, ("kafka", "a"), 4.0, "worse")]
-    assert latest.put(cat.TOPIC_PARTITIONS, Rows([("kafka", "b")]), [4]).notes is None
+    assert latest.record(cat.TOPIC_PARTITIONS, Rows([("kafka", "b")]), [4]).notes is None
 
 
 def test_noted_samples_are_found_among_many() -> None:

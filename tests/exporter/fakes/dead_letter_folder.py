@@ -18,7 +18,7 @@ FIRST_MILLIS = 1_767_000_000_000
 
 
 def name(number: int) -> str:
-    """Give the listener's name of a file that came so many seconds after the first."""
+    """Return the listener's name of a file that came so many seconds after the first."""
     return f"dlq-{FIRST_MILLIS + number * 1000}-{123_456_789 + number}.json"
 
 
@@ -67,7 +67,7 @@ class Bed:
     def look(self, after: float = 0.5) -> Look:
         """Look once, `after` seconds, and note what came."""
         self.now += after
-        look = self.folder.look()
+        look = self.folder.scan()
         self.added += self.folder.take_added()
         return look
 

@@ -64,7 +64,7 @@ class DlqPeers(FakePeers):
         body.string("one").int32(1)
         names = []
         for _ in range(reader.count()):
-            assert reader.take(16) == b"\0" * 16
+            assert reader.raw(16) == b"\0" * 16
             names.append(reader.string())
             reader.tags()
 
@@ -106,7 +106,7 @@ class DlqPeers(FakePeers):
 
 
 def millis(offset: int) -> int:
-    """Give when the record with this offset was written: one a minute."""
+    """Return when the record with this offset was written: one a minute."""
     return (WRITTEN + offset * 60) * 1000
 
 
@@ -119,7 +119,7 @@ class FakeLetters:
     stuck: bool = False
     closed: bool = False
 
-    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
+    async def fetch(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
         """Read all of it."""
         assert timeout > 0
         if self.stuck:
@@ -171,7 +171,7 @@ class Bed:
             for name, topic in self.peers.topics.items()
             if name not in without
         }
-        self.topology.learn(metadata([1, 2], seen))
+        self.topology.record(metadata([1, 2], seen))
 
     async def run(self, after: float = 0.5) -> None:
         """Run once, `after` seconds; raises `ProbeError` as the probe does, after its samples were taken."""
@@ -192,7 +192,7 @@ class Bed:
         return failed.value
 
     def value(self, metric: Metric, *more: str) -> float | None:
-        """Give what the store says now."""
+        """Return what the store says now."""
         return self.store.values(metric).get((*LABELS, *more))
 
     @property

@@ -160,13 +160,13 @@ class FakeTimes:
     forgotten: list[str] = field(default_factory=list)
 
     def at(self, position: Position) -> Found | None:
-        """Give what is written down."""
+        """Return what is written down."""
         if position.offset not in self.written:
             return None
         return Found(position.offset, self.written[position.offset], settled=True)
 
     def before(self, position: Position) -> float | None:
-        """Give nothing."""
+        """Return nothing."""
         return None if position.offset >= 0 else 0.0
 
     async def find(self, positions: Sequence[Position], timeout: float) -> None:
@@ -179,12 +179,12 @@ class FakeTimes:
         """Doubt nothing."""
         return [TopicPartition("nothing", 0)] if "nothing" in topics else []
 
-    def forget(self, topic: str) -> None:
-        """Take down which topics were forgotten."""
+    def drop(self, topic: str) -> None:
+        """Record which topics were forgotten."""
         self.forgotten.append(topic)
 
     def retain(self, partitions: Container[TopicPartition]) -> None:
-        """Forget nothing."""
+        """Drop nothing."""
 
     def close(self) -> None:
         """Nothing is held."""

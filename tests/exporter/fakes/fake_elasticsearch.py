@@ -102,7 +102,7 @@ class Stub:
 
 
 def _as_given_back(folder: str, name: str, body: Any) -> dict[str, Any]:
-    """Give an object in the form in which servers give it back: numbers as text, and what they add."""
+    """Return an object in the form in which servers give it back: numbers as text, and what they add."""
     if folder == "_ingest/pipeline":
         return {name: body}
     if folder == "_ilm/policy":

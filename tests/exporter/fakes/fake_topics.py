@@ -57,7 +57,7 @@ class FakeTopicPeers:
     def _ids(self, reader: Reader) -> bytes:
         topics = []
         for _ in range(reader.count()):
-            assert reader.take(16) == bytes(16)
+            assert reader.raw(16) == bytes(16)
             topics.append(reader.string())
             reader.tags()
         assert (reader.boolean(), reader.boolean(), reader.boolean()) == (False, False, False)

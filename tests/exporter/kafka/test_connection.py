@@ -38,7 +38,7 @@ class Identity:
         self._tls = Tls(context, server_name)
 
     def tls(self) -> Tls:
-        """Give it."""
+        """Return it."""
         return self._tls
 
     async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
@@ -148,7 +148,7 @@ async def test_replies_come_in_pieces_and_together() -> None:
     async with listening(serve) as endpoint:
         connection = await connect(endpoint, 2.0)
         both = await asyncio.gather(*(connection.ask(requests.metadata(), 2.0) for _ in range(2)))
-        assert [reader.take(2) for reader in both] == [b"ab", b"cd"]
+        assert [reader.raw(2) for reader in both] == [b"ab", b"cd"]
         connection.close()
 
 

@@ -35,11 +35,11 @@ class Bed:
     def lead(self, first: int) -> None:
         """Have a broker lead partition 0 of each topic; broker 2 leads the others."""
         states = [partition(first, [1]), partition(2, [2])]
-        self.topology.learn(metadata([1, 2], dict.fromkeys(("a", "b"), states)))
+        self.topology.record(metadata([1, 2], dict.fromkeys(("a", "b"), states)))
 
     async def read(self) -> tuple[set[TopicPartition], set[TopicPartition]]:
         """Read, and tell what changed and what is unread."""
-        reading = await self.marks.read(WANTED, 1.0)
+        reading = await self.marks.fetch(WANTED, 1.0)
         return reading.changed, set(reading.unread)
 
 
@@ -72,7 +72,7 @@ def test_what_is_known_is_what_was_there_when_it_was_last_read(operations: list[
             bed.peers.down.discard(cast("str", rest[0]))
         elif name == "put":
             where, offset = cast("tuple[TopicPartition, int]", tuple(rest))
-            assert bed.marks.put(where, offset) == (seen.get(where) != offset)
+            assert bed.marks.record(where, offset) == (seen.get(where) != offset)
             seen[where] = offset
         else:
             changed, unread = asyncio.run(bed.read())

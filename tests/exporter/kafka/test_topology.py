@@ -28,7 +28,7 @@ def test_bootstrap_addresses_stand_for_brokers_until_an_id_is_known() -> None:
     assert list(topology.brokers) == ["seed:9092", "[::1]:1"]
     assert topology.brokers["seed:9092"].endpoint == SEED
     topology.report("seed:9092", up=True)
-    topology.learn(metadata([1, 2]))
+    topology.record(metadata([1, 2]))
     assert list(topology.brokers) == ["1", "2"]
     assert topology.brokers["1"].endpoint == Endpoint("k1", 9092)
     assert topology.brokers["1"].rack == "rack-1"
@@ -39,13 +39,13 @@ def test_expected_ids_without_an_address_leave_the_placeholders_standing() -> No
     topology = Topology([SEED], expected=[7])
     assert list(topology.brokers) == ["7", "seed:9092"]
     assert topology.brokers["7"].endpoint is None
-    topology.learn(metadata([1]))
+    topology.record(metadata([1]))
     assert list(topology.brokers) == ["1", "7"]
 
 
 def test_the_brokers_that_should_exist_are_all_that_anybody_names() -> None:
     topology = Topology([SEED], expected=[9])
-    topology.learn(metadata([1, 2], {"events": [partition(1, [1, 3])]}))
+    topology.record(metadata([1, 2], {"events": [partition(1, [1, 3])]}))
     topology.learn_registered([node(1), node(2), node(4, fenced=True)])
     assert list(topology.brokers) == ["1", "2", "3", "4", "9"]
     assert {label for label, broker in topology.brokers.items() if broker.endpoint is None} == {"3", "9"}
@@ -53,7 +53,7 @@ def test_the_brokers_that_should_exist_are_all_that_anybody_names() -> None:
 
 def test_a_replica_id_without_an_address_is_expected_and_gets_its_address_later() -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([1], {"events": [partition(1, [1, 2])]}))
+    topology.record(metadata([1], {"events": [partition(1, [1, 2])]}))
     assert topology.brokers["2"].endpoint is None
     assert [broker.label for broker in topology.living()] == ["1"]
     topology.learn_registered([node(1), node(2, fenced=True)])
@@ -63,11 +63,11 @@ def test_a_replica_id_without_an_address_is_expected_and_gets_its_address_later(
 def test_a_broker_that_vanishes_from_metadata_stays_as_long_as_it_is_registered() -> None:
     clock = Clock()
     topology = Topology([SEED], forget_after=60, clock=clock)
-    topology.learn(metadata([1, 2]))
+    topology.record(metadata([1, 2]))
     topology.learn_registered([node(1), node(2)])
-    topology.learn(metadata([1]))
+    topology.record(metadata([1]))
     clock.now = 1e9
-    topology.learn(metadata([1]))
+    topology.record(metadata([1]))
     assert topology.brokers["2"].endpoint == Endpoint("k2", 9092)
     topology.learn_registered([node(1)])  # it was unregistered
     assert list(topology.brokers) == ["1"]
@@ -77,16 +77,16 @@ def test_a_broker_that_vanishes_from_metadata_stays_as_long_as_it_is_registered(
 def test_before_kafka_4_a_broker_that_left_is_remembered_for_a_while(seconds: float, remembered: bool) -> None:
     clock = Clock()
     topology = Topology([SEED], forget_after=60, clock=clock)
-    topology.learn(metadata([1, 2]))
+    topology.record(metadata([1, 2]))
     clock.now = seconds
-    topology.learn(metadata([1]))
+    topology.record(metadata([1]))
     assert ("2" in topology.brokers) is remembered
 
 
 def test_a_broker_that_moved_gets_its_new_address() -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([node(1, host="old")]))
-    topology.learn(metadata([node(1, host="new")]))
+    topology.record(metadata([node(1, host="old")]))
+    topology.record(metadata([node(1, host="new")]))
     assert topology.brokers["1"].endpoint == Endpoint("new", 9092)
     topology.learn_registered([node(1, host="register tells late")])
     assert topology.brokers["1"].endpoint == Endpoint("new", 9092)
@@ -104,11 +104,11 @@ def test_callbacks_come_once_for_each_change_and_not_without_one() -> None:
         return found
 
     first = metadata([1, 2], {"events": [partition(1, [1, 2])]})
-    topology.learn(first)
+    topology.record(first)
     assert told() == ["brokers", "liveness"]
-    topology.learn(first)
+    topology.record(first)
     assert told() == []
-    topology.learn(metadata([1, 2], {"events": [partition(2, [1, 2])]}))
+    topology.record(metadata([1, 2], {"events": [partition(2, [1, 2])]}))
     assert told() == ["liveness"]
     topology.report("1", up=True)
     assert told() == ["liveness"]
@@ -127,7 +127,7 @@ def test_callbacks_come_once_for_each_change_and_not_without_one() -> None:
 
 def test_a_broker_lives_by_its_verdict_and_without_one_by_metadata() -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([1, 2], {"events": [partition(1, [1, 2, 3])]}))
+    topology.record(metadata([1, 2], {"events": [partition(1, [1, 2, 3])]}))
     assert [topology.lives(broker) for broker in (1, 2, 3)] == [True, True, False]
     topology.report("1", up=False)
     topology.report("3", up=True)
@@ -137,7 +137,7 @@ def test_a_broker_lives_by_its_verdict_and_without_one_by_metadata() -> None:
 
 def test_those_that_may_be_asked_are_not_known_to_be_down_and_the_proven_come_first() -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([1, 2, 3]))
+    topology.record(metadata([1, 2, 3]))
     topology.report("3", up=True)
     topology.report("1", up=False)
     assert [broker.label for broker in topology.living()] == ["3", "2"]
@@ -149,7 +149,7 @@ def test_those_that_may_be_asked_are_not_known_to_be_down_and_the_proven_come_fi
 
 def test_a_single_miss_is_a_doubt_but_no_verdict() -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([1, 2]))
+    topology.record(metadata([1, 2]))
     topology.report("1", up=True)
     topology.report_attempt("1", answered=False)
     assert topology.doubted(1)
@@ -168,7 +168,7 @@ def test_a_single_miss_is_a_doubt_but_no_verdict() -> None:
 )
 def test_the_common_reason_is_that_of_most_brokers_that_are_down(reasons: list[Reason], common: Reason) -> None:
     topology = Topology([SEED])
-    topology.learn(metadata([1, 2, 3]))
+    topology.record(metadata([1, 2, 3]))
     for label, reason in enumerate(reasons, start=1):
         topology.report(str(label), up=False, reason=reason)
     assert topology.common_reason() is common
@@ -179,5 +179,5 @@ async def test_partitions_are_waited_for_until_metadata_was_read_once() -> None:
     with pytest.raises(ProbeError) as refused:
         await topology.partitions(0.01)
     assert refused.value.reason is Reason.NO_METADATA
-    topology.learn(metadata([1], {"events": [partition(1, [1])]}))
+    topology.record(metadata([1], {"events": [partition(1, [1])]}))
     assert list(await topology.partitions(0.01)) == ["events"]

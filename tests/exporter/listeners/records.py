@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
 
 def recorded(listener: str) -> list[Record]:
-    """Give what a real listener wrote in a real Keycloak 26.5.4 and 26.7.3."""
+    """Return what a real listener wrote in a real Keycloak 26.5.4 and 26.7.3."""
     rows = [json.loads(line) for line in (_RECORDED / f"{listener}.jsonl").read_text(encoding="utf-8").splitlines()]
     return [
         Record(row["topic"], row["key"] and row["key"].encode(), row["value"].encode(), row["timestamp"])

@@ -141,7 +141,7 @@ PARSERS = [Parser(profile) for profile in KNOWN.values()]
 
 
 def is_named(found: Event | Malformed) -> bool:
-    """Tell whether it is an event that may be counted, or malformed for a reason of the enum."""
+    """Return whether it is an event that may be counted, or malformed for a reason of the enum."""
     if isinstance(found, Malformed):
         return isinstance(found.reason, MalformedReason)
     found.realm_id.encode()

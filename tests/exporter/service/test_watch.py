@@ -33,7 +33,7 @@ def clusters() -> Iterator[dict[str, str]]:
 
 
 def config(clusters: Mapping[str, str], *names: str, **changes: Any) -> Config:
-    """Give a configuration of these clusters; `changes` are more keys of the cluster `one`."""
+    """Return a configuration of these clusters; `changes` are more keys of the cluster `one`."""
     sections = [
         {"name": name, "bootstrap": clusters[name].split(","), **(changes if name == "one" else {})} for name in names
     ]

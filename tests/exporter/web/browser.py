@@ -73,7 +73,7 @@ class Browser:
         await self._call("Emulation.setDeviceMetricsOverride", **size)
 
     async def evaluate(self, expression: str) -> Any:
-        """Give the value of a JavaScript expression on the page; None while there is no page."""
+        """Return the value of a JavaScript expression on the page; None while there is no page."""
         with contextlib.suppress(KeyError):
             found = await self._call("Runtime.evaluate", expression=expression, returnByValue=True)
             return found["result"].get("value")
@@ -89,7 +89,7 @@ class Browser:
         return text
 
     async def picture(self) -> bytes:
-        """Give what is seen as PNG."""
+        """Return what is seen as PNG."""
         return base64.b64decode((await self._call("Page.captureScreenshot"))["data"])
 
     async def _call(self, method: str, **parameters: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Exporter:
     process: psutil.Process
 
     def text(self) -> str:
-        """Give all that it said."""
+        """Return all that it said."""
         return self.log.read_text(encoding="utf-8")
 
 

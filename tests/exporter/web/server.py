@@ -75,7 +75,7 @@ class Served:
             writer.transport.abort()
 
     def refused(self, reason: str) -> float:
-        """Give how often the port refused for a reason."""
+        """Return how often the port refused for a reason."""
         return self.store.counters[exporter_metrics.WEB_REFUSED_TOTAL][(reason,)]
 
 
@@ -132,7 +132,7 @@ async def answer(reader: asyncio.StreamReader, *, bodiless: bool = False) -> Ans
 
 
 async def ended(reader: asyncio.StreamReader) -> bool:
-    """Tell whether the other end is gone; takes what came before."""
+    """Return whether the other end is gone; takes what came before."""
     try:
         async with asyncio.timeout(_DEADLINE):
             while await reader.read(65536):

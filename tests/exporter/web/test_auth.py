@@ -345,18 +345,18 @@ async def test_the_rate_limit_counts_all_requests_and_comes_before_the_password(
 
 def test_a_bucket_fills_with_time_and_never_over() -> None:
     bucket = Bucket(2, 10.0, 0.0)
-    assert [bucket.take(0.0) for _ in range(3)] == [0.0, 0.0, 10.0]
-    assert bucket.take(4.0) == pytest.approx(6.0)
-    assert bucket.take(10.0) == 0.0
-    assert [bucket.take(1000.0) for _ in range(3)] == [0.0, 0.0, 10.0]
+    assert [bucket.acquire(0.0) for _ in range(3)] == [0.0, 0.0, 10.0]
+    assert bucket.acquire(4.0) == pytest.approx(6.0)
+    assert bucket.acquire(10.0) == 0.0
+    assert [bucket.acquire(1000.0) for _ in range(3)] == [0.0, 0.0, 10.0]
 
 
 def test_as_many_addresses_as_there_are_need_bounded_memory() -> None:
     throttle = Throttle(burst=1, interval=10.0, most=100, clock=lambda: 0.0)
     for number in range(10_000):
-        assert throttle.take(f"10.0.{number // 256}.{number % 256}") == 0.0
+        assert throttle.acquire(f"10.0.{number // 256}.{number % 256}") == 0.0
     assert len(throttle) == 100
-    assert throttle.take("10.0.39.15") == 10.0  # the last one is remembered
+    assert throttle.acquire("10.0.39.15") == 10.0  # the last one is remembered
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def unharmed(running: Exporter, tls: ssl.SSLContext | None) -> Iterator[Scraper]
 
 
 def send(number: int, requests: int, random_: random.Random) -> Counter[bytes]:
-    """Send broken requests, as many on a connection as it bears; gives how often each status was seen."""
+    """Send broken requests, as many on a connection as it bears; returns how often each status was seen."""
     seen: Counter[bytes] = Counter()
     client = socket.create_connection(("127.0.0.1", number), timeout=5)
     for _ in range(requests):
@@ -214,7 +214,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 
 def hello(trusted: ssl.SSLContext) -> bytes:
-    """Give the beginning of a real handshake."""
+    """Return the beginning of a real handshake."""
     outgoing = ssl.MemoryBIO()
     client = trusted.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
     with contextlib.suppress(ssl.SSLWantReadError):

@@ -18,7 +18,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "web-security.md"
 
 
 def block(name: str) -> Any:
-    """Give the YAML that begins with the comment `# name`."""
+    """Return the YAML that begins with the comment `# name`."""
     found = re.search(rf"```yaml\n# {re.escape(name)}.*?\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     assert found
     return yaml.safe_load(found[1])

@@ -37,7 +37,7 @@ class Files:
         self.settle()
 
     def clock(self) -> float:
-        """Give the time that the code under test sees."""
+        """Return the time that the code under test sees."""
         return self.now
 
     def settle(self) -> None:
@@ -205,7 +205,7 @@ def test_protection_is_not_taken_away_without_a_restart(files: Files, weaker: st
 
 @contextlib.asynccontextmanager
 async def scraping(running: Served, tls: ssl.SSLContext, users: list[tuple[str, str]]) -> AsyncIterator[list[int]]:
-    """Scrape without a pause, each time on a connection of its own and once on a kept one; gives the statuses."""
+    """Scrape without a pause, each time on a connection of its own and once on a kept one; returns the statuses."""
     seen: list[int] = []
 
     async def anew() -> None:
@@ -229,7 +229,7 @@ async def scraping(running: Served, tls: ssl.SSLContext, users: list[tuple[str, 
 
 
 async def serial(running: Served, tls: ssl.SSLContext) -> str:
-    """Give the serial number of the certificate that a new connection is shown."""
+    """Return the serial number of the certificate that a new connection is shown."""
     async with running.connection(tls) as (_, writer):
         return str(writer.get_extra_info("peercert")["serialNumber"])
 

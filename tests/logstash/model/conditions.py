@@ -28,7 +28,7 @@ Variables = Callable[[str], str]
 
 
 def compiled(condition: Condition, variables: Variables) -> Test:
-    """Give the function; raises `NotImplementedError` for what no pipeline of ours has."""
+    """Return the function; raises `NotImplementedError` for what no pipeline of ours has."""
     match condition:
         case Parentheses(inner):
             return compiled(inner, variables)

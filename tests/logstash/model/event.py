@@ -14,7 +14,7 @@ _ABSENT = object()
 
 
 def path_of(reference: str) -> Path:
-    """Give the keys of a field reference; one without brackets is a single key."""
+    """Return the keys of a field reference; one without brackets is a single key."""
     return tuple(_PARTS.findall(reference)) if reference.startswith("[") else (reference,)
 
 
@@ -28,16 +28,16 @@ class Event:
         self.dropped = False
 
     def get(self, path: Path) -> Any:
-        """Give the value, None where there is none."""
+        """Return the value, None where there is none."""
         found = self.look(path)
         return None if found is _ABSENT else found
 
     def has(self, path: Path) -> bool:
-        """Tell whether the field is there, be it null."""
+        """Return whether the field is there, be it null."""
         return self.look(path) is not _ABSENT
 
     def look(self, path: Path) -> Any:
-        """Give the value or a mark of its absence; a list has its entries under their numbers."""
+        """Return the value or a mark of its absence; a list has its entries under their numbers."""
         found: Any = self.data
         for key in path:
             if isinstance(found, dict):
@@ -83,7 +83,7 @@ class Event:
         return _SPRINTF.sub(value, text)
 
     def document(self) -> dict[str, Any]:
-        """Give what an output would write: everything but the metadata."""
+        """Return what an output would write: everything but the metadata."""
         return {key: value for key, value in self.data.items() if key != "@metadata"}
 
 

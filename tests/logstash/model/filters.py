@@ -24,7 +24,7 @@ _LATEST = 253_402_300_799_000
 
 
 def moment(milliseconds: int) -> str:
-    """Give a moment as Logstash writes `@timestamp`."""
+    """Return a moment as Logstash writes `@timestamp`."""
     whole, rest = divmod(milliseconds, 1000)
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 

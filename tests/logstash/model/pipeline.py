@@ -40,7 +40,7 @@ class Pipeline:
         self._output = self._steps([step for section in sections if section.kind == "output" for step in section.body])
 
     def run(self, data: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give what the outputs would write of an event: `_id` where there is one, and the document."""
+        """Return what the outputs would write of an event: `_id` where there is one, and the document."""
         event = Event(data)
         self._stored = False
         self._filter(event)

@@ -19,12 +19,12 @@ class Allowance:
         self._at = clock()
 
     def left(self) -> bool:
-        """Tell whether anything may be read now."""
+        """Return whether anything may be read now."""
         now = self._clock()
         self._left = min(self._left + (now - self._at) * self._rate, _BURST * self._rate)
         self._at = now
         return self._left > 0
 
     def spend(self, received: int) -> None:
-        """Take in that so many bytes were received; more than was there delays those that follow."""
+        """Record that so many bytes were received; more than was there delays those that follow."""
         self._left -= received

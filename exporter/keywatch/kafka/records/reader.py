@@ -24,10 +24,10 @@ class RecordReader:
         self._version: tuple[int, ...] = ()
         self._located: set[str] = set()
 
-    def read(self, wanted: Mapping[Position, int], deadline: float) -> dict[Position, tuple[int, int]]:
+    def fetch(self, wanted: Mapping[Position, int], deadline: float) -> dict[Position, tuple[int, int]]:
         """Read the first record from the offset `wanted` for each position on, until `deadline` (monotonic).
 
-        Gives offsets and timestamps in milliseconds, negative for none. A partition wanted at several offsets takes
+        Returns offsets and timestamps in milliseconds, negative for none. A partition wanted at several offsets takes
         several rounds.
         """
         if self._consumer is None or self._version != self._clients.version():

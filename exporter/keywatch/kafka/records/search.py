@@ -87,13 +87,13 @@ class RecordSearch:
         return found
 
     def pass_over(self, position: Position, offset: int) -> None:
-        """Take in that what begins at `offset` is the first that may follow the position."""
+        """Record that what begins at `offset` is the first that may follow the position."""
         if len(self._passed) > _STEPS_KEPT:
             self._passed.clear()
         self._passed[position] = offset
 
-    def forget(self, topic: str) -> None:
-        """Forget a topic, because it was made anew."""
+    def drop(self, topic: str) -> None:
+        """Drop a topic, because it was made anew."""
         self._passed = {position: at for position, at in self._passed.items() if position.partition.topic != topic}
 
     def unpacked(self, reads: int, received: int) -> None:
@@ -146,7 +146,7 @@ class RecordSearch:
     async def _fetch(
         self, leader: str, partition: TopicPartition, offset: int, timeout: float, *, committed: bool
     ) -> Fetched | None:
-        """Give the reply from `offset` on; None when it is refused."""
+        """Return the reply from `offset` on; None when it is refused."""
         request = fetch.fetch(partition, offset, _LEAST_BYTES, committed=committed)
         reply = await self._peers.ask(leader, request, timeout, fetch.read_fetch)
         self.reads += 1
@@ -159,7 +159,7 @@ class RecordSearch:
         return reply
 
     async def _record(self, batch: RecordBatch, offset: int, *, settled: bool) -> Found | Packed | None:
-        """Give the first record from `offset` on; None when the batch holds no more."""
+        """Return the first record from `offset` on; None when the batch holds no more."""
         if batch.packed is not None:
             # What is no record by our reading is left to librdkafka to judge.
             with contextlib.suppress(WireError):
@@ -179,7 +179,7 @@ class RecordSearch:
 
 
 def _first_batch(reply: Fetched, offset: int) -> tuple[RecordBatch | None, int]:
-    """Give the first batch with records that count, and the offset in it to begin with, or where to go on."""
+    """Return the first batch with records that count, and the offset in it to begin with, or where to go on."""
     to_come = sorted(reply.aborted, key=lambda one: one[1])
     rolled_back: set[int] = set()
     for batch in reply.batches:
@@ -194,6 +194,6 @@ def _first_batch(reply: Fetched, offset: int) -> tuple[RecordBatch | None, int]:
 
 
 def moment(milliseconds: int) -> float:
-    """Give when a record was written; one from the future, or of no known time, is as old as it has been there."""
+    """Return when a record was written; one from the future, or of no known time, is as old as it has been there."""
     now = time.time()
     return min(milliseconds / 1000, now) if milliseconds >= 0 else now

@@ -93,7 +93,7 @@ class Tail(Generic[_T]):
         self._thread = threading.Thread(target=self._work, name=f"tail-{name}", daemon=True)
         self._thread.start()
 
-    def follow(self, places: Mapping[TopicPartition, int], dropped: Collection[TopicPartition] = ()) -> None:
+    def subscribe(self, places: Mapping[TopicPartition, int], dropped: Collection[TopicPartition] = ()) -> None:
         """Read partitions from an offset on, also such as are followed already; leave the `dropped` ones."""
         if not places and not dropped:
             return

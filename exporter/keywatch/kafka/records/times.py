@@ -53,12 +53,12 @@ class RecordTimes:
         return self._search.forbidden
 
     def at(self, position: Position) -> Found | None:
-        """Give the first record at or after the position; None when it was not found out, or may be another by now."""
+        """Return the first record at or after the position; None when it is not known, or may be another by now."""
         known = self._known.get(position.partition)
         return None if known is None or position.offset in known.doubted else known.found.get(position.offset)
 
     def before(self, position: Position) -> float | None:
-        """Give the timestamp at the nearest earlier position found out: no later than the one asked for."""
+        """Return the timestamp at the nearest earlier position found out: no later than the one asked for."""
         known = self._known.get(position.partition)
         found = known.found if known is not None else {}
         earlier = [offset for offset, record in found.items() if offset <= position.offset and record.time is not None]
@@ -74,7 +74,7 @@ class RecordTimes:
                 self._learn(position, one)
         if packed:
             wanted = {position: one.offset for position, one in packed.items()}
-            read = await self._worker.call(lambda: self._reader.read(wanted, deadline))
+            read = await self._worker.call(lambda: self._reader.fetch(wanted, deadline))
             self._search.unpacked(len(packed), sum(one.size for one in packed.values()))
             for position, (offset, milliseconds) in read.items():
                 one = packed[position]
@@ -101,21 +101,21 @@ class RecordTimes:
             known.doubted.update(offset for offset, record in known.found.items() if not record.settled)
 
     def doubt(self, topics: Container[str]) -> Collection[TopicPartition]:
-        """Doubt everything in these topics, where records vanish one by one; gives the partitions that it concerns."""
+        """Doubt everything in these topics, where records vanish one by one; returns their partitions known here."""
         concerned = [partition for partition, known in self._known.items() if partition.topic in topics and known.found]
         for partition in concerned:
             known = self._known[partition]
             known.doubted.update(known.found)
         return concerned
 
-    def forget(self, topic: str) -> None:
-        """Forget a topic, because it was made anew."""
-        self._search.forget(topic)
+    def drop(self, topic: str) -> None:
+        """Drop a topic, because it was made anew."""
+        self._search.drop(topic)
         for partition in [partition for partition in self._known if partition.topic == topic]:
             del self._known[partition]
 
     def retain(self, partitions: Container[TopicPartition]) -> None:
-        """Forget all other partitions, such as those of deleted topics."""
+        """Drop all other partitions, such as those of deleted topics."""
         for partition in [partition for partition in self._known if partition not in partitions]:
             del self._known[partition]
 

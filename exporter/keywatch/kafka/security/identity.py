@@ -32,7 +32,7 @@ class ClusterSecurity:
         self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
 
     def tls(self) -> Tls | None:
-        """Give how to speak TLS now; None for plaintext."""
+        """Return how to speak TLS now; None for plaintext."""
         return self._tls.current() if self._tls is not None else None
 
     async def authenticate(self, connection: BrokerConnection, timeout: float) -> None:
@@ -51,7 +51,7 @@ class ClusterSecurity:
         return self._sasl is not None and self._credentials is None
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when a certificate or a secret changed, so that clients must be made anew."""
+        """Return what changes when a certificate or a secret changed, so that clients must be made anew."""
         tls: tuple[int, ...] = ()
         if self._tls is not None:
             self._tls.current()
@@ -107,7 +107,7 @@ class ClusterSecurity:
             settings |= {
                 "sasl.oauthbearer.method": "oidc",
                 "sasl.oauthbearer.client.id": section.client_id,
-                "sasl.oauthbearer.client.secret": self._secrets["client_secret"].get(),
+                "sasl.oauthbearer.client.secret": self._secrets["client_secret"].current(),
                 "sasl.oauthbearer.token.endpoint.url": section.token_url,
             }
             if section.scope:
@@ -115,8 +115,8 @@ class ClusterSecurity:
             if section.token_ca_file:
                 settings["https.ca.location"] = str(section.token_ca_file)
         elif section.mechanism != "GSSAPI":
-            settings["sasl.username"] = self._secrets["username"].get()
-            settings["sasl.password"] = self._secrets["password"].get()
+            settings["sasl.username"] = self._secrets["username"].current()
+            settings["sasl.password"] = self._secrets["password"].current()
         return settings
 
 

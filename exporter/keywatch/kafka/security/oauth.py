@@ -46,8 +46,8 @@ class TokenSource:
         self._lock = asyncio.Lock()
 
     async def token(self, timeout: float) -> str:
-        """Give a token that is good now, within `timeout` seconds; raises `TokenError`."""
-        secret = self._secret.get()
+        """Return a token that is good now, within `timeout` seconds; raises `TokenError`."""
+        secret = self._secret.current()
         async with self._lock:
             now = self._clock()
             if now < self._renew_at and self._version == self._secret.version:
@@ -62,7 +62,7 @@ class TokenSource:
             self._renew_at, self._ends_at = now + life * _RENEW_AT, now + life
             return token
 
-    def forget(self) -> None:
+    def drop(self) -> None:
         """Drop the token at hand, because a broker refused it."""
         self._renew_at = self._ends_at = float("-inf")
 

@@ -32,7 +32,7 @@ class Credentials(Protocol):
         """Send what the broker asks for; raises `BrokerError`."""
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when a secret changes."""
+        """Return what changes when a secret changes."""
 
 
 class Exchange:
@@ -77,7 +77,7 @@ class Exchange:
         return answer.token
 
     async def _ask(self, request: Request, read: Callable[[Reader], _T]) -> _T:
-        return await self._connection.get(request, self.left, read)
+        return await self._connection.request(request, self.left, read)
 
 
 class _Answer(NamedTuple):
@@ -94,7 +94,7 @@ def _handshake(reader: Reader) -> tuple[int, list[str]]:
 def _authenticated(reader: Reader, version: int) -> _Answer:
     error, words = reader.int16(), reader.string()
     size = reader.int32()
-    token = reader.take(size) if size > 0 else b""
+    token = reader.raw(size) if size > 0 else b""
     return _Answer(error, words, token, reader.int64() / 1000 if version >= 1 else 0.0)
 
 
@@ -108,10 +108,10 @@ class Plain:
 
     async def prove(self, exchange: Exchange) -> None:
         """Send both; raises `BrokerError`."""
-        await exchange.send(f"\0{self._username.get()}\0{self._password.get()}".encode())
+        await exchange.send(f"\0{self._username.current()}\0{self._password.current()}".encode())
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when a secret changes."""
+        """Return what changes when a secret changes."""
         return _versions(self._username, self._password)
 
 
@@ -125,7 +125,7 @@ class Scram:
     async def prove(self, exchange: Exchange) -> None:
         """Run the dialogue; raises `BrokerError`, also when the broker does not know the password itself."""
         try:
-            client = ScramClient([self.mechanism], self._username.get(), self._password.get())
+            client = ScramClient([self.mechanism], self._username.current(), self._password.current())
             client.set_server_first((await exchange.send(client.get_client_first().encode())).decode())
             # The broker chooses how many rounds of hashing: on a thread, so that nothing else waits for them.
             final = await asyncio.wait_for(asyncio.to_thread(client.get_client_final), exchange.left)
@@ -136,7 +136,7 @@ class Scram:
             raise exchange.refused(f"{self.mechanism}: {error}") from None
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when a secret changes."""
+        """Return what changes when a secret changes."""
         return _versions(self._username, self._password)
 
 
@@ -162,15 +162,15 @@ class OAuthBearer:
                 raise exchange.refused("the token was refused")
         except BrokerError as error:
             if error.reason is Reason.AUTHENTICATION:
-                self._source.forget()
+                self._source.drop()
             raise
 
     def version(self) -> tuple[int, ...]:
-        """Give what changes when a secret changes."""
+        """Return what changes when a secret changes."""
         return _versions(self._secret)
 
 
 def _versions(*secrets: Secret) -> tuple[int, ...]:
     for secret in secrets:
-        secret.get()
+        secret.current()
     return tuple(secret.version for secret in secrets)

@@ -43,7 +43,7 @@ class RecordBatch(NamedTuple):
     packed: bytes | None
 
     def time_at(self, offset: int) -> int | None:
-        """Give the timestamp of the first record from `offset` on, negative for none; None: the header tells not."""
+        """Return the timestamp of the first record from `offset` on, negative for none; None: the header tells not."""
         if not self.dense:
             return None
         return self.appended if self.appended is not None or offset > self.first else self.first_time
@@ -84,7 +84,7 @@ def _batch(header: tuple[int, ...], packed: bytes) -> RecordBatch:
 
 
 def first_record(batch: RecordBatch, offset: int) -> Pieces[tuple[int, int] | None]:
-    """Give offset and timestamp of the first record from `offset` on in a batch that is not compressed; None: no more.
+    """Return offset and timestamp of the first record from `offset` on in an uncompressed batch; None: no more.
 
     Raises `WireError` when the records are none.
     """

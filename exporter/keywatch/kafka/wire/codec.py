@@ -86,7 +86,7 @@ class Writer:
         return self
 
     def done(self) -> bytes:
-        """Give the bytes."""
+        """Return the bytes."""
         return b"".join(self._parts)
 
 
@@ -149,7 +149,7 @@ class Reader:
                 return value
         raise WireError("a length of more than five bytes")
 
-    def take(self, size: int) -> bytes:
+    def raw(self, size: int) -> bytes:
         """Read `size` bytes."""
         if size < 0 or self._at + size > len(self._data):
             raise WireError(f"a field of {size} bytes where {len(self._data) - self._at} are left")
@@ -163,7 +163,7 @@ class Reader:
         if size == -1:
             return None
         try:
-            return self.take(size).decode()
+            return self.raw(size).decode()
         except UnicodeDecodeError as error:
             raise WireError("a string that is not UTF-8") from error
 
@@ -175,7 +175,7 @@ class Reader:
         """Pass over a byte field that may be null."""
         size = self.uvarint() - 1 if self._flexible else self.int32()
         if size > 0:
-            self.take(size)
+            self.raw(size)
 
     def count(self) -> int:
         """Read how many items an array has; null counts as none."""
@@ -201,21 +201,21 @@ class Reader:
 
     def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
         """Read several fields of a fixed layout at once."""
-        return layout.unpack(self.take(layout.size))
+        return layout.unpack(self.raw(layout.size))
 
     def rows(self, layout: struct.Struct, count: int) -> Iterator[tuple[Any, ...]]:
         """Read `count` items that all have the same layout; far faster than field by field."""
-        return layout.iter_unpack(self.take(layout.size * count))
+        return layout.iter_unpack(self.raw(layout.size * count))
 
     def passed(self, piece: bytes) -> bool:
-        """Pass over `piece` if the reply goes on with it; tells whether it did."""
+        """Pass over `piece` if the reply goes on with it; returns whether it did."""
         if not self._data.startswith(piece, self._at):
             return False
         self._at += len(piece)
         return True
 
     def since(self, start: int) -> bytes:
-        """Give the bytes read since the position `start`."""
+        """Return the bytes read since the position `start`."""
         return self._data[start : self._at]
 
     def back(self, position: int) -> None:
@@ -232,7 +232,7 @@ class Reader:
         if self._flexible:
             for _ in range(self.uvarint()):
                 self.uvarint()
-                self.take(self.uvarint())
+                self.raw(self.uvarint())
 
 
 def uvarint(value: int) -> bytes:

@@ -57,5 +57,5 @@ def read_fetch(reader: Reader) -> Fetched:
             reader.int64()  # start
             aborted += reader.array(lambda: (reader.int64(), reader.int64()))
             reader.int32()  # preferred replica
-            batches += batches_of(reader.take(max(reader.int32(), 0)))
+            batches += batches_of(reader.raw(max(reader.int32(), 0)))
     return Fetched(error, end, settled_end, tuple(aborted), tuple(batches), whole)

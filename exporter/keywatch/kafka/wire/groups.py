@@ -71,7 +71,7 @@ def reading_list_groups(
         groups.append(ListedGroup(name, protocol, state, kind.lower()))
         if len(groups) % _GROUPS_PER_PIECE == 0:
             yield
-    return memory.learn(reader, "", start, (error, groups))
+    return memory.record(reader, "", start, (error, groups))
 
 
 def find_coordinator(group: str) -> Request:
@@ -167,7 +167,7 @@ def _skip_member(reader: Reader) -> None:
 def skip_assignment(reader: Reader) -> None:
     """Pass over the partitions that a member reads."""
     for _ in range(reader.count()):
-        reader.take(16)  # topic id
+        reader.raw(16)  # topic id
         reader.string()
         reader.int32s()
         reader.tags()
@@ -212,7 +212,7 @@ def reading_fetched_offsets(
             committed = _topics(reader)
             offsets = GroupOffsets(reader.int16(), committed)
             reader.tags()
-            memory.learn(reader, name, start, offsets)
+            memory.record(reader, name, start, offsets)
         found[name] = offsets
         yield
     return found
@@ -235,7 +235,7 @@ def _topics(reader: Reader) -> dict[TopicPartition, tuple[int, int]]:
 
 
 def _plain(reader: Reader, topic: str, count: int, offsets: dict[TopicPartition, tuple[int, int]]) -> bool:
-    """Read commits in bulk; gives up, with nothing read, when one carries a note or tagged fields."""
+    """Read commits in bulk; returns up, with nothing read, when one carries a note or tagged fields."""
     start = reader.position
     if reader.left < _COMMIT.size * count:
         return False

@@ -66,7 +66,7 @@ class Replies(asyncio.Protocol):
             self._fail(error)
 
     def _take(self) -> bool:
-        """Give away the first reply if it is whole; raises `WireError`."""
+        """Return the first reply if it is whole; raises `WireError`."""
         buffer = self._buffer
         size = int.from_bytes(buffer[:4], "big", signed=True)
         if not self._waiting:

@@ -25,20 +25,20 @@ class ReplyMemory(Generic[_T]):
         known = self._known.get(name)
         return known[1] if known is not None and reader.passed(known[0]) else None
 
-    def learn(self, reader: Reader, name: str, start: int, meaning: _T) -> _T:
-        """Remember the piece that began at `start` and has just been read; gives `meaning` back."""
+    def record(self, reader: Reader, name: str, start: int, meaning: _T) -> _T:
+        """Remember the piece that began at `start` and has just been read; returns `meaning` back."""
         self._known[name] = (reader.since(start), meaning)
         return meaning
 
-    def forget(self, name: str) -> None:
-        """Forget what was said of one name."""
+    def drop(self, name: str) -> None:
+        """Drop what was said of one name."""
         self._known.pop(name, None)
 
     def retain(self, names: Collection[str]) -> None:
-        """Forget all other names."""
+        """Drop all other names."""
         if len(self._known) > len(names):
             self._known = {name: known for name, known in self._known.items() if name in names}
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self._known.clear()

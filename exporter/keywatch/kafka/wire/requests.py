@@ -104,7 +104,7 @@ def reading_metadata(
         error = reader.int16()
         name = reader.string()
         if reader.flexible:
-            ids[name] = reader.take(_ID_BYTES)
+            ids[name] = reader.raw(_ID_BYTES)
         start = reader.position
         partitions = memory.recall(reader, name)
         if partitions is None:
@@ -119,7 +119,7 @@ def reading_metadata(
             reader.tags()
             former = before.get(name)
             partitions = former if former == partitions else partitions
-            memory.learn(reader, name, start, partitions)
+            memory.record(reader, name, start, partitions)
         if error:
             errors[name] = error
         else:
@@ -195,8 +195,8 @@ def reading_list_offsets(
 ) -> Pieces[int]:
     """Read a reply to ListOffsets v4 in pieces, and hand over topic, partition, error code and offset to `take`.
 
-    Topics that `memory` knows from the last reply, word for word, are passed over. Gives the number of partitions that
-    were answered for.
+    Topics that `memory` knows from the last reply, word for word, are passed over. Returns the number of partitions
+    that were answered for.
     """
     reader.int32()  # throttle time
     total = 0
@@ -213,9 +213,9 @@ def reading_list_offsets(
                 if row % _ROWS_PER_PIECE == 0:
                     yield
             if whole:
-                memory.learn(reader, topic, start, count)
+                memory.record(reader, topic, start, count)
             else:  # told each time, because each time it means an unread partition
-                memory.forget(topic)
+                memory.drop(topic)
         total += count
         yield
     return total
@@ -292,7 +292,7 @@ def create_partitions(name: str, count: int, added: Sequence[Sequence[int]], tim
 
 
 def elect_preferred_leaders(topic: str, partitions: Sequence[int], timeout_ms: int) -> Request:
-    """Give the leadership of partitions back to their first replica, version 1 (KIP-460)."""
+    """Return the leadership of partitions back to their first replica, version 1 (KIP-460)."""
     body = Writer().int8(0)
     body.array([topic], lambda name: body.string(name).array(partitions, body.int32)).int32(timeout_ms)
     return Request(ELECT_LEADERS, 1, False, body.done())

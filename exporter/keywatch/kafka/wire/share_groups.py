@@ -29,7 +29,7 @@ def read_start_offsets(reader: Reader) -> dict[str, GroupOffsets]:
         offsets: dict[TopicPartition, tuple[int, int]] = {}
         for _ in range(reader.count()):
             topic = reader.string()
-            reader.take(16)  # topic id
+            reader.raw(16)  # topic id
             for _ in range(reader.count()):
                 index, offset = reader.int32(), reader.int64()
                 reader.int32()  # leader epoch

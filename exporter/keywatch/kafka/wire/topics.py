@@ -35,10 +35,10 @@ def read_topic_ids(reader: Reader) -> dict[str, tuple[int, bytes]]:
     reader.int32()  # controller
     found: dict[str, tuple[int, bytes]] = {}
     for _ in range(reader.count()):
-        error, name, identity = reader.int16(), reader.string(), reader.take(16)
+        error, name, identity = reader.int16(), reader.string(), reader.raw(16)
         reader.boolean()  # internal
         for _ in range(reader.count()):
-            reader.take(14)  # error code, index, leader, leader epoch
+            reader.raw(14)  # error code, index, leader, leader epoch
             for _ in range(3):  # replicas, in-sync ones, offline ones
                 reader.int32s()
             reader.tags()

@@ -50,7 +50,7 @@ class CanaryLedger:
         self.position = position
 
     def sent(self, sequence: int, broker: str, now: float) -> CanaryRecord:
-        """Take down that a record was handed to the client."""
+        """Record that a record was handed to the client."""
         entry = CanaryRecord(self.partition, sequence, broker, now, floor=self.position)
         self._entries[sequence] = entry
         while len(self._entries) > _KEPT:
@@ -58,7 +58,7 @@ class CanaryLedger:
         return entry
 
     def acknowledged(self, sequence: int, offset: int) -> bool:
-        """Take down that all in-sync replicas have it; tells whether the partition is another one by now.
+        """Record that all in-sync replicas have it; returns whether the partition is another one by now.
 
         A record cannot come before what was read before it was sent, unless the topic was made anew. What is not read
         of the old one is not there to be found, and reading has to begin again at `position`.
@@ -76,14 +76,14 @@ class CanaryLedger:
         return True
 
     def failed(self, sequence: int, reason: Reason, detail: str) -> None:
-        """Take down that it was refused or not acknowledged in time."""
+        """Record that it was refused or not acknowledged in time."""
         if sequence in self._entries:
             self._entries[sequence].failure = (reason, detail)
 
-    def read(self, sequence: int | None, offset: int, now: float) -> CanaryRecord | None:
-        """Take down that a record was read at `offset`; None for one that another instance sent.
+    def record_read(self, sequence: int | None, offset: int, now: float) -> CanaryRecord | None:
+        """Record that a record was read at `offset`; None for one that another instance sent.
 
-        Gives the entry when it was read for the first time.
+        Returns the entry when it was read for the first time.
         """
         self.position = max(self.position, offset + 1)
         entry = self._entries.get(sequence) if sequence is not None else None
@@ -102,7 +102,7 @@ class CanaryLedger:
         return entry
 
     def losses(self) -> list[CanaryRecord]:
-        """Give the records found to be lost since the last call."""
+        """Return the records found to be lost since the last call."""
         found = []
         for entry in self._entries.values():
             if entry.offset is not None and entry.received is None and not entry.lost and entry.offset < self.position:
@@ -111,7 +111,7 @@ class CanaryLedger:
         return found
 
     def take_counts(self) -> tuple[int, int]:
-        """Give duplicates and reorderings since the last call."""
+        """Return duplicates and reorderings since the last call."""
         counts = (self.duplicated, self.reordered)
         self.duplicated = self.reordered = 0
         return counts

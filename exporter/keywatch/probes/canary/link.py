@@ -55,7 +55,7 @@ class CanaryLink:
         self._thread = threading.Thread(target=self._work, name=f"canary-{topic}", daemon=True)
         self._thread.start()
 
-    def follow(self, positions: Mapping[int, int]) -> None:
+    def assign(self, positions: Mapping[int, int]) -> None:
         """Read these partitions from these offsets on."""
         self._assign = dict(positions)
 

@@ -69,7 +69,7 @@ class CanaryProbe:
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Send through every leader that lives and judge what came back; raises `ProbeError` without topic or right."""
         started = self._clock()
-        await self._topic.follow(timeout * 0.5)
+        await self._topic.maintain(timeout * 0.5)
         if not self._topic.partitions:
             raise ProbeError(Reason.UNKNOWN_TOPIC, f"the canary's topic {self._topic.name!r} is not there yet")
         await self._prepare(timeout * 0.3)
@@ -122,7 +122,7 @@ class CanaryProbe:
 
     def _follow(self) -> None:
         if self._link is not None and self._ledgers:
-            self._link.follow({index: ledger.position for index, ledger in self._ledgers.items()})
+            self._link.assign({index: ledger.position for index, ledger in self._ledgers.items()})
 
     def _send(self) -> list[CanaryRecord]:
         sent = []
@@ -159,7 +159,7 @@ class CanaryProbe:
 
     def _read(self, partition: int, sequence: int | None, offset: int, now: float) -> None:
         ledger = self._ledgers.get(partition)
-        entry = ledger.read(sequence, offset, now) if ledger else None
+        entry = ledger.record_read(sequence, offset, now) if ledger else None
         if entry is not None:
             self._arrivals.append(entry)
             self._settled.set()

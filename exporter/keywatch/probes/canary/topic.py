@@ -53,7 +53,7 @@ class CanaryTopic:
         """The topic's partitions; empty while it does not exist."""
         return (self._topology.topics or {}).get(self.name, {})
 
-    async def follow(self, timeout: float) -> None:
+    async def maintain(self, timeout: float) -> None:
         """Create the topic, add partitions for new brokers, give leadership back.
 
         Raises `ProbeError` while there is no topic; what fails on one that is there only stands in `refusal`.

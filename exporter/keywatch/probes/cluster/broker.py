@@ -33,7 +33,7 @@ class _Attempt:
     kept: BrokerConnection | None
 
     def result(self) -> BrokerConnection:
-        """Give the connection that answered; raises `BrokerError`."""
+        """Return the connection that answered; raises `BrokerError`."""
         if self.kept is None:
             fresh: BrokerConnection = self.answer.result()
             return fresh
@@ -100,7 +100,7 @@ class BrokerProbe:
         return self._samples(failures)
 
     async def _try(self, timeout: float, failures: list[Reason]) -> BrokerError | None:
-        """Ask once and take in what came of it; gives what went wrong."""
+        """Ask once and take in what came of it; returns what went wrong."""
         try:
             await self._ask(timeout, failures)
         except BrokerError as error:

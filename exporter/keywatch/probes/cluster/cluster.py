@@ -82,7 +82,7 @@ class ClusterProbe:
             wanted = {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch}
             await self._look_for(wanted - newest.topics.keys(), timeout)
             self._learned_at = self._clock()
-            self._topology.learn(newest)
+            self._topology.record(newest)
         else:
             self._topology.learn_brokers(answers[0])
         await self._register(timeout)
@@ -120,7 +120,7 @@ class ClusterProbe:
         return await self._peers.ask_much(label, requests.metadata(version=version), left, read)
 
     def _learn_after(self) -> float:
-        """Give the seconds for which what is known of partitions may serve: the more there are, the longer.
+        """Return the seconds for which what is known of partitions may serve: the more there are, the longer.
 
         While anything is wrong it is read every period, because then it moves.
         """

@@ -54,16 +54,16 @@ class OffsetsProbe:
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read the offsets; raises `ProbeError` when not a single partition could be read."""
-        for topic in self._renewals.take():
-            self._ends.forget(topic)
-            self._starts.forget(topic)
+        for topic in self._renewals.since_last_call():
+            self._ends.drop(topic)
+            self._starts.drop(topic)
             self._runs = 0
         self._choose(await self._topology.partitions(timeout / 2))
-        ends = await self._ends.read(self._wanted, timeout * 0.6)
+        ends = await self._ends.fetch(self._wanted, timeout * 0.6)
         self._touched |= {partition.topic for partition in ends.changed}
         if self._runs % _START_EVERY == 0:
             # Only brokers that have just answered are asked again, so that a frozen one costs one deadline, not two.
-            starts = await self._starts.read(without(self._wanted, ends.unread), timeout * 0.3)
+            starts = await self._starts.fetch(without(self._wanted, ends.unread), timeout * 0.3)
             self._touched |= {partition.topic for partition in starts.changed}
         self._runs += 1
         unread: dict[str, dict[int, tuple[Reason, str]]] = {}
@@ -133,7 +133,7 @@ class _TopicOffsets:
         if missing:
             reason, detail = next(iter(missing.values()))
             note = f"offsets of {len(missing)} partitions could not be read, {reason}: {detail}"
-        count = self._latest.put(
+        count = self._latest.record(
             cluster_metrics.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
         )
         ended = tuple(index for index in partitions if index in ends and index not in missing)
@@ -146,7 +146,7 @@ class _TopicOffsets:
             (cluster_metrics.PARTITION_START_OFFSET, started, starts),
         ):
             if some:
-                self.series.append(self._latest.put(metric, self._rows[some], [offsets[index] for index in some]))
+                self.series.append(self._latest.record(metric, self._rows[some], [offsets[index] for index in some]))
 
     def _labelled(self, partitions: Sequence[int]) -> Rows:
         return Rows([(*self._labels, str(index)) for index in partitions])

@@ -188,13 +188,13 @@ class _TopicJudgement:
         if detail and partitions:
             states = partitions.values()
             living = [found.living_in_sync for found in healths]
-            put, rows = self._latest.put, self._rows
+            put, rows = self._latest.record, self._rows
             self.series.append(put(cluster_metrics.PARTITION_LEADER, rows, [state.leader for state in states]))
             self.series.append(put(cluster_metrics.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
             self.series.append(put(cluster_metrics.PARTITION_IN_SYNC_REPLICAS, rows, living))
 
     def _one(self, metric: Metric, value: int, note: str | None = None) -> MetricSeries:
-        return self._latest.put(metric, self._itself, [value], (note,) if note else None)
+        return self._latest.record(metric, self._itself, [value], (note,) if note else None)
 
 
 def _numbers(partitions: Sequence[int]) -> str:

@@ -21,7 +21,7 @@ _BEGINNING = 0
 async def read_first_times(
     topology: Topology, peers: Peers, partitions: Iterable[TopicPartition], timeout: float
 ) -> dict[TopicPartition, float]:
-    """Give the Unix time of each partition's first record, within `timeout` seconds; what cannot be had is left out."""
+    """Return the Unix time of each partition's first record, within `timeout` seconds; what is not told is left out."""
     wanted: dict[str, list[int]] = {}
     for topic, index in partitions:
         wanted.setdefault(topic, []).append(index)

@@ -30,7 +30,7 @@ class DlqFolderProbe:
         """Look at the folder; raises `ProbeError` when it cannot be read, with what was known of it last."""
         try:
             async with asyncio.timeout(timeout):
-                look = await self._worker.call(self._folder.look)
+                look = await self._worker.call(self._folder.scan)
         except TimeoutError:
             raise self._failed(Reason.TIMEOUT_RESPONSE, f"{self._path} was not read in {timeout:g} s") from None
         except ProbeError as error:

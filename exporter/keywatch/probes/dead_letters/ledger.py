@@ -60,10 +60,10 @@ class DeadLetterLedger:
         self.forbidden: dict[str, float] = {}
         """Topics that may not be read, and when that was last found out."""
 
-    def follow(self, partitions: Mapping[TopicPartition, bool]) -> set[str]:
-        """Take in which partitions there are; true for one that has only just come into being if it is not known.
+    def update(self, partitions: Mapping[TopicPartition, bool]) -> set[str]:
+        """Record which partitions there are; true for one that has only just come into being if it is not known.
 
-        Gives the topics that were gone and are back: they may be others of the same name.
+        Returns the topics that were gone and are back: they may be others of the same name.
         """
         before, self.entries = self.entries, {}
         returned = set()
@@ -78,13 +78,13 @@ class DeadLetterLedger:
         return returned
 
     def renew(self, topic: str) -> None:
-        """Take in that a topic was deleted and made again: what is in it is new, and no more than that."""
+        """Record that a topic was deleted and made again: what is in it is new, and no more than that."""
         for partition in self.entries:
             if partition.topic == topic:
                 self.entries[partition] = DeadLetterPartition(fresh=True)
 
     def take_ends(self, ends: Mapping[TopicPartition, int], now: float) -> set[TopicPartition]:
-        """Take in end offsets as just read; gives the partitions that now end before what was counted already."""
+        """Record end offsets as just read; returns the partitions that now end before what was counted already."""
         shorter = set()
         for partition, end in ends.items():
             entry = self.entries[partition]
@@ -98,7 +98,7 @@ class DeadLetterLedger:
         return shorter
 
     def take_starts(self, starts: Mapping[TopicPartition, int]) -> None:
-        """Take in start offsets as just read."""
+        """Record start offsets as just read."""
         for partition, start in starts.items():
             entry = self.entries[partition]
             entry.start = start
@@ -109,7 +109,7 @@ class DeadLetterLedger:
                 entry.position = start
 
     def cut(self, partitions: Iterable[TopicPartition]) -> None:
-        """Take in that partitions lost their last records, as after an unclean election; what comes next is new."""
+        """Record that partitions lost their last records, as after an unclean election; what comes next is new."""
         for partition in partitions:
             entry = self.entries[partition]
             if entry.end is not None and entry.position is not None:
@@ -135,8 +135,8 @@ class DeadLetterLedger:
                 wanted[partition] = Stretch(max(start, entry.look_from, end - _LOOK_BACK), end)
         return wanted
 
-    def take(self, wanted: Mapping[TopicPartition, Stretch], batch: DeadLetterBatch, now: float) -> None:
-        """Take in what was read of what was wanted."""
+    def record(self, wanted: Mapping[TopicPartition, Stretch], batch: DeadLetterBatch, now: float) -> None:
+        """Record what was read of what was wanted."""
         for topic in {partition.topic for partition in batch.reached}:
             self.forbidden.pop(topic, None)
         self.forbidden.update(dict.fromkeys(batch.forbidden, now))
@@ -178,7 +178,7 @@ class DeadLetterLedger:
         return found
 
     def take_times(self, times: Mapping[TopicPartition, float], now: float) -> None:
-        """Take in when the oldest records were written."""
+        """Record when the oldest records were written."""
         for partition, written in times.items():
             entry = self.entries[partition]
             entry.oldest, entry.oldest_at = written, (entry.start, now + _OLDEST_FOR)

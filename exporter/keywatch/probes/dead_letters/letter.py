@@ -87,7 +87,7 @@ class Sources:
         self._fields = [path.split(".") for path in ((field,) if field else ()) + _FIELDS]
 
     def of_record(self, headers: Headers, value: bytes | None) -> DeadLetterReason:
-        """Give the reason that a record's headers name, or its envelope; never raises."""
+        """Return the reason that a record's headers name, or its envelope; never raises."""
         said = {name: text for name, text in headers if text}  # of headers with one name the last is the newest
         for name in self._headers:
             if name in said:
@@ -100,7 +100,7 @@ class Sources:
             return DeadLetterReason.NONE
 
     def of_envelope(self, envelope: Any) -> DeadLetterReason:
-        """Give the reason that a parsed envelope names."""
+        """Return the reason that a parsed envelope names."""
         for path in self._fields:
             found = envelope
             for key in path:

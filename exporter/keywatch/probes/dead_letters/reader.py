@@ -62,7 +62,7 @@ class DeadLetterReader:
         self._consumer: Consumer | None = None
         self._version: tuple[int, ...] = ()
 
-    async def read(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
+    async def fetch(self, wanted: Mapping[TopicPartition, Stretch], timeout: float) -> DeadLetterBatch:
         """Read as much as `timeout` seconds and the bounds allow; raises `ProbeError` when stuck."""
         deadline = time.monotonic() + timeout
         return await self._worker.call(lambda: self._fetch(wanted, deadline))
@@ -106,7 +106,7 @@ class DeadLetterReader:
         missing: Iterable[TopicPartition],
         batch: DeadLetterBatch,
     ) -> set[TopicPartition]:
-        """Take in a message; gives the partitions of which no more is wanted."""
+        """Record a message; returns the partitions of which no more is wanted."""
         topic, error = message.topic(), message.error()
         if topic is None:
             return set()

@@ -104,7 +104,7 @@ class DlqTopicsProbe:
         partitions = {
             TopicPartition(topic, index): fresh[topic] for topic, states in topics.items() for index in states
         }
-        self._returned = (self._returned & topics.keys()) | self._ledger.follow(partitions)
+        self._returned = (self._returned & topics.keys()) | self._ledger.update(partitions)
         self._hidden -= topics.keys() - self._topology.forbidden
         self._topics = topics
         self._ask_until = self._clock() + _ASK_FOR
@@ -134,8 +134,8 @@ class DlqTopicsProbe:
             self._want()
 
     async def _measure(self, timeout: float) -> Unread:
-        """Read where the partitions end and begin; gives those that could not be read, with why."""
-        reading = await self._ends.read(self._wanted, timeout * _ENDS)
+        """Read where the partitions end and begin; returns those that could not be read, with why."""
+        reading = await self._ends.fetch(self._wanted, timeout * _ENDS)
         unread = dict(reading.unread)
         now = self._clock()
         ends = _known(self._ends, self._partitions(), unread)
@@ -148,7 +148,7 @@ class DlqTopicsProbe:
         wanted: Wanted = self._wanted
         if unread:
             wanted = {topic: [i for i in indexes if (topic, i) not in unread] for topic, indexes in wanted.items()}
-        reading = await self._starts.read(wanted, timeout * _STARTS)
+        reading = await self._starts.fetch(wanted, timeout * _STARTS)
         unread.update(reading.unread)
         self._ledger.take_starts(_known(self._starts, self._partitions(), unread))
         for partition in unread:
@@ -162,8 +162,8 @@ class DlqTopicsProbe:
         if wanted:
             # A reader that hangs leaves records unread, which is told in good time.
             with contextlib.suppress(ProbeError):
-                batch = await self._letters.read(wanted, timeout * _LETTERS)
-                self._ledger.take(wanted, batch, self._clock())
+                batch = await self._letters.fetch(wanted, timeout * _LETTERS)
+                self._ledger.record(wanted, batch, self._clock())
         self._ledger.give_up(self._clock())
         untimed = self._ledger.untimed(readable, self._clock())
         if untimed:
@@ -214,7 +214,7 @@ class DlqTopicsProbe:
 
 
 def _known(marks: Watermarks, partitions: Collection[TopicPartition], unread: Unread) -> dict[TopicPartition, int]:
-    """Give the offsets that were read just now."""
+    """Return the offsets that were read just now."""
     found = {}
     for partition in partitions:
         offset = marks.get(partition)

@@ -57,11 +57,11 @@ class ReadingPlan:
         return sorted(hidden | self._ids.forbidden)
 
     def unplaced(self, positions: _Places) -> set[TopicPartition]:
-        """Give the partitions to read that are not among `positions`."""
+        """Return the partitions to read that are not among `positions`."""
         known = (TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes)
         return {partition for partition in known if partition not in positions}
 
-    async def settle(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> ReadingChange:
+    async def compare(self, positions: _Places, lost: Collection[TopicPartition], timeout: float) -> ReadingChange:
         """Compare what is read now with what is there, within `timeout` seconds; metadata must have been read.
 
         `lost` are partitions that have no record at the position where reading should go on.

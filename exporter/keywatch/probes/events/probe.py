@@ -90,22 +90,22 @@ class EventsProbe:
         except ProbeError as error:
             if error.samples:
                 raise
-            samples, distributions = self._series.take()
+            samples, distributions = self._series.drain()
             raise ProbeError(error.reason, error.detail, SeriesSet([], samples, distributions)) from None
 
     async def _look(self, deadline: float, stage: float) -> SeriesSet:
         """Read on and judge; each stage may take `stage` seconds, so that a slow broker's answers are waited for."""
         await self._topology.partitions(stage)
         tail = self._at_work()
-        change = await self._plan.settle(tail.positions, tail.lost, 2 * stage)
-        tail.follow(change.places, change.dropped)
+        change = await self._plan.compare(tail.positions, tail.lost, 2 * stage)
+        tail.subscribe(change.places, change.dropped)
         self._series.skip(change.skipped)
         if change.places or change.dropped:
             self._goal = None
         if change.gap:
             self.seen.interrupt()
         looked = self._clock()
-        reading = await self._ends.read(self._plan.wanted, stage)
+        reading = await self._ends.fetch(self._plan.wanted, stage)
         unread = {**reading.unread, **dict.fromkeys(self._plan.unplaced(tail.positions), _UNPLACED)}
         await self._catch_up(tail, unread, min(max(deadline - self._clock(), _LEAST), _PATIENCE))
         return self._judge(tail, unread, looked)
@@ -117,12 +117,12 @@ class EventsProbe:
         self._peers.close()
 
     def _at_work(self) -> Tail[EventTally]:
-        """Give the tail; one that a defect ended is followed by a new one at the same places, and the defect told."""
+        """Return the tail; one that a defect ended is followed by a new one at the same places, and the defect told."""
         tail, failure = self._tail, self._tail.failure if self._tail is not None else None
         if tail is None or failure is not None:
             self._digest = Digest(self._parse)  # a batch that broke off is read again, and holds no duplicates
             made = Tail(self._clients, f"{self.cluster}-{self.target}", self._make, self._take)
-            made.follow(tail.positions if tail is not None else {})
+            made.subscribe(tail.positions if tail is not None else {})
             self._tail = made
             if isinstance(failure, KafkaException):
                 raise ProbeError(*kafka_error(failure))
@@ -136,13 +136,13 @@ class EventsProbe:
 
     def _take(self, tally: EventTally) -> None:
         for realm_id, name in tally.names.items():
-            self.seen.realms.learn(realm_id, name)
+            self.seen.realms.record(realm_id, name)
         self._series.add(tally)
         if tally.seen:
             self.seen.hand_on(tally.seen)
 
     async def _catch_up(self, tail: Tail[EventTally], unread: Mapping[TopicPartition, _Why], timeout: float) -> None:
-        """Give the tail a moment to come to the ends that were read."""
+        """Return the tail a moment to come to the ends that were read."""
         try:
             async with asyncio.timeout(timeout):
                 while any(partition not in unread for partition in self._behind(tail)) and tail.failure is None:
@@ -152,7 +152,7 @@ class EventsProbe:
             return
 
     def _behind(self, tail: Tail[EventTally]) -> dict[TopicPartition, int]:
-        """Give how many records are left to read, of each partition that has any."""
+        """Return how many records are left to read, of each partition that has any."""
         behind = {}
         for partition, position in tail.positions.items():
             end = self._ends.get(partition)
@@ -228,7 +228,7 @@ class EventsProbe:
 
     def _tell(self, trouble: tuple[_Why, bool] | None, unread: int, behind: int) -> SeriesSet:
         labels = (self.cluster, self.target)
-        samples, distributions = self._series.take()
+        samples, distributions = self._series.drain()
         note = f"{trouble[0][0]}: {trouble[0][1]}" if trouble is not None else None
         count = sum(len(indexes) for indexes in self._plan.wanted.values())
         samples += [

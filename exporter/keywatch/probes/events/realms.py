@@ -25,14 +25,14 @@ class Realms:
         """Realm id → name, as far as they are known; a live view."""
         return MappingProxyType(self._names)
 
-    def learn(self, realm_id: str, name: str) -> None:
-        """Take in a realm's name; what is configured stays."""
+    def record(self, realm_id: str, name: str) -> None:
+        """Record a realm's name; what is configured stays."""
         known = self._names.get(realm_id)
         if known != name and realm_id not in self._configured and (known or len(self._names) < _NAMES_KEPT):
             self._names[realm_id] = name
 
     def label(self, realm_id: str) -> str:
-        """Give the label: the name, or the id while none is known, or `other` when there are too many realms."""
+        """Return the label: the name, or the id while none is known, or `other` when there are too many realms."""
         label = self._names.get(realm_id, realm_id)
         if label not in self._labels:
             if len(self._labels) >= self._most:

@@ -81,6 +81,6 @@ class EventsSeen:
             self.unbroken_since = complete if self.unbroken_since is None else self.unbroken_since
 
     def interrupt(self) -> None:
-        """Take in that records were skipped, or may have been. For the tail's use."""
+        """Record that records were skipped, or may have been. For the tail's use."""
         self.since = None
         self.unbroken_since = None

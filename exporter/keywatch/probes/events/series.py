@@ -77,8 +77,8 @@ class EventSeries:
         """Count records that were deleted before they were read."""
         self._counts[EVENTS_SKIPPED_RECORDS_TOTAL, self._labels] += records
 
-    def take(self) -> tuple[list[Sample], list[Observations]]:
-        """Give what came since the last call, and when the last event of each realm happened."""
+    def drain(self) -> tuple[list[Sample], list[Observations]]:
+        """Return what came since the last call, and when the last event of each realm happened."""
         samples = [Sample(metric, labels, float(count)) for (metric, labels), count in self._counts.items()]
         samples += self._moments()
         delays = [(metric, self._labels, found) for metric, found in zip(_DELAYS, self._delays, strict=True)]

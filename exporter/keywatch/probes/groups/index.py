@@ -29,13 +29,13 @@ class LagIndex:
         self._guessed: dict[GroupSeries, None] = {}
         self._behind: Counter[TopicPartition] = Counter()
 
-    def follow(
+    def update(
         self,
         groups: Mapping[str, ConsumerGroup],
         topics: Mapping[str, Mapping[int, object]],
         make: Callable[[ConsumerGroup], GroupSeries],
     ) -> Pieces[None]:
-        """Take in which groups there are and what they committed; `make` makes the group_series of a new one."""
+        """Record which groups there are and what they committed; `make` makes the group_series of a new one."""
         moved = topics is not self._topics
         outdated = False
         strangers: set[TopicPartition] = set()
@@ -46,7 +46,7 @@ class LagIndex:
             group_series = self.series.get(name)
             if group_series is None:
                 group_series = self.series[name] = make(group)
-            due, changed = group_series.follow(topics, self._patterns, moved=moved)
+            due, changed = group_series.update(topics, self._patterns, moved=moved)
             if due:
                 self.due[group_series] = None
             outdated = outdated or changed
@@ -64,12 +64,12 @@ class LagIndex:
             group_series.touched = cycle
             self.due[group_series] = None
 
-    def take_due(self) -> Collection[GroupSeries]:
-        """Give the series that are due; they stay so until they are settled."""
+    def due_now(self) -> Collection[GroupSeries]:
+        """Return the series that are due; they stay so until they are settled."""
         return list(self.due)
 
-    def settle(self, group_series: GroupSeries, behind: Collection[TopicPartition]) -> None:
-        """Take in that a group_series was reckoned, which was `behind` on these partitions before."""
+    def record(self, group_series: GroupSeries, behind: Collection[TopicPartition]) -> None:
+        """Record that a group_series was reckoned, which was `behind` on these partitions before."""
         self.due.pop(group_series, None)
         if behind != group_series.behind:
             self._behind.subtract(behind)
@@ -80,15 +80,15 @@ class LagIndex:
             self._guessed.pop(group_series, None)
 
     def is_behind(self, partition: TopicPartition) -> bool:
-        """Tell whether any group has something to read in the partition."""
+        """Return whether any group has something to read in the partition."""
         return self._behind[partition] > 0
 
     def building_on(self, partition: TopicPartition) -> Collection[GroupSeries]:
-        """Give the series of the groups that committed on the partition."""
+        """Return the series of the groups that committed on the partition."""
         return self.partitions.get(partition, ())
 
     def next_guessed(self) -> Iterator[GroupSeries]:
-        """Give the series whose lag in seconds is an estimate; one that was given comes last the next time."""
+        """Return the series whose lag in seconds is an estimate; one that was given comes last the next time."""
         for group_series in list(self._guessed):
             del self._guessed[group_series]
             self._guessed[group_series] = None

@@ -20,10 +20,10 @@ class Times(Protocol):
     """What is known of records' timestamps, in Unix time."""
 
     def at(self, position: Position) -> Found | None:
-        """Give the first record at or after the position; None when it is not known."""
+        """Return the first record at or after the position; None when it is not known."""
 
     def before(self, position: Position) -> float | None:
-        """Give the timestamp at the nearest earlier position found out."""
+        """Return the timestamp at the nearest earlier position found out."""
 
 
 class EndHistory:
@@ -35,10 +35,10 @@ class EndHistory:
         self._ends = array("q")
         self._times = array("d")
 
-    def note(self, end: int, now: float, length: int = _HISTORY_LENGTH) -> bool:
-        """Take down that the partition ended at `end` at `now` (Unix time); the newest `length` ends are kept.
+    def record(self, end: int, now: float, length: int = _HISTORY_LENGTH) -> bool:
+        """Record that the partition ended at `end` at `now` (Unix time); the newest `length` ends are kept.
 
-        Tells whether it was truncated or made anew, so that what was known of it means nothing.
+        Returns whether it was truncated or made anew, so that what was known of it means nothing.
         """
         ends, times = self._ends, self._times
         shrunk = bool(ends) and end < ends[-1]
@@ -55,7 +55,7 @@ class EndHistory:
         return len(self._ends)
 
     def arrival(self, offset: int) -> float | None:
-        """Give when the record at `offset` was first seen to exist; None when it is older than the history."""
+        """Return when the record at `offset` was first seen to exist; None when it is older than the history."""
         index = bisect_right(self._ends, offset)
         if index == 0 or index >= len(self._ends):
             return None
@@ -69,24 +69,24 @@ class Histories:
         self._known: dict[TopicPartition, EndHistory] = {}
 
     def get(self, partition: TopicPartition) -> EndHistory | None:
-        """Give a partition's history, if it has one."""
+        """Return a partition's history, if it has one."""
         return self._known.get(partition)
 
-    def note(self, partition: TopicPartition, end: int, now: float, *, behind: bool) -> bool:
-        """Take down where a partition ends; while no group is `behind` on it the last two ends are enough.
+    def record(self, partition: TopicPartition, end: int, now: float, *, behind: bool) -> bool:
+        """Record where a partition ends; while no group is `behind` on it the last two ends are enough.
 
-        A lag that begins now begins with the record after the last end. Gives what `EndHistory.note` does.
+        A lag that begins now begins with the record after the last end. Returns what `EndHistory.note` does.
         """
         length = min(max(_NOTED_ENDS // max(len(self._known), 1), _LEAST_LENGTH), _HISTORY_LENGTH)
-        return self._known.setdefault(partition, EndHistory()).note(end, now, length if behind else 2)
+        return self._known.setdefault(partition, EndHistory()).record(end, now, length if behind else 2)
 
-    def forget(self, topic: str) -> None:
-        """Forget the partitions of a topic, because it was made anew."""
+    def drop(self, topic: str) -> None:
+        """Drop the partitions of a topic, because it was made anew."""
         for partition in [partition for partition in self._known if partition.topic == topic]:
             del self._known[partition]
 
     def retain(self, partitions: Container[TopicPartition]) -> None:
-        """Forget all other partitions."""
+        """Drop all other partitions."""
         for partition in [partition for partition in self._known if partition not in partitions]:
             del self._known[partition]
 
@@ -115,7 +115,7 @@ class Bounds(NamedTuple):
     end: int | None
 
     def first(self, committed: int) -> int:
-        """Give the offset from which a group reads on that committed this one: what is removed cannot be read."""
+        """Return the offset from which a group reads on that committed this one: what is removed cannot be read."""
         # A start beyond the end belongs to a topic that was made anew since.
         known = self.start is not None and (self.end is None or self.start <= self.end)
         return max(committed, self.start or 0) if known else committed

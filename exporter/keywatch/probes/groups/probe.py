@@ -93,19 +93,19 @@ class GroupsProbe:
         self._renew()
         index = self._index
         self._turns.begin(sum(group_series.lagless for group_series in index.series.values()))
-        await self._groups.read(timeout * 0.4, self._may_wait)
+        await self._groups.fetch(timeout * 0.4, self._may_wait)
         strangers = index.strangers
-        await in_slices(index.follow(self._groups.known, self._topology.existing, self._series_of))
+        await in_slices(index.update(self._groups.known, self._topology.existing, self._series_of))
         if index.strangers - strangers:
             self._topology.outdate()
         # Ends are read after commits: the other way round a commit could be ahead of its end.
-        reading = await self._ends.read(index.wanted, timeout * 0.3)
+        reading = await self._ends.fetch(index.wanted, timeout * 0.3)
         await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
         self._unread = dict(reading.unread)
-        for partition in await self._starts.follow(index.wanted, self._unread, timeout * 0.08):
+        for partition in await self._starts.refresh(index.wanted, self._unread, timeout * 0.08):
             index.touch(partition, self._turns.cycle)
         await self._wake(timeout * 0.1)
-        await in_slices(self._reckon(index.take_due()))
+        await in_slices(self._reckon(index.due_now()))
         await self._find_times(timeout * 0.08)
         told = await in_slices(self._tell())
         self._demand_rights(told)
@@ -135,24 +135,24 @@ class GroupsProbe:
         return GroupSeries(self.cluster, group, limit, detail=self._detail)
 
     def _may_wait(self, group: ConsumerGroup) -> bool:
-        """Tell whether nothing can have been consumed since the group was last asked, and it is not its turn."""
+        """Return whether nothing can have been consumed since the group was last asked, and it is not its turn."""
         group_series = self._index.series.get(group.name)
         if group_series is None or not group_series.lagless or group_series.touched >= self._turns.cycle - 1:
             return False
         return not self._turns.due(group.name, group.asked)
 
     def _renew(self) -> None:
-        """Forget what was known of topics that were made anew, and doubt what may have been compacted away since."""
-        for topic in self._renewals.take():
+        """Drop what was known of topics that were made anew, and doubt what may have been compacted away since."""
+        for topic in self._renewals.since_last_call():
             for known in (self._ends, self._starts, self._histories, self._times):
-                known.forget(topic)
+                known.drop(topic)
         if self._clock() - self._doubted >= _COMPACTED_DOUBT_SECONDS:
             self._doubted = self._clock()
             for partition in self._times.doubt(self._topology.compacted):
                 self._index.touch(partition, self._turns.cycle)
 
     async def _note(self, changed: Collection[TopicPartition], others: Iterable[TopicPartition]) -> None:
-        """Take in which ends moved, and which `others` have come to be read or unread."""
+        """Record which ends moved, and which `others` have come to be read or unread."""
         self._noted.update(dict.fromkeys(others, False))
         self._noted.update(dict.fromkeys(changed, True))
         await in_slices(self._noting())
@@ -165,8 +165,8 @@ class GroupsProbe:
             end = self._ends.get(partition) if moved else None
             if end is not None:
                 self._times.grown(partition)
-                if self._histories.note(partition, end, now, behind=self._index.is_behind(partition)):
-                    self._times.forget(partition.topic)
+                if self._histories.record(partition, end, now, behind=self._index.is_behind(partition)):
+                    self._times.drop(partition.topic)
             self._index.touch(partition, self._turns.cycle)
             count += 1
             if count % _PARTITIONS_PER_PIECE == 0:
@@ -178,21 +178,21 @@ class GroupsProbe:
         woken = [s for s in self._index.due if s.group.asked != cycle and s.group.trouble is None and s.partitions]
         if not woken:
             return
-        await self._groups.read_again([group_series.group for group_series in woken], timeout)
-        await in_slices(self._index.follow(self._groups.known, self._topology.existing, self._series_of))
+        await self._groups.refetch([group_series.group for group_series in woken], timeout)
+        await in_slices(self._index.update(self._groups.known, self._topology.existing, self._series_of))
         partitions = {partition for group_series in woken for partition in group_series.partitions}
         ends = await read_offsets(self._topology, self._peers, partitions, requests.END, timeout)
-        await self._note([p for p, end in ends.found.items() if self._ends.put(p, end)], ends.unread)
+        await self._note([p for p, end in ends.found.items() if self._ends.record(p, end)], ends.unread)
         self._unread.update(ends.unread)
 
     def _reckon(self, due: Collection[GroupSeries]) -> Pieces[None]:
         now = self._clock()
         for group_series in due:
             behind = group_series.behind
-            group_series.take(
+            group_series.record(
                 [self._lag(group_series.group, partition, now) for partition in group_series.partitions], now
             )
-            self._index.settle(group_series, behind)
+            self._index.record(group_series, behind)
             yield
 
     def _lag(self, group: ConsumerGroup, partition: TopicPartition, now: float) -> PartitionLag:

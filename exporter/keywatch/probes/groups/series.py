@@ -66,8 +66,8 @@ class GroupSeries:
         self._since: dict[str, float] = {}
         self._ageless = False
 
-    def follow(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
-        """Take in what was read of the group; tells whether its lag is due anew, and whether its partitions changed.
+    def update(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
+        """Record what was read of the group; returns whether its lag is due anew, and whether its partitions changed.
 
         Its partitions are those that exist, because commits outlive a deleted topic and mean nothing then; `moved` says
         that `topics` are others than before.
@@ -93,7 +93,7 @@ class GroupSeries:
         self.partitions = partitions
         return True, True
 
-    def take(self, lags: Sequence[PartitionLag], now: float) -> None:
+    def record(self, lags: Sequence[PartitionLag], now: float) -> None:
         """Make the lag's series from the lags of all partitions, reckoned at `now` (Unix time)."""
         topics = by_topic(lags)
         self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
@@ -110,7 +110,7 @@ class GroupSeries:
         self.series = [*self._state, *self._lag]
 
     def age(self, now: float) -> bool:
-        """Let the lag in seconds grow to `now`; tells whether that was enough: an age of 0 may stay so or may not."""
+        """Let the lag in seconds grow to `now`; returns whether that was enough: an age of 0 may stay so or may not."""
         if not self.behind or not self._since:
             return True
         if self._ageless:
@@ -130,11 +130,11 @@ class GroupSeries:
         if trouble is None:
             states = Rows([(*self._labels, state) for state in STATES])
             flags = [int(state == group.state) for state in STATES]
-            made.append(self._latest.put(cat.GROUP_STATE, states, flags))
+            made.append(self._latest.record(cat.GROUP_STATE, states, flags))
             if group.members is not None:
                 made.append(self._one(cat.GROUP_MEMBERS, group.members))
             info = Rows([(*self._labels, group.kind or "unknown", group.coordinator)])
-            made.append(self._latest.put(cat.GROUP_INFO, info, [1]))
+            made.append(self._latest.record(cat.GROUP_INFO, info, [1]))
         if self._limit is not None and self._limit.records is not None:
             made.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
         if self._limit is not None and self._limit.seconds is not None:
@@ -171,9 +171,9 @@ class GroupSeries:
             key = tuple([lag.partition for lag in known])
             made = rows[key] = self._rows.get(key) or Rows([(*self._labels, p.topic, str(p.partition)) for p in key])
             lagging = [lag.records or 0 for lag in known]
-            yield self._latest.put(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
+            yield self._latest.record(cat.GROUP_PARTITION_LAG_RECORDS, made, lagging)
             committed = [lag.committed for lag in known]
-            yield self._latest.put(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
+            yield self._latest.record(cat.GROUP_PARTITION_COMMITTED_OFFSET, made, committed)
 
     def _topics(self, names: Iterable[str], rows: dict[tuple[object, ...], Rows]) -> Rows:
         key = tuple(names)
@@ -190,7 +190,7 @@ class GroupSeries:
         return self._put(metric, self._itself, [value], [note])
 
     def _put(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Sequence[str | None]) -> MetricSeries:
-        return self._latest.put(metric, rows, values, tuple(notes) if any(notes) else None)
+        return self._latest.record(metric, rows, values, tuple(notes) if any(notes) else None)
 
 
 def _above(unit: str, value: float, limit: float | None) -> str | None:

@@ -27,7 +27,7 @@ class StartOffsets:
         self._cycle = 0
         self._reading: asyncio.Future[Reading] | None = None
 
-    async def follow(
+    async def refresh(
         self, wanted: Wanted, unread: Collection[TopicPartition], patience: float
     ) -> Collection[TopicPartition]:
         """Read once a cycle, waiting `patience` seconds at most, and give the partitions that begin elsewhere now.
@@ -41,7 +41,7 @@ class StartOffsets:
             if wanted is self._wanted and self._cycle % every:
                 return ()
             self._wanted = wanted
-            self._reading = asyncio.ensure_future(self._marks.read(without(wanted, unread), self._timeout))
+            self._reading = asyncio.ensure_future(self._marks.fetch(without(wanted, unread), self._timeout))
         done, _ = await asyncio.wait({self._reading}, timeout=patience)
         if not done:
             return ()
@@ -49,12 +49,12 @@ class StartOffsets:
         return reading.result().changed
 
     def get(self, partition: TopicPartition) -> int | None:
-        """Give where a partition begins, as far as it is known."""
+        """Return where a partition begins, as far as it is known."""
         return self._marks.get(partition)
 
-    def forget(self, topic: str) -> None:
-        """Forget a topic, because it was made anew."""
-        self._marks.forget(topic)
+    def drop(self, topic: str) -> None:
+        """Drop a topic, because it was made anew."""
+        self._marks.drop(topic)
         self._wanted = None
 
     def close(self) -> None:

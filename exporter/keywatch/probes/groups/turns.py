@@ -24,5 +24,5 @@ class Turns:
         self.every = min(max(ceil(count / _PER_CYCLE), 1), self._longest)
 
     def due(self, name: str, last: int) -> bool:
-        """Tell whether it is the turn of `name`, which had its last one in cycle `last`."""
+        """Return whether it is the turn of `name`, which had its last one in cycle `last`."""
         return self.cycle - last >= self.every or crc32(name.encode()) % self.every == self.cycle % self.every

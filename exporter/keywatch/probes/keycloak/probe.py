@@ -219,7 +219,7 @@ class KeycloakProbe:
         return f"not ready: {', '.join(down) or ready.words or 'it does not say why'}"
 
     def _label(self, name: str) -> str:
-        """Give a check's label: its name in small letters, words joined by `_`; `other` for too many.
+        """Return a check's label: its name in small letters, words joined by `_`; `other` for too many.
 
         One that failed itself is told by the name of its class, of whose packages nothing is kept.
         """

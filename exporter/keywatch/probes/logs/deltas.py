@@ -12,7 +12,7 @@ class Deltas:
         self._last: dict[Hashable, float] = {}
 
     def step(self, key: Hashable, value: float) -> float:
-        """Give by how much the counter grew since the last look; one that fell began anew, at 0."""
+        """Return by how much the counter grew since the last look; one that fell began anew, at 0."""
         last = self._last.get(key)
         self._last[key] = value
         if last is None:

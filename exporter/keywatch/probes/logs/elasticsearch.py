@@ -56,7 +56,7 @@ class ElasticsearchProbe:
             self._product = await self._server.product(timeout * _PRODUCT_SHARE)
             samples = _health(self.cluster, await self._server.ask("GET", _HEALTH, deadline - self._clock()))
         except ProbeError as error:
-            self._server.forget()
+            self._server.drop_product()
             down = Sample(cat.ELASTICSEARCH_UP, (self.cluster,), 0.0, f"down, {error.reason}: {error.detail}")
             raise ProbeError(error.reason, error.detail, [down]) from error
         labels = (self.cluster, self._product.name.lower(), self._product.version)
@@ -162,6 +162,6 @@ def _health(cluster: str, answer: Mapping[str, Any]) -> list[Sample]:
 
 
 def _dataset(stream: str) -> str:
-    """Give the dataset of a data stream `logs-<dataset>-<namespace>`; `other` for one that is not ours."""
+    """Return the dataset of a data stream `logs-<dataset>-<namespace>`; `other` for one that is not ours."""
     name = stream.removeprefix("logs-").partition("-")[0]
     return name if name in DATASETS else _OTHER

@@ -148,7 +148,7 @@ class LogCanaryProbe:
         return samples
 
     async def _judge(self, timeout: float, failure: ProbeError | None) -> list[Sample]:
-        """Say whether events arrive in time, and where one that does not is stuck; `failure` is why nobody looked."""
+        """Return whether events arrive in time, and where a late one is stuck; `failure` is why nobody looked."""
         samples, now = [], self._clock()
         for event_id, sent in list(self._sent.items()):
             if not sent.overdue and now - sent.at > self._limit:
@@ -171,7 +171,7 @@ class LogCanaryProbe:
             return f"{words}{await self._elsewhere(position, timeout * _ELSEWHERE)}"
         group, groups, _ = self._carried
         try:
-            await groups.read(timeout * _ASKING)
+            await groups.fetch(timeout * _ASKING)
         except ProbeError as error:
             return f"{words}; how far {group} is cannot be told, {error}"
         known = groups.known.get(group)

@@ -125,7 +125,7 @@ class LogLagProbe:
         partitions = await self._topology.partitions(timeout * _SHARES[0] / 2)
         wanted = {topic: sorted(partitions[topic]) for topic in self._carried if topic in partitions}
         every = {TopicPartition(topic, index) for topic, indexes in wanted.items() for index in indexes}
-        await self._groups.read(timeout * _SHARES[0] / 2)
+        await self._groups.fetch(timeout * _SHARES[0] / 2)
         committed: dict[TopicPartition, int] = {}
         unread: set[TopicPartition] = set()
         fresh: set[TopicPartition] = set()
@@ -141,7 +141,7 @@ class LogLagProbe:
             starts = await read_offsets(self._topology, self._peers, fresh, requests.START, timeout * _SHARES[1] / 2)
             committed |= starts.found
             unread |= starts.unread.keys()
-        reading = await self._ends.read(wanted, timeout * _SHARES[1] / 2)
+        reading = await self._ends.fetch(wanted, timeout * _SHARES[1] / 2)
         unread |= reading.unread.keys() & every
         ends = {one: end for one in committed.keys() - unread if (end := self._ends.get(one)) is not None}
         return committed, ends, unread
@@ -170,7 +170,7 @@ class LogLagProbe:
             known.newest = newest
 
     def _begin_anew(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Forget what can be searched of topics of which more can be than there is: their offsets begin anew."""
+        """Drop what can be searched of topics of which more can be than there is: their offsets begin anew."""
         beyond = {
             partition.topic
             for partition, end in ends.items()

@@ -25,7 +25,7 @@ class LogLagSeries:
         self._sums[key] = self._sums.get(key, 0.0) + value
 
     def worst(self, partition: TopicPartition, seconds: float) -> None:
-        """Take in how many seconds a partition is behind."""
+        """Record how many seconds a partition is behind."""
         key = cat.LOG_LAG_SECONDS, partition.topic
         self._sums[key] = max(self._sums.get(key, 0.0), seconds)
 
@@ -34,7 +34,7 @@ class LogLagSeries:
         self.add(cat.LOG_PARTITIONS_UNKNOWN, partition, 1)
 
     def samples(self, *, searched: bool) -> list[Sample]:
-        """Give the samples; those that the search tells only when it was `searched`."""
+        """Return the samples; those that the search tells only when it was `searched`."""
         metrics = [cat.LOG_CONSUME_LAG_RECORDS, cat.LOG_PARTITIONS_UNKNOWN, cat.LOG_WRITTEN_RECORDS_TOTAL]
         if searched:
             metrics += [cat.LOG_INDEX_LAG_RECORDS, cat.LOG_LAG_SECONDS, cat.LOG_SEARCHABLE_RECORDS_TOTAL]

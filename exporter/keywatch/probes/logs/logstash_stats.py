@@ -45,7 +45,7 @@ class LogstashStats:
         self._codes: set[str] = set()
 
     def samples(self, stats: Mapping[str, Any], now: float) -> list[Sample]:
-        """Give the samples of one answer; `now` in Unix time."""
+        """Return the samples of one answer; `now` in Unix time."""
         found = list(self._itself(stats, now))
         sums: dict[tuple[Metric, _Labels], float] = {}
         gauges: dict[tuple[Metric, _Labels], float] = {}
@@ -145,7 +145,7 @@ class LogstashStats:
                 )
 
     def _bounded(self, name: object, known: set[str], most: int) -> str:
-        """Give a label for a name of Logstash's configuration; `unnamed` for one that it made itself."""
+        """Return a label for a name of Logstash's configuration; `unnamed` for one that it made itself."""
         if not isinstance(name, str) or not _ID.fullmatch(name):
             return _OTHER
         if _GENERATED.fullmatch(name):

@@ -87,7 +87,7 @@ class Reconciliation:
         return {kind: account.missing for kind, account in self._accounts.items()}
 
     def anew(self) -> Reconciliation:
-        """Give one that begins at nothing, for when events were passed over unseen; what was booked stays booked."""
+        """Return one that begins at nothing, for when events were passed over unseen; what was booked stays booked."""
         fresh = Reconciliation(self._window, self._give_up_after)
         fresh.lost, fresh.uncounted, fresh.judged_until = self.lost, self.uncounted, self.judged_until
         return fresh
@@ -110,7 +110,7 @@ class Reconciliation:
     def sample(
         self, earliest: float, latest: float, now: float, counted: Mapping[CountKey, int], requests: int | None
     ) -> None:
-        """Take in what Keycloak has counted so far, at some moment between `earliest` and `latest` of its own clock.
+        """Record what Keycloak has counted so far, at some moment between `earliest` and `latest` of its own clock.
 
         `requests`: how many were under way there; None when nobody knows.
         """
@@ -131,7 +131,7 @@ class Reconciliation:
             self._fold(1)
 
     def judge(self, now: float, good_since: float | None) -> bool:
-        """Judge the samples that are old enough; tells whether there were any.
+        """Judge the samples that are old enough; returns whether there were any.
 
         `good_since`: since when what arrives was read without a gap; None when it is not. Time before does not count.
         """
@@ -180,7 +180,7 @@ class Reconciliation:
         self._give_up(kind, account, now)
 
     def _waiting(self, index: int) -> int:
-        """Give how many events at most waited to be counted at a sample."""
+        """Return how many events at most waited to be counted at a sample."""
         return _EVENTS_OF_A_REQUEST * (self._moments[index].requests or 0)
 
     def _give_up(self, kind: CountKey, account: _Account, now: float) -> None:
@@ -205,7 +205,7 @@ class Reconciliation:
         return account
 
     def _fold(self, count: int) -> None:
-        """Forget the oldest samples; what arrived before them stays in the sums."""
+        """Drop the oldest samples; what arrived before them stays in the sums."""
         del self._moments[:count]
         for account in self._accounts.values():
             account.before += sum(account.arrived[:count]) - sum(account.off[:count])

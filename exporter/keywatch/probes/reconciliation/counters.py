@@ -44,7 +44,7 @@ class KeycloakMetrics:
     def __init__(self, peer: HttpPeer) -> None:
         self._peer = peer
 
-    async def read(self, timeout: float) -> KeycloakCounts:
+    async def fetch(self, timeout: float) -> KeycloakCounts:
         """Read the page within `timeout` seconds; raises `ProbeError`."""
         before = time.monotonic()
         answer = await self._peer.get("metrics", timeout, _MOST_BYTES)

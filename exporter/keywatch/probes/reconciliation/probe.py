@@ -43,7 +43,7 @@ ALL_REALMS = "all"
 class CounterReader(Protocol):
     """Reads the counters of one Keycloak node."""
 
-    async def read(self, timeout: float) -> KeycloakCounts:
+    async def fetch(self, timeout: float) -> KeycloakCounts:
         """Read them within `timeout` seconds; raises `ProbeError`."""
 
     async def close(self) -> None:
@@ -62,7 +62,7 @@ class Scope:
     """Whether the listener writes the realms' names."""
 
     def counted(self, realm: str, event: str, error: str) -> CountKey | None:
-        """Give how what Keycloak counted is looked up; None for what is not looked for."""
+        """Return how what Keycloak counted is looked up; None for what is not looked for."""
         label = user_event(event)[0]
         outcome = Outcome.ERROR if error else Outcome.SUCCESS
         if not self._wanted(label, outcome):
@@ -74,7 +74,7 @@ class Scope:
         return CountKey(ALL_REALMS, label, outcome) if realm in self.realms else None
 
     def arrived(self, event: SeenEvent) -> CountKey | None:
-        """Give the same for an event that arrived."""
+        """Return the same for an event that arrived."""
         if event.kind is not EventKind.USER or not self._wanted(event.event, event.outcome):
             return None
         name = event.realm_name or self.names.get(event.realm_id)
@@ -161,9 +161,9 @@ class ReconciliationProbe:
                     self._ahead = max(self._ahead, ahead)
 
     async def _read(self, timeout: float) -> ProbeError | None:
-        """Take a sample when all nodes that are not given up could be read; gives what kept one from it."""
+        """Take a sample when all nodes that are not given up could be read; returns what kept one from it."""
         names = list(self._readers)
-        found = await asyncio.gather(*(_attempt(self._readers[name].read(timeout)) for name in names))
+        found = await asyncio.gather(*(_attempt(self._readers[name].fetch(timeout)) for name in names))
         now, problem, counts = self._clock(), None, []
         for name, result in zip(names, found, strict=True):
             if isinstance(result, ProbeError):
@@ -190,7 +190,7 @@ class ReconciliationProbe:
             for (realm, event, error), value in read.events.items():
                 if (key := self._scope.counted(realm, event, error)) is not None:
                     by_key[key] = by_key.get(key, 0.0) + value
-            self._tally.take(name, read.started, read.wall, by_key)
+            self._tally.record(name, read.started, read.wall, by_key)
             self._skews[name] = read.wall - (time.time() - (self._clock() - (read.before + read.after) / 2))
             earliest.append(read.wall - took)
             latest.append(read.wall + took + self._ahead)
@@ -204,7 +204,7 @@ class ReconciliationProbe:
             self._balance.sample(min(earliest), max(latest), now, self._tally.counted, under_way)
 
     def _may_begin(self, asked: float, under_way: int | None) -> bool:
-        """Tell whether all that Keycloak will count from now on is read: a balance that began earlier would miss some.
+        """Return whether all that Keycloak will count from now on is read: a balance begun earlier would miss some.
 
         An event is written before its transaction ends, and counted after. So what was under way when the reading began
         has to be over.

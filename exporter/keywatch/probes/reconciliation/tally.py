@@ -34,8 +34,8 @@ class KeycloakTally:
         self.counted: dict[CountKey, int] = {}
         """Events counted since the beginning."""
 
-    def take(self, node: str, started: float, now: float, counts: Mapping[CountKey, float]) -> None:
-        """Take in what a node's counters say; `started` and `now` are its own Unix time.
+    def record(self, node: str, started: float, now: float, counts: Mapping[CountKey, float]) -> None:
+        """Record what a node's counters say; `started` and `now` are its own Unix time.
 
         A process that is older than keywatch's watching counts from what it says first; a younger one from 0.
         """

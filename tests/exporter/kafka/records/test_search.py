@@ -60,11 +60,11 @@ class Broker:
         if label != "1":
             raise BrokerError(Reason.TIMEOUT_RESPONSE, "it is frozen")
         reader = Reader(request.body)
-        reader.take(16)
+        reader.raw(16)
         committed = reader.boolean()
-        reader.take(12)
+        reader.raw(12)
         reader.string()
-        reader.take(12)
+        reader.raw(12)
         offset = reader.int64()
         self.asked.append((offset, committed))
         return read(Reader(self._reply(offset, committed=committed)))
@@ -88,7 +88,7 @@ class Broker:
 
 def searching(broker: Broker, rate: float = 1e6) -> RecordSearch:
     topology = Topology([Endpoint("k1", 9092)])
-    topology.learn(metadata([1, 2], {P.topic: [partition(1, [1]), partition(2, [2])]}))
+    topology.record(metadata([1, 2], {P.topic: [partition(1, [1]), partition(2, [2])]}))
     return RecordSearch(topology, cast("Peers", broker), Allowance(rate))
 
 
@@ -169,7 +169,7 @@ async def test_what_takes_many_steps_goes_on_where_it_stopped_until_the_topic_is
     assert [offset for offset, _ in broker.asked][5:] == [10, 12, 14, 16, 18, 20]
     assert search.reads == 11
     await search.find([position], 5.0)
-    search.forget(P.topic)
+    search.drop(P.topic)
     broker.asked.clear()
     await search.find([position], 5.0)
     assert broker.asked[0] == (0, True)

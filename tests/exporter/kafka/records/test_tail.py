@@ -98,7 +98,7 @@ def numbered(name: str, count: int) -> list[str]:
 async def test_records_come_once_and_in_order_from_where_reading_begins(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 10))
     with bed(cluster) as it:
-        it.tail.follow({P0: 4, P1: 0})
+        it.tail.subscribe({P0: 4, P1: 0})
         assert it.tail.positions == {P0: 4, P1: 0}
         await until(lambda: len(it.got) == 6, "the rest of the first partition")
         write(cluster, 1, numbered("b", 2500))
@@ -115,14 +115,14 @@ async def test_records_come_once_and_in_order_from_where_reading_begins(cluster:
 async def test_partitions_are_added_moved_and_dropped_without_disturbing_the_others(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 3))
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         await until(lambda: len(it.got) == 3, "the first partition")
         write(cluster, 1, numbered("b", 3))
-        it.tail.follow({P1: 1})
+        it.tail.subscribe({P1: 1})
         await until(lambda: len(it.got) == 5, "a part of the second")
-        it.tail.follow({P1: 0})
+        it.tail.subscribe({P1: 0})
         await until(lambda: len(it.got) == 8, "the second from its beginning")
-        it.tail.follow({P2: 0}, [P0])
+        it.tail.subscribe({P2: 0}, [P0])
         write(cluster, 2, ["c"])
         await until(lambda: "c" in it.got, "the third")
         write(cluster, 0, ["unheard"])
@@ -134,7 +134,7 @@ async def test_partitions_are_added_moved_and_dropped_without_disturbing_the_oth
 
 async def test_whether_records_came_on_time_is_what_was_said_of_it(cluster: EmbeddedCluster) -> None:
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         write(cluster, 0, ["a"])
         await until(lambda: it.got == ["a"], "the first")
         it.tail.on_time = True
@@ -147,7 +147,7 @@ async def test_a_full_batch_is_never_on_time(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 10_000))
     with bed(cluster) as it:
         it.tail.on_time = True
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         await until(lambda: len(it.got) == 10_000, "all of them")
         flags = [flag for flag, size in zip(it.on_time, it.sizes, strict=True) if size == 1000]
         assert flags
@@ -159,7 +159,7 @@ async def test_after_a_standstill_nothing_is_on_time_until_somebody_says_so(
 ) -> None:
     monkeypatch.setattr("keywatch.kafka.records.tail._STANDSTILL", 0.5)
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         it.tail.on_time = True
         it.stand_still = 1.0
         write(cluster, 0, ["a"])
@@ -173,17 +173,17 @@ async def test_after_a_standstill_nothing_is_on_time_until_somebody_says_so(
 async def test_an_offset_that_is_not_there_is_told_and_waits_for_another(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 3))
     with bed(cluster) as it:
-        it.tail.follow({P0: 500, P1: 0})
+        it.tail.subscribe({P0: 500, P1: 0})
         await until(lambda: it.tail.lost == {P0}, "the partition is lost")
         assert it.tail.positions[P0] == 500
-        it.tail.follow({P0: 2})
+        it.tail.subscribe({P0: 2})
         assert it.tail.lost == set()
         await until(lambda: it.got == ["a-2"], "reading goes on")
 
 
 async def test_a_dead_and_a_moved_leader_cost_no_record_and_bring_none_twice(cluster: EmbeddedCluster) -> None:
     with bed(cluster) as it:
-        it.tail.follow({P0: 0, P1: 0, P2: 0})
+        it.tail.subscribe({P0: 0, P1: 0, P2: 0})
         for number in range(3):
             for partition in range(3):
                 write(cluster, partition, numbered(f"{number}-{partition}", 20))
@@ -197,7 +197,7 @@ async def test_a_dead_and_a_moved_leader_cost_no_record_and_bring_none_twice(clu
 
 async def test_a_right_that_is_missing_is_told_until_something_can_be_read(cluster: EmbeddedCluster) -> None:
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         cluster.request_errors(FETCH, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 3)
         await until(lambda: it.tail.troubles, "it is told")
         reason, words = it.tail.troubles[TOPIC]
@@ -209,17 +209,17 @@ async def test_a_right_that_is_missing_is_told_until_something_can_be_read(clust
 
 async def test_a_trouble_goes_with_its_topic(cluster: EmbeddedCluster) -> None:
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         cluster.request_errors(FETCH, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 20)
         await until(lambda: it.tail.troubles, "it is told")
-        it.tail.follow({}, [P0])
+        it.tail.subscribe({}, [P0])
         await until(lambda: not it.tail.troubles, "it is nobody's business any more")
 
 
 async def test_a_defect_ends_the_tail_and_is_handed_over(cluster: EmbeddedCluster) -> None:
     with bed(cluster) as it:
         it.defect = ZeroDivisionError("planted")
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         write(cluster, 0, ["a"])
         await until(lambda: it.tail.failure, "it is told")
         assert it.tail.failure is it.defect
@@ -230,7 +230,7 @@ async def test_a_defect_ends_the_tail_and_is_handed_over(cluster: EmbeddedCluste
 async def test_a_slow_event_loop_makes_it_wait_and_not_grow(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 20_000))
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         hold_up_until(lambda: it.batches >= MOST - 1)
         time.sleep(0.5)  # noqa: ASYNC251 - long enough for twenty batches
         assert it.batches <= MOST
@@ -242,7 +242,7 @@ async def test_a_slow_event_loop_makes_it_wait_and_not_grow(cluster: EmbeddedClu
 async def test_it_ends_although_nobody_takes_what_it_read(cluster: EmbeddedCluster) -> None:
     write(cluster, 0, numbered("a", 20_000))
     with bed(cluster) as it:
-        it.tail.follow({P0: 0})
+        it.tail.subscribe({P0: 0})
         hold_up_until(lambda: it.batches >= MOST - 1)
         it.tail.end()
         it.tail._thread.join(5)
@@ -257,7 +257,7 @@ class Changing(Clients):
     made = 0
 
     def version(self) -> tuple[int, ...]:
-        """Give the number."""
+        """Return the number."""
         return (self.number,)
 
 
@@ -279,7 +279,7 @@ async def test_new_credentials_mean_a_new_client_at_the_same_places(
         clients, "test", lambda records, *_: [(r.value or b"").decode() for r in records], got.extend
     )
     try:
-        tail.follow({P0: 0})
+        tail.subscribe({P0: 0})
         write(cluster, 0, ["a"])
         await until(lambda: got == ["a"], "the first")
         clients.number = 1

@@ -34,7 +34,7 @@ async def times() -> AsyncIterator[RecordTimes]:
         host, _, port = cluster.bootstrap.split(",")[0].rpartition(":")
         topology = Topology([Endpoint(host, int(port))])
         peers = Peers(topology, None)
-        topology.learn(await peers.ask(topology.living()[0].label, requests.metadata(), 10, requests.read_metadata))
+        topology.record(await peers.ask(topology.living()[0].label, requests.metadata(), 10, requests.read_metadata))
         search = RecordSearch(topology, peers, Allowance(1e6))
         reader = RecordTimes(search, RecordReader(Clients(cluster.bootstrap, {})), "test")
         yield reader
@@ -78,5 +78,5 @@ async def test_records_that_may_be_compacted_away_are_read_again_and_those_of_a_
     assert times.doubt({PARTITION.topic}) == [PARTITION]
     assert times.at(place) is None
     assert times.before(place) == WRITTEN[4] / 1000
-    times.forget(PARTITION.topic)
+    times.drop(PARTITION.topic)
     assert times.before(place) is None

@@ -183,7 +183,7 @@ def test_names_that_are_gone_are_forgotten() -> None:
     for name in ("a", "b"):
         reader = Reader(b"\x00\x01")
         reader.int16()
-        memory.learn(reader, name, 0, 1)
+        memory.record(reader, name, 0, 1)
     memory.retain({"a"})
     assert memory.recall(Reader(b"\x00\x01"), "a") == 1
     assert memory.recall(Reader(b"\x00\x01"), "b") is None

@@ -29,7 +29,7 @@ def test_a_record_that_is_read_back_is_settled_with_its_time() -> None:
     assert not entry.settled
     book.acknowledged(1, 100)
     assert not entry.settled  # acknowledged is only half the way
-    assert book.read(1, 100, 10.5) is entry
+    assert book.record_read(1, 100, 10.5) is entry
     assert entry.settled
     assert (entry.partition, entry.broker, entry.sent, entry.received) == (3, "2", 10.0, 10.5)
 
@@ -39,7 +39,7 @@ def test_a_refused_record_is_settled_and_never_lost() -> None:
     entry = book.sent(1, "1", 0.0)
     book.failed(1, Reason.NOT_ENOUGH_REPLICAS, "too few")
     assert entry.settled
-    book.read(None, 50, 1.0)
+    book.record_read(None, 50, 1.0)
     assert lost(book) == []
 
 
@@ -56,7 +56,7 @@ def test_a_refused_record_is_settled_and_never_lost() -> None:
 def test_a_record_is_lost_when_reading_went_past_it(read_up_to: list[int], expected: list[int]) -> None:
     book = ledger(10)
     for offset in read_up_to:
-        book.read(1 if offset == 10 else None, offset, 1.0)
+        book.record_read(1 if offset == 10 else None, offset, 1.0)
     assert lost(book) == expected
     assert lost(book) == []  # told once
 
@@ -64,23 +64,23 @@ def test_a_record_is_lost_when_reading_went_past_it(read_up_to: list[int], expec
 def test_an_acknowledgement_may_come_after_the_record_was_read() -> None:
     book = CanaryLedger(0)
     book.sent(1, "1", 0.0)
-    book.read(1, 10, 1.0)
+    book.record_read(1, 10, 1.0)
     book.acknowledged(1, 10)
-    book.read(None, 99, 2.0)
+    book.record_read(None, 99, 2.0)
     assert lost(book) == []
 
 
 def test_a_record_without_acknowledgement_is_not_lost_however_far_reading_went() -> None:
     book = CanaryLedger(0)
     book.sent(1, "1", 0.0)
-    book.read(None, 1_000_000, 1.0)
+    book.record_read(None, 1_000_000, 1.0)
     assert lost(book) == []
 
 
 def test_a_record_read_twice_is_a_duplicate() -> None:
     book = ledger(10)
-    assert book.read(1, 10, 1.0) is not None
-    assert book.read(1, 11, 1.0) is None
+    assert book.record_read(1, 10, 1.0) is not None
+    assert book.record_read(1, 11, 1.0) is None
     assert book.take_counts() == (1, 0)
     assert book.take_counts() == (0, 0)
 
@@ -88,43 +88,43 @@ def test_a_record_read_twice_is_a_duplicate() -> None:
 def test_a_record_read_after_a_later_one_is_reordered() -> None:
     book = ledger(11, 10, 12)
     for offset, sequence in enumerate((2, 1, 3), start=10):
-        book.read(sequence, offset, 1.0)
+        book.record_read(sequence, offset, 1.0)
     assert book.take_counts() == (0, 1)
 
 
 def test_when_reading_begins_again_at_an_earlier_place_nothing_is_duplicated_or_reordered() -> None:
     book = ledger(10, 11, 12)
     for sequence in (3, 1, 2, 3):
-        book.read(sequence, 9 + sequence, 1.0)
+        book.record_read(sequence, 9 + sequence, 1.0)
     assert book.take_counts() == (0, 0)
 
 
 def test_when_the_topic_was_made_anew_reading_begins_anew_and_nothing_of_before_is_lost() -> None:
     book = ledger(500, 501)
-    book.read(1, 500, 1.0)
+    book.record_read(1, 500, 1.0)
     for sequence in (3, 4):
         book.sent(sequence, "1", 2.0)
     assert book.acknowledged(3, 7), "before what was read: another topic"
     assert book.position == 7
     assert not book.acknowledged(4, 8), "that is known by now"
     assert lost(book) == []
-    assert book.read(3, 7, 3.0) is not None
-    assert book.read(None, 600, 4.0) is None
+    assert book.record_read(3, 7, 3.0) is not None
+    assert book.record_read(None, 600, 4.0) is None
     assert lost(book) == [4], "record 2 was the old topic's"
 
 
 def test_an_acknowledgement_behind_what_was_read_meanwhile_is_the_same_topics() -> None:
     book = CanaryLedger(0, position=5)
     book.sent(1, "1", 0.0)
-    book.read(None, 9, 1.0)
+    book.record_read(None, 9, 1.0)
     assert not book.acknowledged(1, 7)
     assert lost(book) == [1]
 
 
 def test_another_instances_records_only_move_the_position() -> None:
     book = CanaryLedger(0, position=5)
-    assert book.read(None, 7, 1.0) is None
-    assert book.read(123, 3, 1.0) is None
+    assert book.record_read(None, 7, 1.0) is None
+    assert book.record_read(123, 3, 1.0) is None
     assert book.position == 8
     assert book.take_counts() == (0, 0)
 
@@ -135,8 +135,8 @@ def test_what_is_told_of_records_long_forgotten_is_passed_over() -> None:
         book.sent(sequence, "1", 0.0)
     book.acknowledged(0, 1)
     book.failed(1, Reason.RESET, "")
-    assert book.read(2, 1, 1.0) is None
-    assert book.read(4999, 2, 1.0) is not None
+    assert book.record_read(2, 1, 1.0) is None
+    assert book.record_read(4999, 2, 1.0) is not None
 
 
 @given(st.lists(st.sampled_from(["arrives", "vanishes", "refused"]), max_size=60), st.randoms())
@@ -152,6 +152,6 @@ def test_exactly_the_acknowledged_records_that_vanish_are_lost(fates: list[str],
             log.append(sequence)
     random.shuffle(log)  # type: ignore[attr-defined] # of random.Random, which hypothesis hides
     for sequence in log:
-        book.read(sequence, sequence, 1.0)
-    book.read(None, len(fates), 2.0)
+        book.record_read(sequence, sequence, 1.0)
+    book.record_read(None, len(fates), 2.0)
     assert lost(book) == [sequence for sequence, fate in enumerate(fates) if fate == "vanishes"]

@@ -84,7 +84,7 @@ class Bed:
 
 @pytest.fixture
 def bed(monkeypatch: pytest.MonkeyPatch) -> Bed:
-    """Give a calm cluster whose five partitions are as many as 10,000, so that they are read every five seconds."""
+    """Return a calm cluster whose five partitions are as many as 10,000, so that they are read every five seconds."""
     monkeypatch.setattr(cluster, "_PARTITIONS_PER_SECOND", 1)
     made = Bed()
     made.seconds(1)

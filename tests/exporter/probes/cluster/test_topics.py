@@ -17,7 +17,7 @@ from tests.exporter.fakes.metadata import metadata, partition
 def topology(*down: int) -> Topology:
     """Make one of three brokers, of which these are proven to be down and the others to be up."""
     it = Topology([Endpoint("seed", 9092)])
-    it.learn(metadata([1, 2, 3]))
+    it.record(metadata([1, 2, 3]))
     for broker in (1, 2, 3):
         it.report(str(broker), up=broker not in down, reason=Reason.REFUSED if broker in down else None)
     return it
@@ -91,7 +91,7 @@ async def test_topics_are_counted_and_what_is_wrong_is_said_in_words() -> None:
     it = topology(1)
     it.demand({"events": 3})
     led_by_2, led_by_1 = partition(2, [2, 3]), partition(1, [1])
-    it.learn(metadata([1, 2, 3], {"events": [led_by_2, led_by_1, led_by_1], "quiet": [led_by_2]}))
+    it.record(metadata([1, 2, 3], {"events": [led_by_2, led_by_1, led_by_1], "quiet": [led_by_2]}))
     samples = await run(it)
     assert values(samples, cat.TOPIC_PARTITIONS) == {"events": 3, "quiet": 1}
     assert values(samples, cat.TOPIC_PARTITIONS_OFFLINE) == {"events": 2, "quiet": 0}
@@ -108,13 +108,13 @@ async def test_topics_are_counted_and_what_is_wrong_is_said_in_words() -> None:
 
 async def test_no_more_than_eight_partitions_are_named() -> None:
     it = topology(1)
-    it.learn(metadata([1, 2, 3], {"events": [partition(1, [1])] * 9}))
+    it.record(metadata([1, 2, 3], {"events": [partition(1, [1])] * 9}))
     assert [s.note for s in await run(it) if s.note] == ["9 of 9 partitions offline: 0, 1, 2, 3, 4, 5, 6, 7 …"]
 
 
 async def test_a_watched_topic_tells_on_both_edges_whether_it_is_up() -> None:
     it = topology(1)
-    it.learn(metadata([1, 2, 3], {"good": [partition(2, [2])], "bad": [partition(2, [2]), partition(1, [1])]}))
+    it.record(metadata([1, 2, 3], {"good": [partition(2, [2])], "bad": [partition(2, [2]), partition(1, [1])]}))
     samples = await run(it, watch=("good", "bad", "gone"), exclude=["bad"], detail=False)
     assert values(samples, cat.TOPIC_UP) == {"good": 1, "bad": 0, "gone": 0}
     assert values(samples, cat.TOPIC_EXISTS) == {"good": 1, "bad": 1, "gone": 0}
@@ -125,7 +125,7 @@ async def test_a_watched_topic_tells_on_both_edges_whether_it_is_up() -> None:
 
 async def test_an_excluded_topic_is_left_out() -> None:
     it = topology()
-    it.learn(metadata([1, 2, 3], {"events": [partition(2, [2])], "__internal": [partition(2, [2])]}))
+    it.record(metadata([1, 2, 3], {"events": [partition(2, [2])], "__internal": [partition(2, [2])]}))
     assert values(await run(it, exclude=["__.*"]), cat.TOPIC_PARTITIONS) == {"events": 1}
 
 

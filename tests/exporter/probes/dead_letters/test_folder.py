@@ -50,7 +50,7 @@ class Watched:
         return failed.value
 
     def value(self, metric: Metric, *more: str) -> float | None:
-        """Give what the store says now."""
+        """Return what the store says now."""
         return self.store.values(metric).get((*LABELS, *more))
 
     @property
@@ -131,7 +131,7 @@ async def test_a_folder_that_cannot_be_read_is_down_for_a_reason_and_its_depth_d
         def refuse(_: DeadLetterFolder) -> Look:
             raise error(watched)
 
-        patch.setattr(DeadLetterFolder, "look", refuse)
+        patch.setattr(DeadLetterFolder, "scan", refuse)
         failed = await watched.fails()
     assert failed.reason is reason
     assert words in failed.detail
@@ -146,7 +146,7 @@ async def test_a_folder_that_was_never_read_has_no_depth_but_its_counters(
     def refuse(_: DeadLetterFolder) -> Look:
         raise _denied(watched)
 
-    monkeypatch.setattr(DeadLetterFolder, "look", refuse)
+    monkeypatch.setattr(DeadLetterFolder, "scan", refuse)
     await watched.fails()
     assert (watched.value(cat.DLQ_UP), watched.value(cat.DLQ_RECORDS)) == (0, None)
     assert watched.value(cat.DLQ_ADDED_TOTAL, "other") == 0
@@ -158,14 +158,14 @@ async def test_a_file_system_that_hangs_costs_one_deadline_and_no_dead_letter(
     await watched.run()
     watched.bed.write(1)
     answer = threading.Event()
-    truth = DeadLetterFolder.look
+    truth = DeadLetterFolder.scan
 
     def hang(folder: DeadLetterFolder) -> Look:
         answer.wait(10)
         return truth(folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DeadLetterFolder, "look", hang)
+        patch.setattr(DeadLetterFolder, "scan", hang)
         started = asyncio.get_running_loop().time()
         assert (await watched.fails()).reason is Reason.TIMEOUT_RESPONSE
         assert (await watched.fails()).reason is Reason.STUCK

@@ -23,7 +23,7 @@ class Log:
         self.start, self.end = start, end
         self.now = 100.0
         self.ledger = DeadLetterLedger()
-        self.ledger.follow({PARTITION: fresh})
+        self.ledger.update({PARTITION: fresh})
 
     @property
     def counted(self) -> int:
@@ -44,7 +44,7 @@ class Log:
             offsets = range(max(stretch.start, self.start), min(stretch.end, self.end))[:most]
             batch.letters[partition] = [Letter(offset, Reason.TIMEOUT, 1000.0 + offset) for offset in offsets]
             batch.reached[partition] = offsets[-1] + 1 if offsets else stretch.start
-        self.ledger.take(wanted, batch, self.now)
+        self.ledger.record(wanted, batch, self.now)
         return wanted
 
     def cycle(self, most: int = 1000, after: float = 0.5) -> None:
@@ -121,7 +121,7 @@ def test_records_that_may_not_be_read_count_without_reason_at_once_and_are_tried
     log = Log(0, 5)
     log.measure()
     wanted = log.ledger.wanted([PARTITION], log.now)
-    log.ledger.take(wanted, DeadLetterBatch(forbidden={"dead"}), log.now)
+    log.ledger.record(wanted, DeadLetterBatch(forbidden={"dead"}), log.now)
     log.end = 7
     log.measure()
     assert log.ledger.wanted([PARTITION], log.now) == {}
@@ -136,7 +136,7 @@ def test_records_that_may_not_be_read_count_without_reason_at_once_and_are_tried
 def test_a_right_that_nothing_is_there_to_be_tried_on_is_not_missing_for_ever() -> None:
     log = Log(0, 5)
     log.measure()
-    log.ledger.take({}, DeadLetterBatch(forbidden={"dead"}), log.now)
+    log.ledger.record({}, DeadLetterBatch(forbidden={"dead"}), log.now)
     log.start = 5
     for _ in range(50):
         log.cycle()
@@ -187,9 +187,9 @@ def test_a_topic_that_was_made_again_is_counted_from_its_beginning() -> None:
 def test_a_topic_that_was_gone_and_is_the_same_goes_on_where_it_was() -> None:
     log = Log(0, 100)
     log.cycle()
-    assert log.ledger.follow({}) == set()
+    assert log.ledger.update({}) == set()
     assert log.ledger.depth == 0
-    assert log.ledger.follow({PARTITION: True}) == {"dead"}
+    assert log.ledger.update({PARTITION: True}) == {"dead"}
     log.end = 101
     log.cycle()
     assert (log.counted, log.ledger.depth) == (1, 101)
@@ -199,7 +199,7 @@ def test_partitions_that_are_added_to_a_topic_are_new() -> None:
     log = Log(0, 100)
     log.cycle()
     added = TopicPartition("dead", 1)
-    assert log.ledger.follow({PARTITION: True, added: True}) == set()
+    assert log.ledger.update({PARTITION: True, added: True}) == set()
     log.ledger.take_ends({added: 2}, log.now)
     log.ledger.take_starts({added: 0})
     assert log.ledger.wanted([PARTITION, added], log.now) == {added: Stretch(0, 2)}

@@ -60,7 +60,7 @@ async def bed() -> AsyncIterator[Bed]:
 async def test_a_stretch_is_read_exactly_with_reasons_and_times(bed: Bed) -> None:
     reader = bed.reader()
     for start, end in ((5, 9), (0, 2), (28, 30), (5, 9)):
-        batch = await reader.read({DEAD[0]: Stretch(start, end)}, 10)
+        batch = await reader.fetch({DEAD[0]: Stretch(start, end)}, 10)
         letters = batch.letters[DEAD[0]]
         assert [letter.offset for letter in letters] == list(range(start, end))
         assert [letter.reason for letter in letters] == [[Reason.NONE, Reason.DEFECT][o % 2] for o in range(start, end)]
@@ -69,13 +69,13 @@ async def test_a_stretch_is_read_exactly_with_reasons_and_times(bed: Bed) -> Non
 
 
 async def test_several_partitions_are_read_at_once(bed: Bed) -> None:
-    batch = await bed.reader().read({DEAD[0]: Stretch(0, 30), DEAD[1]: Stretch(10, 11)}, 10)
+    batch = await bed.reader().fetch({DEAD[0]: Stretch(0, 30), DEAD[1]: Stretch(10, 11)}, 10)
     assert {partition: len(letters) for partition, letters in batch.letters.items()} == {DEAD[0]: 30, DEAD[1]: 1}
     assert batch.reached == {DEAD[0]: 30, DEAD[1]: 11}
 
 
 async def test_where_the_partition_ends_before_the_stretch_it_is_read_to_its_end(bed: Bed) -> None:
-    batch = await bed.reader().read({DEAD[0]: Stretch(27, 50)}, 10)
+    batch = await bed.reader().fetch({DEAD[0]: Stretch(27, 50)}, 10)
     assert [letter.offset for letter in batch.letters[DEAD[0]]] == [27, 28, 29]
     assert batch.reached == {DEAD[0]: 30}
 
@@ -83,12 +83,12 @@ async def test_where_the_partition_ends_before_the_stretch_it_is_read_to_its_end
 @pytest.mark.parametrize("bounds", [{"records": 5}, {"size": 5000}])
 async def test_a_reading_is_bounded_and_the_next_goes_on(bed: Bed, bounds: dict[str, int]) -> None:
     reader = bed.reader(**bounds)
-    batch = await reader.read({DEAD[0]: Stretch(0, 30)}, 10)
+    batch = await reader.fetch({DEAD[0]: Stretch(0, 30)}, 10)
     reached = batch.reached[DEAD[0]]
     assert reached == 5
     seen = [letter.offset for letter in batch.letters[DEAD[0]]]
     while reached < 30:
-        batch = await reader.read({DEAD[0]: Stretch(reached, 30)}, 10)
+        batch = await reader.fetch({DEAD[0]: Stretch(reached, 30)}, 10)
         seen += [letter.offset for letter in batch.letters[DEAD[0]]]
         assert batch.reached[DEAD[0]] > reached
         reached = batch.reached[DEAD[0]]
@@ -97,6 +97,6 @@ async def test_a_reading_is_bounded_and_the_next_goes_on(bed: Bed, bounds: dict[
 
 async def test_nobody_waits_longer_than_the_deadline_for_a_broker_that_is_away() -> None:
     reader = DeadLetterReader(Clients("127.0.0.1:1", {}), "test", Sources().of_record)
-    batch = await reader.read({DEAD[0]: Stretch(0, 1)}, 0.2)
+    batch = await reader.fetch({DEAD[0]: Stretch(0, 1)}, 0.2)
     assert (batch.letters, batch.reached, batch.forbidden) == ({}, {}, set())
     reader.close()

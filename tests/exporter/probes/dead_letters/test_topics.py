@@ -9,7 +9,7 @@ from tests.exporter.fakes.dead_letter_topics import LABELS, WRITTEN, Bed
 
 
 def added(bed: Bed) -> dict[str, float]:
-    """Give the counters that are not 0."""
+    """Return the counters that are not 0."""
     return {labels[2]: count for labels, count in bed.store.counters[cat.DLQ_ADDED_TOTAL].items() if count}
 
 

@@ -35,13 +35,13 @@ class Bed:
     def learn(self, topics: Sequence[str], count: int = 2) -> None:
         """Have metadata show these topics."""
         states = {topic: [partition(1, [1])] * (1 if topic == "fresh" else count) for topic in topics}
-        self.topology.learn(metadata([1], states))
+        self.topology.record(metadata([1], states))
         if self.peers.ids is not None:
             self.peers.ids.update({topic: _id(topic, 1) for topic in topics if topic not in self.peers.ids})
 
     def settle(self, lost: Collection[TopicPartition] = ()) -> ReadingChange:
         """Settle once and do what is said."""
-        change = asyncio.run(self.plan.settle(self.positions, lost, 1.0))
+        change = asyncio.run(self.plan.compare(self.positions, lost, 1.0))
         for one in change.dropped:
             self.positions.pop(one, None)
         self.positions.update(change.places)
@@ -134,12 +134,12 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning_also_when_nobody_
     assert bed.peers.ids is not None
     bed.peers.ids["events"] = _id("events", 2)
     bed.peers.partitions |= {E0: (0, 30), E1: (0, 1)}
-    bed.topology.learn(metadata([1], {"events": [partition(1, [1, 2]), partition(1, [1, 2])]}))
+    bed.topology.record(metadata([1], {"events": [partition(1, [1, 2]), partition(1, [1, 2])]}))
     change = bed.settle()
     assert change.places == {E0: 0, E1: 0}
     assert change.gap, "what the old one held at last may have been missed"
     bed.peers.ids["events"] = _id("events", 1)  # a broker that has not heard of it yet
-    bed.topology.learn(metadata([1], {"events": [partition(1, [1]), partition(1, [1])]}))
+    bed.topology.record(metadata([1], {"events": [partition(1, [1]), partition(1, [1])]}))
     assert bed.settle() == ReadingChange()
 
 
@@ -220,7 +220,7 @@ def test_ids_are_asked_for_when_something_moved_and_now_and_then() -> None:
     asyncio.run(ids.renew(["events"], 1.0))
     asyncio.run(ids.renew(["events"], 1.0))
     assert (len(peers.asked), ids.certain) == (1, True)
-    topology.learn(metadata([1], {"events": [partition(1, [1])]}))
+    topology.record(metadata([1], {"events": [partition(1, [1])]}))
     asyncio.run(ids.renew(["events"], 1.0))
     assert len(peers.asked) == 2
     now = 5.0

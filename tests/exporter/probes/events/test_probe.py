@@ -93,11 +93,11 @@ class Bed:
         return self
 
     def series(self, metric: Metric) -> dict[tuple[str, ...], float]:
-        """Give the series of a metric, their labels without cluster and listener."""
+        """Return the series of a metric, their labels without cluster and listener."""
         return {labels[2:]: value for labels, value in self.store.values(metric).items()}
 
     def value(self, metric: Metric) -> float:
-        """Give the one series of a metric."""
+        """Return the one series of a metric."""
         ((_, value),) = self.series(metric).items()
         return value
 

@@ -11,14 +11,14 @@ from keywatch.probes.events.realms import Realms
 def test_a_realm_is_called_by_its_name_once_that_is_known_and_by_its_id_before() -> None:
     realms = Realms({}, 10)
     assert realms.label("id-1") == "id-1"
-    realms.learn("id-1", "shop")
+    realms.record("id-1", "shop")
     assert realms.label("id-1") == "shop"
     assert dict(realms.names) == {"id-1": "shop"}
 
 
 def test_what_is_configured_stands_whatever_records_say() -> None:
     realms = Realms({"id-1": "shop"}, 10)
-    realms.learn("id-1", "evil")
+    realms.record("id-1", "evil")
     assert realms.label("id-1") == "shop"
     assert realms.labels == ("shop",)
 
@@ -26,7 +26,7 @@ def test_what_is_configured_stands_whatever_records_say() -> None:
 def test_a_realm_that_is_renamed_is_called_by_its_new_name() -> None:
     realms = Realms({}, 10)
     for name in ("old", "new"):
-        realms.learn("id-1", name)
+        realms.record("id-1", name)
         assert realms.label("id-1") == name
 
 
@@ -38,16 +38,16 @@ def test_too_many_realms_are_other_and_those_before_keep_their_labels() -> None:
 def test_the_view_of_names_lives() -> None:
     realms = Realms({}, 10)
     view = realms.names
-    realms.learn("id-1", "shop")
+    realms.record("id-1", "shop")
     assert view["id-1"] == "shop"
 
 
 def test_invented_realms_take_a_bounded_memory() -> None:
     realms = Realms({}, 10)
     for number in range(12_000):
-        realms.learn(f"id-{number}", f"name-{number}")
+        realms.record(f"id-{number}", f"name-{number}")
     assert len(realms.names) == 10_000
-    realms.learn("id-1", "renamed")
+    realms.record("id-1", "renamed")
     assert realms.names["id-1"] == "renamed"
 
 
@@ -56,6 +56,6 @@ def test_there_are_never_more_labels_than_allowed(met: list[tuple[str, str | Non
     realms, labels = Realms({}, most), set()
     for realm_id, name in met:
         if name is not None:
-            realms.learn(realm_id, name)
+            realms.record(realm_id, name)
         labels.add(realms.label(realm_id))
     assert len(labels - {"other"}) <= most

@@ -14,7 +14,7 @@ from keywatch.probes.events.series import EventSeries
 
 
 def series(sheet: EventSeries, metric: Metric) -> dict[tuple[str, ...], float]:
-    samples, _ = sheet.take()
+    samples, _ = sheet.drain()
     return {labels[2:]: value for one, labels, value, _ in samples if one is metric}
 
 
@@ -24,7 +24,7 @@ def tally(realm: str = "r", count: int = 1, moment: float = 10.0) -> EventTally:
 
 def test_what_can_be_named_beforehand_stands_at_0() -> None:
     sheet = EventSeries("c", "l", Realms({"id": "shop"}, 10))
-    samples, delays = sheet.take()
+    samples, delays = sheet.drain()
     found = {(one, labels): value for one, labels, value, _ in samples}
     assert set(found.values()) == {0.0}
     assert {labels[2] for one, labels in found if one is cat.EVENTS_MALFORMED_TOTAL} == set(MalformedReason)
@@ -45,7 +45,7 @@ def test_each_batch_is_told_once() -> None:
     for _ in range(2):
         sheet.add(tally(count=3))
     sheet.skip(7)
-    samples, _ = sheet.take()
+    samples, _ = sheet.drain()
     told = {(one, labels): value for one, labels, value, _ in samples}
     assert told[cat.EVENTS_RECEIVED_TOTAL, ("c", "l", "r", "logout", "success")] == 6
     assert told[cat.EVENTS_RECEIVED_TOTAL, ("c", "l", "r", "login", "error")] == 0, "a new realm's logins stand at 0"

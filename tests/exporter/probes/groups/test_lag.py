@@ -22,13 +22,13 @@ class Times:
         self._at = at
 
     def at(self, position: Position) -> Found | None:
-        """Give what was found out, of a record at the offset itself or the one given."""
+        """Return what was found out, of a record at the offset itself or the one given."""
         if position.offset not in self._found:
             return None
         return Found(position.offset if self._at is None else self._at, self._found[position.offset], settled=True)
 
     def before(self, position: Position) -> float | None:
-        """Give the nearest earlier one."""
+        """Return the nearest earlier one."""
         earlier = [offset for offset, time in self._found.items() if offset <= position.offset and time is not None]
         return self._found[max(earlier)] if earlier else None
 
@@ -36,7 +36,7 @@ class Times:
 def history(*seen: tuple[int, float]) -> EndHistory:
     it = EndHistory()
     for end, when in seen:
-        it.note(end, when)
+        it.record(end, when)
     return it
 
 
@@ -123,7 +123,7 @@ def test_an_arrival_is_never_told_later_than_it_was_seen(steps: list[tuple[int, 
     ends, end, now, first_seen = EndHistory(), 0, 0.0, None
     for more, pause in steps:
         end, now = end + more, now + pause
-        ends.note(end, now)
+        ends.record(end, now)
         if first_seen is None and end > offset:
             first_seen = now
     told = ends.arrival(offset)
@@ -140,10 +140,10 @@ def test_an_arrival_is_the_first_end_beyond_the_record(offset: int, arrival: flo
 
 def test_a_truncated_partition_starts_its_history_anew() -> None:
     it = history((5, 1.0), (10, 2.0))
-    assert it.note(3, 3.0), "it says so"
+    assert it.record(3, 3.0), "it says so"
     assert it.arrival(7) is None
-    assert not it.note(3, 3.5)
-    it.note(8, 4.0)
+    assert not it.record(3, 3.5)
+    it.record(8, 4.0)
     assert it.arrival(7) == 4.0
 
 

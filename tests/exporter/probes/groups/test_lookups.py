@@ -43,7 +43,7 @@ class Late:
 @pytest.fixture
 def topology() -> Topology:
     made = Topology([Endpoint("k1", 9092)])
-    made.learn(metadata([1, 2], {"a": [partition(1, [1]), partition(2, [2])]}))
+    made.record(metadata([1, 2], {"a": [partition(1, [1]), partition(2, [2])]}))
     return made
 
 
@@ -51,10 +51,10 @@ async def test_starts_that_come_late_are_given_by_a_later_call_and_asked_for_onc
     late = Late(FakePeers(ends={ONE: 9, TWO: 9}, starts={ONE: 3}))
     starts, wanted = StartOffsets(topology, cast("Peers", late), 5.0), {"a": (0, 1)}
     for _ in range(3):
-        assert await starts.follow(wanted, (), 0.001) == ()
+        assert await starts.refresh(wanted, (), 0.001) == ()
     assert (late.asked, starts.get(ONE)) == (2, None), "each leader once"
     late.sign.set()
-    assert set(await starts.follow(wanted, (), 5.0)) == {ONE, TWO}
+    assert set(await starts.refresh(wanted, (), 5.0)) == {ONE, TWO}
     assert (starts.get(ONE), starts.get(TWO)) == (3, 0)
 
 
@@ -68,14 +68,14 @@ async def test_the_more_starts_there_are_the_less_often_they_are_read(
     starts = StartOffsets(topology, cast("Peers", peers), 5.0)
     wanted = {"a": (0,), "unknown": tuple(range(partitions - 1))}
     for _ in range(20):
-        await starts.follow(wanted, (), 5.0)
+        await starts.refresh(wanted, (), 5.0)
     assert readings <= len(asked) <= readings + 1
     asked.clear()
-    await starts.follow({"a": (0,)}, (), 5.0)
+    await starts.refresh({"a": (0,)}, (), 5.0)
     assert asked, "other partitions are read at once"
     asked.clear()
-    starts.forget("a")
-    await starts.follow({"a": (0,)}, (ONE,), 5.0)
+    starts.drop("a")
+    await starts.refresh({"a": (0,)}, (ONE,), 5.0)
     assert not asked, "a leader that has just not answered is left alone"
 
 

@@ -51,7 +51,7 @@ class Bed:
     def learn(self, generation: int = 1) -> None:
         """Have metadata tell of two topics; each `generation` of them has ids of its own."""
         told = metadata([1, 2], {topic: [partition(1, [1]), partition(2, [2])] for topic in ("a", "b")})
-        self.topology.learn(told._replace(ids={topic: bytes([generation]) * 16 for topic in ("a", "b")}))
+        self.topology.record(told._replace(ids={topic: bytes([generation]) * 16 for topic in ("a", "b")}))
 
     def cycle(self) -> Bed:
         """Run the probe once."""
@@ -67,7 +67,7 @@ class Bed:
         return told
 
     def series(self, metric: Metric) -> dict[tuple[str, ...], float]:
-        """Give the series of a metric, their labels without the cluster."""
+        """Return the series of a metric, their labels without the cluster."""
         return {labels[1:]: value for one, labels, value, _ in self.told if one is metric}
 
     @property

@@ -54,7 +54,7 @@ class FakeWriter:
 
     @property
     def ids(self) -> list[str]:
-        """Give the ids of the events."""
+        """Return the ids of the events."""
         return [json.loads(value)["id"] for value in self.values]
 
 
@@ -86,7 +86,7 @@ class FakeServer:
         return {"_shards": {"total": 1, "failed": 0}, "aggregations": {"ids": {"buckets": buckets}}}
 
     def _stored(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what is stored of the first record."""
+        """Return what is stored of the first record."""
         first = [{"term": {"kafka.topic": PLACE.topic}}, {"term": {"kafka.partition": PLACE.partition}}]
         assert body["query"]["bool"]["filter"] == [*first, {"term": {"kafka.offset": 100}}]
         if isinstance(self.elsewhere, ProbeError):
@@ -106,7 +106,7 @@ class Bed:
         self.peers = FakePeers(ends={PLACE: 200})
         self.peers.commits[GROUP] = {PLACE: 100}
         self.topology = topology = Topology([Endpoint("k1", 9092)])
-        topology.learn(metadata([1, 2], {PLACE.topic: [partition(1, [1]), partition(2, [2])]}))
+        topology.record(metadata([1, 2], {PLACE.topic: [partition(1, [1]), partition(2, [2])]}))
         peers = cast("Peers", self.peers)
         carried = (GROUP, Groups(topology, peers, GROUP.__eq__, (GROUP,)), peers) if known_group else None
         self.probe = LogCanaryProbe(
@@ -132,12 +132,12 @@ class Bed:
         return self
 
     def last(self, metric: Metric) -> float | None:
-        """Give the last value of a metric; None when it was not told."""
+        """Return the last value of a metric; None when it was not told."""
         return next((sample.value for sample in reversed(self.told) if sample.metric is metric), None)
 
     @property
     def note(self) -> str | None:
-        """Give what is said of events that do not arrive."""
+        """Return what is said of events that do not arrive."""
         return next((sample.note for sample in self.told if sample.metric is cat.LOG_CANARY_UP), None)
 
 
@@ -256,7 +256,7 @@ def test_what_kafka_refuses_is_told_at_once_and_tried_again_when_the_next_is_due
 
 def test_nothing_is_written_to_a_topic_that_is_not_there() -> None:
     bed = Bed()
-    bed.topology.learn(metadata([1, 2], {"another": [partition(1, [1])]}))
+    bed.topology.record(metadata([1, 2], {"another": [partition(1, [1])]}))
     with pytest.raises(ProbeError, match="of marked events is not there") as failed:
         bed.cycle()
     assert failed.value.reason is Reason.UNKNOWN_TOPIC

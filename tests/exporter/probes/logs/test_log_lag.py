@@ -89,7 +89,7 @@ class Bed:
         self.server = FakeServer()
         self.topology = Topology([Endpoint("k1", 9092)])
         told = metadata([1, 2], {topic: [partition(1, [1]), partition(2, [2])] for topic in ("a", "b")})
-        self.topology.learn(told)
+        self.topology.record(told)
         peers = cast("Peers", self.peers)
         groups = Groups(self.topology, peers, lambda _: True, (GROUP,))
         self.probe = LogLagProbe(
@@ -104,7 +104,7 @@ class Bed:
         return self
 
     def series(self, metric: Metric) -> dict[str, float]:
-        """Give the series of a metric by topic."""
+        """Return the series of a metric by topic."""
         return {sample.labels[-1]: sample.value for sample in self.told if sample.metric is metric}
 
 

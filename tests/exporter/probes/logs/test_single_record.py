@@ -20,11 +20,11 @@ class FakeMessage:
     """What librdkafka reports of a record."""
 
     def partition(self) -> int:
-        """Give its partition."""
+        """Return its partition."""
         return 2
 
     def offset(self) -> int:
-        """Give its offset."""
+        """Return its offset."""
         return 40
 
 
@@ -40,7 +40,7 @@ class FakeClients:
         self._delivered: Callable[[Any, Any], None] = lambda _error, _message: None
 
     def version(self) -> tuple[int, ...]:
-        """Give the version of certificates and secrets."""
+        """Return the version of certificates and secrets."""
         return self.identity
 
     def producer(self, timeout: float, delivered: Callable[[Any, Any], None]) -> FakeClients:

@@ -83,7 +83,7 @@ class World:
 
     def _look(self) -> None:
         clock = START + self.now + self.skew
-        self.tally.take("kc", self.process_started + self.skew, clock, {LOGIN: float(self.counted)})
+        self.tally.record("kc", self.process_started + self.skew, clock, {LOGIN: float(self.counted)})
         self.judged.sample(clock - 0.01, clock, self.now, self.tally.counted, self.requests)
         self.judged.judge(self.now, self.good_since)
         self.most_missing = max(self.most_missing, self.missing)
@@ -295,7 +295,7 @@ def test_whatever_happens_no_more_is_missing_than_was_lost_and_in_the_end_all_of
 
 
 def take(tally: KeycloakTally, node: str, started: float, now: float, value: float) -> int:
-    tally.take(node, started, now, {LOGIN: value})
+    tally.record(node, started, now, {LOGIN: value})
     return tally.counted[LOGIN]
 
 

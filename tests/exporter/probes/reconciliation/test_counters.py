@@ -75,10 +75,10 @@ def test_arbitrary_bytes_are_read_or_refused_but_nothing_else(page: bytes) -> No
 async def test_a_page_that_is_not_there_says_what_to_switch_on() -> None:
     async with serving({"/metrics": reply((RECORDED / PAGES[0]).read_bytes(), kind="text/plain")}) as server:
         reader = KeycloakMetrics(HttpPeer(server.url))
-        found = await reader.read(1.0)
+        found = await reader.fetch(1.0)
         assert found.before < found.after
         server.pages.clear()
         with pytest.raises(ProbeError, match="lacks metrics-enabled=true") as caught:
-            await reader.read(1.0)
+            await reader.fetch(1.0)
         assert caught.value.reason is Reason.UNSUPPORTED
         await reader.close()

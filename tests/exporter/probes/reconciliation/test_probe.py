@@ -33,8 +33,8 @@ class Node:
     closed: bool = False
     requests: int = 1
 
-    async def read(self, timeout: float) -> KeycloakCounts:
-        """Give the counts."""
+    async def fetch(self, timeout: float) -> KeycloakCounts:
+        """Return the counts."""
         assert timeout > 0
         if self.gone:
             raise ProbeError(Reason.REFUSED, "connection refused")
@@ -106,7 +106,7 @@ class Bed:
                     self.totals[metric, labels[2:]] = self.totals.get((metric, labels[2:]), 0.0) + value
 
     def values(self, metric: Metric) -> Mapping[tuple[str, ...], float]:
-        """Give a metric's values by the labels after cluster and listener."""
+        """Return a metric's values by the labels after cluster and listener."""
         return {sample.labels[2:]: sample.value for sample in self.samples if sample.metric is metric}
 
 

@@ -48,8 +48,8 @@ class FolderChanges:
             self.close()
         return self.watching
 
-    def take(self) -> Iterator[FolderChange]:
-        """Give what changed, in order, without waiting; raises `LostTrackError` when some of it is not known."""
+    def drain(self) -> Iterator[FolderChange]:
+        """Return what changed, in order, without waiting; raises `LostTrackError` when some of it is not known."""
         if self._events is None:
             return
         try:

@@ -56,8 +56,8 @@ class FolderChecks:
         """One that cannot be read."""
         return next(iter(self._flawed), "")
 
-    def take(self, news: News, now: float, *, counted: bool) -> None:
-        """Take in what is new; `counted` when files that came are new dead letters, not what was there at the start."""
+    def record(self, news: News, now: float, *, counted: bool) -> None:
+        """Record what is new; `counted` when files that came are new dead letters, not what was there at the start."""
         for name in news.went:
             self._forget(name)
         for name in news.came:
@@ -91,7 +91,7 @@ class FolderChecks:
                 self._note(name, self._examine(folder, name), now)
 
     def clear(self) -> None:
-        """Forget the files that were there at the start and not looked into."""
+        """Drop the files that were there at the start and not looked into."""
         self._unchecked.clear()
 
     @staticmethod
@@ -133,7 +133,7 @@ class FolderChecks:
             self._note(name, again, now)
 
     def _note(self, name: str, finding: FileFinding, now: float) -> None:
-        """Take in what was found of a file."""
+        """Record what was found of a file."""
         flaw = finding.flaw
         if flaw is Flaw.MALFORMED:
             self._doubt(name, finding.mark, now)
@@ -160,7 +160,7 @@ class FolderChecks:
             self.added[reason] += 1
 
     def _forget(self, name: str) -> None:
-        """Take in that a file is gone; one that was not read yet was a dead letter all the same."""
+        """Record that a file is gone; one that was not read yet was a dead letter all the same."""
         self._count(name, DeadLetterReason.UNREAD)
         self._doubtful.pop(name, None)
         self._absolve(name)

@@ -56,7 +56,7 @@ class DeadLetterFolder:
         self._clock = clock
         self._begun = False
 
-    def look(self) -> Look:
+    def scan(self) -> Look:
         """Look at the folder, in bounded time but for the file system's own; raises `OSError` where it cannot be read.
 
         A folder that is not there is an answer.
@@ -65,13 +65,13 @@ class DeadLetterFolder:
         try:
             folder = os.open(self._path, _FLAGS)
         except FileNotFoundError:
-            checks.take(listing.lose(), now, counted=False)
+            checks.record(listing.lose(), now, counted=False)
             self._begun = True
             return Look(False, 0, None, {}, "", False)
         try:
             before, crowded = listing.count, listing.crowded
-            news = listing.follow(folder, now)
-            checks.take(news, now, counted=self._begun)
+            news = listing.update(folder, now)
+            checks.record(news, now, counted=self._begun)
             if crowded or listing.crowded:
                 # Without names the difference is all that is known: what came less what went.
                 checks.clear()
@@ -86,7 +86,7 @@ class DeadLetterFolder:
         return Look(True, listing.count, listing.span, flaws, ascii(example), listing.crowded)
 
     def take_added(self) -> Counter[DeadLetterReason]:
-        """Give what came since this was last asked for, by reason; not while a look is under way."""
+        """Return what came since this was last asked for, by reason; not while a look is under way."""
         added, self.checks.added = self.checks.added, Counter()
         return added
 

@@ -83,8 +83,8 @@ class FolderListing:
             self._span = min(times), max(times)
         return (self._span[0] / 1000, self._span[1] / 1000) if self._span is not None else None
 
-    def follow(self, folder: int, now: float) -> News:
-        """Take in what changed in the folder with this descriptor; `now` is monotonic. Raises `OSError`."""
+    def update(self, folder: int, now: float) -> News:
+        """Record what changed in the folder with this descriptor; `now` is monotonic. Raises `OSError`."""
         news = News()
         found = os.fstat(folder)
         identity = (found.st_dev, found.st_ino)
@@ -98,7 +98,7 @@ class FolderListing:
         return news
 
     def lose(self) -> News:
-        """Take in that the folder is not there."""
+        """Record that the folder is not there."""
         news = News(went=list(self.files))
         self._changes.close()
         self._identity, self.crowded, self.count, self._span = None, False, 0, None
@@ -107,7 +107,7 @@ class FolderListing:
         return news
 
     def drop(self, name: str) -> None:
-        """Take in that a file is not there any more."""
+        """Record that a file is not there any more."""
         self.strangers.pop(name, None)
         millis = self.files.pop(name, None)
         if millis is not None:
@@ -116,7 +116,7 @@ class FolderListing:
                 self._span = None
 
     def estrange(self, name: str, flaw: Flaw) -> None:
-        """Take in that what goes by this name is no file."""
+        """Record that what goes by this name is no file."""
         self.drop(name)
         self.strangers[name] = flaw
 
@@ -125,10 +125,10 @@ class FolderListing:
         self._changes.close()
 
     def _hear(self, folder: int, news: News) -> bool:
-        """Take in the kernel's events; tells whether there were any."""
+        """Record the kernel's events; returns whether there were any."""
         heard = False
         try:
-            for name, came in self._changes.take():
+            for name, came in self._changes.drain():
                 heard = True
                 match = None if self.crowded else self._pattern.fullmatch(name)
                 if match is None:

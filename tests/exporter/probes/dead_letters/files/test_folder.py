@@ -24,7 +24,7 @@ SETTLED = int(checks.SETTLED / 0.5) + 2
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Give what makes beds, and let go of them in the end."""
+    """Return what makes beds, and let go of them in the end."""
     with ExitStack() as stack:
 
         def made(path: Path, **options: Any) -> Bed:
@@ -42,7 +42,7 @@ def bed(make: Make, tmp_path: Path) -> Bed:
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """Give a folder that everybody may reach; those of pytest are its user's alone."""
+    """Return a folder that everybody may reach; those of pytest are its user's alone."""
     with tempfile.TemporaryDirectory(prefix="keywatch-dlq-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
