@@ -17,8 +17,8 @@ from keywatch_dashboards.queries import HEALTH_JOB
 from tests.bench.figures import Figure
 from tests.dashboards import findings
 from tests.dashboards.asked import queries
-from tests.dashboards.prometheus import Prometheus, Series, missing
 from tests.dashboards.recording import moments, playing
+from tests.prometheus.server import RECORDED, Prometheus, Series, missing
 
 _UID = "keywatch-overview"
 _HOURS = 6
@@ -39,7 +39,7 @@ def measure(say: Callable[[str], None]) -> list[Figure]:
         with playing(written=False) as recorded:
             count = _write(page, _courses(recorded), end)
         say(f"{count:,} samples")
-        prometheus = Prometheus()
+        prometheus = Prometheus("", RECORDED)
         try:
             blocks = str(prometheus.folder / "series")
             command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(page), blocks]

@@ -74,11 +74,11 @@ async def _watch(
     while not store.values(dead_letters.DLQ_RECORDS).get(("bench", "dead")):  # noqa: ASYNC110 - the probe's first frame
         await asyncio.sleep(0.02)
     first = time.monotonic() - started
-    while folder.checks.unchecked and (whole or time.monotonic() - started < seconds):  # noqa: ASYNC110 - as above
+    while folder.checks._unchecked and (whole or time.monotonic() - started < seconds):  # noqa: ASYNC110 - as above
         await asyncio.sleep(0.5)
     took = time.monotonic() - started
     through = (time.process_time() - spent) / took
-    looked = _FILES - folder.checks.unchecked
+    looked = _FILES - len(folder.checks._unchecked)
     say(f"{looked} files were looked into in {took:.0f} s at {through * 100:.1f} % of a core")
     folder.checks.clear()
     await asyncio.sleep(3.0)

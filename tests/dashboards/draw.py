@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.dashboards.asked import DASHBOARDS, Query, queries
-from tests.dashboards.prometheus import Prometheus, Series
 from tests.dashboards.recording import moments, playing
+from tests.prometheus.server import Prometheus, Series
 
 Json = dict[str, Any]
 

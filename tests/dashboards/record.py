@@ -22,13 +22,13 @@ from keywatch.rules.expression import selections
 from keywatch.rules.rule_file import RuleFile
 from keywatch_dashboards import render
 from tests.dashboards import findings
-from tests.dashboards.prometheus import Prometheus
 from tests.faults import brokers, consumers, dead_letters, keycloak, partitions
 from tests.faults.bed import DEAD, EVENTS, Bed, bed
 from tests.faults.fault import Case
 from tests.kafka import admin
 from tests.keycloak.driver import Driver
 from tests.keycloak.event_path import REALM, USER
+from tests.prometheus.server import Prometheus
 
 HERE = Path(__file__).parent
 BLOCKS, MOMENTS = HERE / "recording.tar.xz", HERE / "recording.json"

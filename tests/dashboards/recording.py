@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.record import BLOCKS, MOMENTS
+from tests.prometheus.server import RECORDED, Prometheus
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ def moments(uid: str = "") -> dict[str, tuple[float, float]]:
 @contextlib.contextmanager
 def playing(*, written: bool) -> Iterator[Prometheus]:
     """Start a Prometheus that has the recordings, and with `written` the series of elsewhere*.yml beside them."""
-    prometheus = Prometheus()
+    prometheus = Prometheus("", RECORDED)
     with contextlib.ExitStack() as stack:
         stack.callback(prometheus.__exit__, None, None, None)
         series = prometheus.folder / "series"

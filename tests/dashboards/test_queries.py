@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.dashboards import prometheus
 from tests.dashboards.asked import DASHBOARDS, Query, queries
-from tests.dashboards.prometheus import Prometheus, Series
 from tests.dashboards.recording import STEP, moments, playing
+from tests.prometheus import server as prometheus
+from tests.prometheus.server import Prometheus, Series
 
 QUERIES = [query for uid in DASHBOARDS for query in queries(uid)]
 EMPTY: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("empty.yml").read_text(encoding="utf-8"))

@@ -5,24 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
-import tempfile
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import bcrypt
 
 from tests.elastic.distribution import Distribution, java_home
-from tests.kafka.guard import Guard, nodes_of
-from tests.kafka.ports import PortReservation
-from tests.kafka.process import ServerProcess
+from tests.kafka.guard import nodes_of
+from tests.kafka.own_server import OwnServer, link
 from tests.kafka.waiting import wait_until
 
 _HOST = "127.0.0.1"
@@ -42,7 +37,7 @@ class StartError(Exception):
     """It ended, or was not ready in time; the message carries the last lines of its log."""
 
 
-class ElasticProcess(ServerProcess):
+class ElasticProcess(OwnServer):
     """One node; a context manager that enters ready.
 
     With `users` (name → password and role) and `roles` (as Elasticsearch's roles.yml), who asks must say who he is.
@@ -55,15 +50,12 @@ class ElasticProcess(ServerProcess):
         users: Mapping[str, tuple[str, str]] | None = None,
         roles: Mapping[str, Any] | None = None,
     ) -> None:
-        folder = Path(tempfile.gettempdir()) / f"keywatch-{distribution.name}-{secrets.token_hex(6)}"
-        super().__init__(distribution.name, folder, folder / "server.log")
+        super().__init__(distribution.name, distribution.name)
         self._distribution = distribution
         self._users = dict(users or {})
         self._roles = dict(roles or {})
-        self._ports = PortReservation()
         self.port = self._ports.take(_HOST)
         self._transport = self._ports.take(_HOST)
-        self._guard: Guard | None = None
 
     @property
     def url(self) -> str:
@@ -90,7 +82,7 @@ class ElasticProcess(ServerProcess):
 
     def start(self) -> None:
         """Start the process and wait until it answers; raises `StartError`."""
-        if self._guard is None:
+        if not self.has_folder:
             self._prepare()
         home = java_home(self._distribution.lowest_java)
         prefix = "OPENSEARCH" if self._distribution.name == "opensearch" else "ES"
@@ -130,28 +122,7 @@ class ElasticProcess(ServerProcess):
         for pid in nodes_of(self.folder):
             os.kill(pid, signal.SIGCONT)
 
-    def close(self) -> None:
-        """End it at once, remove all data, and give the ports back; also twice."""
-        with contextlib.ExitStack() as ending:
-            if self._guard is not None:
-                ending.callback(self._guard.close)
-                self._guard = None
-            ending.callback(self._ports.close)
-            ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            ending.callback(self._end)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def _end(self) -> None:
+    def end(self) -> None:
         """Kill the server and whatever launched it."""
         for pid in nodes_of(self.folder):
             with contextlib.suppress(ProcessLookupError):
@@ -169,10 +140,9 @@ class ElasticProcess(ServerProcess):
 
     def _prepare(self) -> None:
         source = self._distribution.fetched()
-        self._guard = Guard(self.folder)
-        self.folder.mkdir(mode=0o755)
+        self.make_folder(mode=0o755)
         # Hard links to what never changes; the folder itself because the cache may be closed to other users.
-        shutil.copytree(source, self.folder / "home", copy_function=_link)
+        shutil.copytree(source, self.folder / "home", copy_function=link)
         shutil.copytree(source / "config", self.folder / "config")
         for name in ("data", "logs", "tmp"):
             (self.folder / name).mkdir()
@@ -208,10 +178,3 @@ class ElasticProcess(ServerProcess):
         # JSON is YAML, but Elasticsearch takes the file apart by lines: a role begins where one is not indented.
         roles = "".join(f"{name}: {json.dumps(role)}\n" for name, role in self._roles.items())
         (config / "roles.yml").write_text(roles, encoding="ascii")
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

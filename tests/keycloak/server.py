@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.kafka.guard import Guard
-from tests.kafka.ports import PortReservation
-from tests.kafka.process import ServerProcess
+from tests.kafka.own_server import OwnServer, link
 from tests.kafka.waiting import wait_until
 from tests.keycloak import distribution
 from tests.keycloak.database import Database
@@ -34,7 +27,7 @@ class KeycloakStartError(Exception):
     """Keycloak ended, or was not ready in time; the message carries the last lines of its log."""
 
 
-class KeycloakServer(ServerProcess):
+class KeycloakServer(OwnServer):
     """One Keycloak with the tests' event listener in it; a context manager that enters ready.
 
     `kafka` is where the listener writes (`host:port,…`; None: it only counts), `profile` the form in which it does so
@@ -53,21 +46,18 @@ class KeycloakServer(ServerProcess):
         options: Sequence[str] = (),
         own_database: bool = False,
     ) -> None:
-        folder = Path(tempfile.gettempdir()) / f"keywatch-keycloak-{secrets.token_hex(6)}"
-        super().__init__("Keycloak", folder, folder / "keycloak.log")
+        super().__init__("Keycloak", "keycloak")
         self.options = list(options)
         """Options of `kc.sh start` beyond the harness's own; take effect at the next start."""
-        self._ports = PortReservation()
         self.port = self._ports.take(_HOST)
         self.management_port = self._ports.take(_HOST)
         control = self._ports.take(_HOST)
         self.listener = ListenerControl(_HOST, control)
-        self.database = Database(folder, self._home, self._ports.take(_HOST)) if own_database else None
+        self.database = Database(self.folder, self._home, self._ports.take(_HOST)) if own_database else None
         wanted = {"control.port": str(control), "profile": profile}
         wanted |= {"bootstrap": kafka} if kafka is not None else {}
         wanted |= {f"producer.{name}": value for name, value in (producer or {}).items()}
         self._properties = [f"-Dkeywatch.listener.{name}={value}" for name, value in wanted.items()]
-        self._guard: Guard | None = None
 
     @property
     def url(self) -> str:
@@ -90,10 +80,9 @@ class KeycloakServer(ServerProcess):
 
     def spawn(self) -> None:
         """Start the process and do not wait. Raises `RuntimeError` when it runs already."""
-        if self._guard is None:
+        if not self.has_folder:
             source = prepared()
-            self._guard = Guard(self.folder)
-            self.folder.mkdir(mode=0o700)
+            self.make_folder()
             _copy(source, self._home)
         if self.database is not None and not self.database.running:
             self.database.start()
@@ -126,29 +115,12 @@ class KeycloakServer(ServerProcess):
         self.stop(deadline)
         self.start(deadline)
 
-    def close(self) -> None:
-        """End Keycloak and its database at once, remove all data, and give the ports back; also twice."""
-        # A stack, so that one step that fails does not keep the others from being done; the last one in goes first.
+    def end(self) -> None:
+        """Kill Keycloak and its database if they run."""
         with contextlib.ExitStack() as ending:
-            if self._guard is not None:
-                ending.callback(self._guard.close)
-                self._guard = None
-            ending.callback(self._ports.close)
-            ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            for process in (self, self.database):
-                if process is not None and process.running:
-                    ending.callback(process.kill)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+            if self.database is not None and self.database.running:
+                ending.callback(self.database.kill)
+            ending.callback(super().end)
 
     @property
     def _home(self) -> Path:
@@ -157,13 +129,6 @@ class KeycloakServer(ServerProcess):
 
 def _copy(source: Path, home: Path) -> None:
     """Return a Keycloak a home of its own: hard links to what never changes, or copies on another file system."""
-    shutil.copytree(source, home, copy_function=_link, ignore=lambda at, _: _OWN if Path(at) == source else ())
+    shutil.copytree(source, home, copy_function=link, ignore=lambda at, _: _OWN if Path(at) == source else ())
     for name in _OWN:
         shutil.copytree(source / name, home / name)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 
 import yaml
 
-from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.record import HERE, config, hold, keep, say
 from tests.logpath.log_path import LogPath, log_path
 from tests.logpath.refusals import read_only, refusing
 from tests.logpath.traffic import Traffic
+from tests.prometheus.server import Prometheus
 
 BLOCKS = HERE / "recording-logs.tar.xz"
 _STREAM = "logs-keycloak.user_event-default"

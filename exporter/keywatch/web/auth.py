@@ -29,15 +29,15 @@ _MOST_REMEMBERED = 1024
 _BCRYPT_BYTES = 72  # bcrypt reads no more, and the library refuses to be given more
 
 
-class Verdict(NamedTuple):
+class Admission(NamedTuple):
     """Why somebody is not let in, if so, and after how many seconds to try again."""
 
     refusal: Refusal | None
     again_after: float = 0.0
 
 
-_WELCOME = Verdict(None)
-_WRONG = Verdict(Refusal.UNAUTHORIZED)
+_WELCOME = Admission(None)
+_WRONG = Admission(Refusal.UNAUTHORIZED)
 
 
 class BasicAuth:
@@ -55,7 +55,7 @@ class BasicAuth:
         self._last: dict[str, asyncio.Task[bool]] = {}
         self._thread = ThreadPoolExecutor(1, "keywatch-bcrypt")
 
-    async def judge(self, users: Mapping[str, SecretStr], header: str, address: str) -> Verdict:
+    async def judge(self, users: Mapping[str, SecretStr], header: str, address: str) -> Admission:
         """Judge the header `Authorization` of a request from an address."""
         pair = _credentials(header)
         if pair is None:
@@ -68,9 +68,9 @@ class BasicAuth:
             check = self._checks.get(digest)
             if check is None:
                 if len(self._checks) >= self._most_checks:
-                    return Verdict(Refusal.CROWDED, 1.0)
+                    return Admission(Refusal.CROWDED, 1.0)
                 if wait := self._throttle.acquire(address):
-                    return Verdict(Refusal.THROTTLED, wait)
+                    return Admission(Refusal.THROTTLED, wait)
                 work = self._check(digest, hashed.encode(), password, address, self._last.get(address))
                 check = self._checks[digest] = self._last[address] = asyncio.create_task(work)
             good = await asyncio.shield(check)

@@ -12,7 +12,7 @@ from typing import cast
 
 from aiohttp import web
 
-from keywatch.web.auth import BasicAuth, Verdict
+from keywatch.web.auth import Admission, BasicAuth
 from keywatch.web.config import RateLimitSection, WebConfig
 from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd, Stage
@@ -64,30 +64,33 @@ class Guard:
         connection = cast("ClientConnection", request.protocol)
         connection.enter(Stage.CHECKING)
         try:
-            verdict = await self._judge(request, config, connection)
-            response = _refused(verdict) if verdict.refusal else await _handled(request, handler)
-            if verdict.refusal:
-                self._count(verdict.refusal)
+            admission = await self._judge(request, config, connection)
+            response: web.StreamResponse
+            if admission.refusal:
+                response = _refused(admission.refusal, admission.again_after)
+                self._count(admission.refusal)
+            else:
+                response = await _handled(request, handler)
             dress(response, config.http_server_config.headers.given())
             return await _send(request, response)
         finally:
             connection.enter(Stage.IDLE)
 
-    async def _judge(self, request: web.BaseRequest, config: WebConfig, connection: ClientConnection) -> Verdict:
+    async def _judge(self, request: web.BaseRequest, config: WebConfig, connection: ClientConnection) -> Admission:
         if wait := self._over_the_rate(config.rate_limit):
-            return Verdict(Refusal.RATE_LIMITED, wait)
+            return Admission(Refusal.RATE_LIMITED, wait)
         if config.basic_auth_users:
             header = request.headers.get("Authorization", "")
-            verdict = await self._auth.judge(config.basic_auth_users, header, connection.address)
-            if verdict.refusal:
-                return verdict
+            admission = await self._auth.judge(config.basic_auth_users, header, connection.address)
+            if admission.refusal:
+                return admission
         connection.trusted = True
         if (request.content_length or 0) > self._crowd.limits.request_bytes:
-            return Verdict(Refusal.TOO_LARGE)
+            return Admission(Refusal.TOO_LARGE)
         if not self._crowd.may_be_answered():
-            return Verdict(Refusal.CROWDED, 1.0)
+            return Admission(Refusal.CROWDED, 1.0)
         connection.enter(Stage.ANSWERING)
-        return Verdict(None)
+        return Admission(None)
 
     def _over_the_rate(self, section: RateLimitSection) -> float:
         if not section.interval:
@@ -98,13 +101,12 @@ class Guard:
         return self._limit[1].acquire(now)
 
 
-def _refused(verdict: Verdict) -> web.Response:
-    assert verdict.refusal  # noqa: S101 - for the type checker
-    response = web.Response(status=_STATUS[verdict.refusal], text=f"{_WORDS[verdict.refusal]}\n")
-    if verdict.refusal is Refusal.UNAUTHORIZED:
+def _refused(refusal: Refusal, again_after: float) -> web.Response:
+    response = web.Response(status=_STATUS[refusal], text=f"{_WORDS[refusal]}\n")
+    if refusal is Refusal.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Basic realm="keywatch", charset="UTF-8"'
-    if verdict.again_after:
-        response.headers["Retry-After"] = str(math.ceil(verdict.again_after))
+    if again_after:
+        response.headers["Retry-After"] = str(math.ceil(again_after))
     return response
 
 

@@ -61,7 +61,8 @@ class Port:
         """Listen on all addresses of a host (None: all addresses); raises `OSError`."""
         await self._runner.setup()
         server = self._runner.server
-        assert server is not None  # noqa: S101 - it was just set up
+        if server is None:
+            raise RuntimeError("the runner was set up and has no server")
         server.request_handler = self._guard.around(server.request_handler)
         server.request_factory = _with_url(server.request_factory)
         loop = asyncio.get_running_loop()
@@ -76,7 +77,7 @@ class Port:
         for each in self._sockets:
             each.setblocking(False)
             each.listen(_BACKLOG)
-            self._start(self._accept(each))
+            self._start(self._accept(server, each))
 
     async def close(self) -> None:
         """Stop listening, let answers under way come to their end for a moment, and end all connections."""
@@ -93,7 +94,7 @@ class Port:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self, server: web.Server, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -104,16 +105,14 @@ class Port:
                     await asyncio.sleep(1.0)
                 await asyncio.sleep(0.05)
                 continue
-            self._admit(client, canonical(peer[0]))
+            self._admit(server, client, canonical(peer[0]))
             await asyncio.sleep(0)  # a connection that waits is accepted without that, and a flood would hold the loop
 
-    def _admit(self, client: socket.socket, address: str) -> None:
+    def _admit(self, server: web.Server, client: socket.socket, address: str) -> None:
         protection = self._in_force.now()
         tls = protection.config.tls_server_config
         names = tls.client_allowed_sans if tls else None
         allowed = frozenset(map(canonical, names)) if names is not None else None
-        server = self._runner.server
-        assert server is not None  # noqa: S101 - `open` has set it up
         connection = ClientConnection(server, self._crowd, self._count, address, allowed)
         if self._crowd.enter(connection):
             connection.greeting = self._start(self._greet(client, connection, protection.context))

@@ -16,13 +16,13 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from keywatch.demo import embedded
+from keywatch.demo import librdkafka
 from keywatch.demo.embedded import (
     EmbeddedCallError,
     EmbeddedClosedError,
     EmbeddedCluster,
-    EmbeddedUnavailable,
 )
+from keywatch.demo.librdkafka import EmbeddedUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -292,7 +292,7 @@ def test_a_librdkafka_outside_the_wheel_is_found_where_the_process_loaded_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(confluent_kafka, "__file__", str(tmp_path / "confluent_kafka" / "__init__.py"))
-    assert Path(embedded._library.__wrapped__()._name).name.startswith("librdkafka")
+    assert Path(librdkafka.load_library.__wrapped__()._name).name.startswith("librdkafka")
 
 
 @pytest.mark.parametrize(
@@ -302,6 +302,6 @@ def test_a_librdkafka_outside_the_wheel_is_found_where_the_process_loaded_it(
 def test_no_librdkafka_with_a_mock_cluster_is_one_named_error(
     monkeypatch: pytest.MonkeyPatch, paths: list[str], reason: str
 ) -> None:
-    monkeypatch.setattr(embedded, "_library_paths", lambda: iter(paths))
-    with pytest.raises(EmbeddedUnavailable, match=reason):
-        embedded._library.__wrapped__()
+    monkeypatch.setattr(librdkafka, "_library_paths", lambda: iter(paths))
+    with pytest.raises(EmbeddedUnavailableError, match=reason):
+        librdkafka.load_library.__wrapped__()

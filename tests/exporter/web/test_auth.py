@@ -14,14 +14,14 @@ import pytest
 from pydantic import SecretStr
 
 from keywatch.web import auth
-from keywatch.web.auth import BasicAuth, Verdict
+from keywatch.web.auth import Admission, BasicAuth
 from keywatch.web.limits import Limits, Refusal
 from keywatch.web.throttle import Bucket, Throttle, neighbourhood
 from tests.exporter.waiting import until
 from tests.exporter.web.server import Served, answer, basic, hashed, request, served
 
-WRONG = Verdict(Refusal.UNAUTHORIZED)
-WELCOME = Verdict(None)
+WRONG = Admission(Refusal.UNAUTHORIZED)
+WELCOME = Admission(None)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
@@ -68,7 +68,7 @@ class Gate:
         self.auth = BasicAuth(self.throttle, checks, self.bcrypt)
         self.users: Mapping[str, SecretStr] = {name: costly(10) for name in "abc"}
 
-    async def tries(self, name: str, password: str, address: str = HERE) -> Verdict:
+    async def tries(self, name: str, password: str, address: str = HERE) -> Admission:
         """Judge a pair."""
         return await self.auth.judge(self.users, basic(name, password), address)
 
@@ -199,7 +199,7 @@ async def test_a_full_queue_refuses_at_once_and_takes_no_token() -> None:
     gate.bcrypt.may_go_on.clear()
     asked = [asyncio.create_task(gate.tries("a", f"guess {number}", f"192.0.2.{number}")) for number in range(3)]
     await until(lambda: len(gate.auth._checks) == 3, "the queue is full")
-    assert await gate.tries("a", "good", "192.0.2.9") == Verdict(Refusal.CROWDED, 1.0)
+    assert await gate.tries("a", "good", "192.0.2.9") == Admission(Refusal.CROWDED, 1.0)
     assert len(gate.throttle) == 3
     gate.bcrypt.may_go_on.set()
     await asyncio.gather(*asked)

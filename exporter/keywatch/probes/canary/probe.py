@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.verdict import Verdict
 from keywatch.kafka.client import Clients
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
@@ -62,8 +63,7 @@ class CanaryProbe:
         self._leaders: dict[int, tuple[int, float]] = {}
         self._sequence = 0
         self._arrivals: list[CanaryRecord] = []
-        self._up: dict[str, bool] = {}
-        self._reasons: dict[str, set[Reason]] = {}
+        self._verdicts: dict[str, Verdict] = {}
         self._settled = asyncio.Event()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
@@ -168,7 +168,7 @@ class CanaryProbe:
         refusal = self._topic.refusal
         kept_note = f"{refusal.reason}: {refusal.detail}" if refusal else None
         samples = [Sample(cat.CANARY_TOPIC_KEPT, (self.cluster,), float(refusal is None), kept_note)]
-        verdicts: dict[str, list[tuple[Reason, str] | None]] = {}
+        troubles: dict[str, list[tuple[Reason, str] | None]] = {}
         for entry in sent:
             samples.append(Sample(cat.CANARY_RECORDS_SENT_TOTAL, (self.cluster, entry.broker), 1.0))
             trouble = self._trouble(entry)
@@ -177,14 +177,20 @@ class CanaryProbe:
                 samples.append(Sample(cat.CANARY_FAILURES_TOTAL, labels, 1.0))
                 if self._clock() - self._leaders[entry.partition][1] < _MOVING_FOR:
                     continue
-            verdicts.setdefault(entry.broker, []).append(trouble)
+            troubles.setdefault(entry.broker, []).append(trouble)
         for state in self._topic.partitions.values():
             for home in {state.leader, *state.replicas[:1]}:
                 if self._topology.known_down(home):
-                    verdicts[str(home)] = [self._topology.why_down(home)]
+                    troubles[str(home)] = [self._topology.why_down(home)]
         samples += self._counts()
-        for broker, troubles in sorted(verdicts.items()):
-            samples += self._verdict(broker, next((t for t in troubles if t is not None), None))
+        for broker, found in sorted(troubles.items()):
+            verdict = self._verdicts.setdefault(broker, Verdict())
+            if (worst := next((one for one in found if one is not None), None)) is not None:
+                verdict.failed(*worst)
+            else:
+                verdict.answered()
+            whose = (self.cluster, broker)
+            samples += verdict.samples(cat.CANARY_UP, cat.CANARY_DOWN_REASON, whose, bad="records do not cross")
         return samples
 
     def _trouble(self, entry: CanaryRecord) -> tuple[Reason, str] | None:
@@ -233,17 +239,4 @@ class CanaryProbe:
             samples.extend(
                 Sample(cat.CANARY_RECORDS_LOST_TOTAL, (self.cluster, entry.broker), 1.0) for entry in ledger.losses()
             )
-        return samples
-
-    def _verdict(self, broker: str, trouble: tuple[Reason, str] | None) -> list[Sample]:
-        labels = (self.cluster, broker)
-        note = f"records do not cross, {trouble[0]}: {trouble[1]}" if trouble else None
-        reasons = self._reasons.setdefault(broker, set())
-        if trouble:
-            reasons.add(trouble[0])
-        samples = [Sample(cat.CANARY_UP, labels, float(trouble is None), note)]
-        samples.extend(
-            Sample(cat.CANARY_DOWN_REASON, (*labels, reason), float(bool(trouble) and reason is trouble[0]))  # type: ignore[index]
-            for reason in reasons
-        )
         return samples

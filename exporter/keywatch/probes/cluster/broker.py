@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from keywatch.config.endpoint import Endpoint
+from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.first_done import first_done
 from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.engine.verdict import Verdict
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, check_ping, connect, ping
 from keywatch.kafka.topology import Topology
 from keywatch.metrics import cluster as cluster_metrics
 
-# So that a rate over them sees the first failure, the commonest reasons exist from the first run.
-_COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
 _SAID_AGAIN = {Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME}
 # What a stage of connecting gets more than its own deadline, so that it can say which one it was.
 _SLACK = 0.05
@@ -70,21 +70,16 @@ class BrokerProbe:
         self._answer_within = schedule.timeout
         self.schedule = Schedule(schedule.period, 2 * schedule.timeout)
         self._security = security
-        self._misses_allowed = misses
         self._renew_after = renew_after
         self._clock = clock
         self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
         self._attempts: list[_Attempt] = []
         self._connection: BrokerConnection | None = None
         self._opened = 0.0
-        self._misses = 0
-        self._up: bool | None = None
+        self._verdict = Verdict(misses)
+        self._failures = FailureCounter(cluster_metrics.BROKER_FAILURES_TOTAL, (cluster, label))
         self._response = 0.0
         self._not_after: float | None = None
-        self._reason: Reason | None = None
-        self._detail = ""
-        self._reasons: set[Reason] = set()
-        self._first = True
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead broker is an answer."""
@@ -92,27 +87,24 @@ class BrokerProbe:
         begun = self._clock()
         error = await self._try(min(self._answer_within, timeout), failures)
         # What a certificate says it says again, so the second try need not wait, where there is time for one.
-        certain = error is not None and error.reason in _SAID_AGAIN and self._misses < self._misses_allowed
+        certain = error is not None and error.reason in _SAID_AGAIN and self._verdict.doubtful
         if certain and self._clock() - begun < self._answer_within / 2:
             await self._try(min(self._answer_within, timeout), failures)
-        if self._up is not None:
-            self._topology.report(self.target, self._up, self._reason)
+        if self._verdict.up is not None:
+            self._topology.report(self.target, self._verdict.up, self._verdict.reason)
         return self._samples(failures)
 
     async def _try(self, timeout: float, failures: list[Reason]) -> BrokerError | None:
-        """Ask once and take in what came of it; returns what went wrong."""
+        """Ask once and record what came of it; returns what went wrong."""
         try:
             await self._ask(timeout, failures)
         except BrokerError as error:
             failures.append(error.reason)
             self._topology.report_attempt(self.target, answered=False)
-            self._misses += 1
-            if self._misses >= self._misses_allowed:
-                self._up, self._reason, self._detail = False, error.reason, error.detail
+            self._verdict.failed(error.reason, error.detail)
             return error
         self._topology.report_attempt(self.target, answered=True)
-        self._misses = 0
-        self._up, self._reason, self._detail = True, None, ""
+        self._verdict.answered()
         return None
 
     async def close(self) -> None:
@@ -138,7 +130,7 @@ class BrokerProbe:
         self._begin(broker.endpoint, timeout)
         started = self._clock()
         until = started + timeout + _SLACK
-        if self._misses + 1 >= self._misses_allowed:
+        if self._verdict.next_decides:
             oldest = min(attempt.started for attempt in self._attempts)
             until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
         failure: BrokerError | None = None
@@ -195,29 +187,17 @@ class BrokerProbe:
 
     def _samples(self, failures: Sequence[Reason]) -> list[Sample]:
         labels = (self.cluster, self.target)
-        samples = [Sample(cluster_metrics.BROKER_FAILURES_TOTAL, (*labels, reason), 1.0) for reason in failures]
-        if self._first:
-            samples += [Sample(cluster_metrics.BROKER_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON]
-            self._first = False
+        samples = self._failures.samples(failures)
         broker = self._topology.brokers.get(self.target)
         if broker is not None and broker.endpoint is not None:
             where = (broker.endpoint.host, str(broker.endpoint.port), broker.rack)
             samples.append(Sample(cluster_metrics.BROKER_INFO, (*labels, *where), 1.0))
         if self._not_after is not None:
             samples.append(Sample(cluster_metrics.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, self._not_after))
-        if self._up is None:
-            return samples
-        note = f"down, {self._reason}: {self._detail}" if self._reason else None
-        samples.append(Sample(cluster_metrics.BROKER_UP, labels, float(self._up), note))
-        if self._up:
+        if self._verdict.up:
             samples.append(Sample(cluster_metrics.BROKER_RESPONSE_SECONDS, labels, self._response))
-        if self._reason:
-            self._reasons.add(self._reason)
-        samples.extend(
-            Sample(cluster_metrics.BROKER_DOWN_REASON, (*labels, reason), float(reason is self._reason))
-            for reason in self._reasons
-        )
-        return samples
+        verdict = self._verdict.samples(cluster_metrics.BROKER_UP, cluster_metrics.BROKER_DOWN_REASON, labels)
+        return [*samples, *verdict]
 
 
 def _close(task: asyncio.Future[BrokerConnection]) -> None:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.verdict import Verdict
 from keywatch.metrics.keycloak import (
     KEYCLOAK_CHECK,
     KEYCLOAK_DOWN_REASON,
@@ -23,8 +25,6 @@ from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.keycloak.health import Health, health_of
 
 _MOST_BYTES = 64 * 1024
-# So that a rate over them sees the first failure, the commonest reasons exist from the first run.
-_COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
 # Check names are Keycloak's, and no documented API: so many of them, of such letters, get a series of their own.
 _MOST_CHECKS = 20
 _NOT_IN_A_CHECK = re.compile(r"[^a-z0-9]+")
@@ -69,20 +69,16 @@ class KeycloakProbe:
         self._misses_allowed = misses
         self._renew_after = renew_after
         self._clock = clock
-        self._misses = 0
+        self._verdict = Verdict(misses)
+        self._failures = FailureCounter(KEYCLOAK_FAILURES_TOTAL, (cluster, keycloak))
         self._renewed = clock()
-        self._up: bool | None = None
         self._live: Health | None = None
         self._ready: Health | None = None
         self._ready_asked = float("-inf")
         self._ready_misses = 0
         self._ready_questions: list[asyncio.Task[Health]] = []
         self._started: bool | None = None
-        self._reason: Reason | None = None
-        self._detail = ""
-        self._reasons: set[Reason] = set()
         self._checks: dict[str, str] = {}
-        self._first = True
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead Keycloak is an answer."""
@@ -92,13 +88,11 @@ class KeycloakProbe:
             await self._ask(timeout)
         except ProbeError as error:
             failure = error
-            self._misses += 1
-            if self._misses >= self._misses_allowed:
-                self._up, self._reason, self._detail = False, error.reason, error.detail
+            if self._verdict.next_decides:
                 self._ready, self._started = None, None
+            self._verdict.failed(error.reason, error.detail)
         else:
-            self._misses = 0
-            self._up, self._reason, self._detail = True, None, ""
+            self._verdict.answered()
         return self._samples(failure)
 
     async def close(self) -> None:
@@ -178,27 +172,15 @@ class KeycloakProbe:
 
     def _samples(self, failure: ProbeError | None) -> list[Sample]:
         labels = (self.cluster, self.target)
-        samples = []
-        if failure is not None:
-            samples.append(Sample(KEYCLOAK_FAILURES_TOTAL, (*labels, failure.reason), 1.0))
-        if self._first:
-            samples += [Sample(KEYCLOAK_FAILURES_TOTAL, (*labels, reason), 0.0) for reason in _COMMON]
-            self._first = False
+        samples = self._failures.samples([failure.reason] if failure is not None else [])
         if (ends := self._peer.certificate_not_after) is not None:
             samples.append(Sample(KEYCLOAK_TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, ends))
-        if self._up is None:
+        if self._verdict.up is None:
             return samples
-        note = f"down, {self._reason}: {self._detail}" if self._reason else None
-        samples.append(Sample(KEYCLOAK_UP, labels, float(self._up), note))
-        if self._up and self._live is not None:
+        if self._verdict.up and self._live is not None:
             samples.append(Sample(KEYCLOAK_RESPONSE_SECONDS, labels, self._live.took))
         samples += self._ready_samples(labels)
-        if self._reason:
-            self._reasons.add(self._reason)
-        samples.extend(
-            Sample(KEYCLOAK_DOWN_REASON, (*labels, reason), float(reason is self._reason)) for reason in self._reasons
-        )
-        return samples
+        return [*samples, *self._verdict.samples(KEYCLOAK_UP, KEYCLOAK_DOWN_REASON, labels)]
 
     def _ready_samples(self, labels: tuple[str, str]) -> list[Sample]:
         ready = self._ready
@@ -213,7 +195,7 @@ class KeycloakProbe:
         return samples
 
     def _why_not_ready(self, ready: Health | None) -> str | None:
-        if not self._up or ready is None or ready.up:
+        if not self._verdict.up or ready is None or ready.up:
             return None
         down = [name for name, up in ready.checks.items() if not up]
         return f"not ready: {', '.join(down) or ready.words or 'it does not say why'}"

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
+from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.verdict import Verdict
 from keywatch.metrics import logs as cat
 from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logs.logstash_stats import LogstashStats
 
 _MOST_BYTES = 8 * 1024 * 1024
-_COMMON = (Reason.REFUSED, Reason.RESET, Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE)
 # What a run gets more than its deadline, so that it can say which stage it was.
 _SLACK = 0.1
 
@@ -37,33 +38,24 @@ class LogstashProbe:
         self.schedule = Schedule(schedule.period, schedule.timeout + _SLACK)
         self._answer_within = schedule.timeout
         self._peer = peer
-        self._misses_allowed = misses
         self._clock = clock
-        self._misses = 0
-        self._up: bool | None = None
-        self._reason: Reason | None = None
-        self._reasons: set[Reason] = set()
         self._labels = (cluster, logstash)
+        self._verdict = Verdict(misses)
+        self._failures = FailureCounter(cat.LOGSTASH_FAILURES_TOTAL, self._labels)
         self._stats = LogstashStats(self._labels)
-        self._first = True
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead Logstash is an answer."""
-        samples, note = [], None
+        samples, failures = [], []
         try:
             samples += await self._ask(min(self._answer_within, timeout))
         except ProbeError as error:
-            self._misses += 1
-            samples.append(Sample(cat.LOGSTASH_FAILURES_TOTAL, (*self._labels, error.reason), 1.0))
-            if self._misses >= self._misses_allowed:
-                self._up, self._reason = False, error.reason
-                note = f"down, {error.reason}: {error.detail}"
+            failures.append(error.reason)
+            self._verdict.failed(error.reason, error.detail)
         else:
-            self._misses, self._up, self._reason = 0, True, None
-        if self._first:
-            samples += [Sample(cat.LOGSTASH_FAILURES_TOTAL, (*self._labels, reason), 0.0) for reason in _COMMON]
-            self._first = False
-        return [*samples, *self._verdict(note)]
+            self._verdict.answered()
+        samples += self._failures.samples(failures)
+        return [*samples, *self._verdict.samples(cat.LOGSTASH_UP, cat.LOGSTASH_DOWN_REASON, self._labels)]
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,16 +75,3 @@ class LogstashProbe:
             raise ProbeError(Reason.PROTOCOL, "/_node/stats answers something else than the figures of a Logstash")
         took = Sample(cat.LOGSTASH_RESPONSE_SECONDS, self._labels, answer.took)
         return [took, *self._stats.samples(stats, self._clock())]
-
-    def _verdict(self, note: str | None) -> list[Sample]:
-        if self._up is None:
-            return []
-        if self._reason:
-            self._reasons.add(self._reason)
-        return [
-            Sample(cat.LOGSTASH_UP, self._labels, float(self._up), note),
-            *(
-                Sample(cat.LOGSTASH_DOWN_REASON, (*self._labels, reason), float(reason is self._reason))
-                for reason in self._reasons
-            ),
-        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _MOST_ROWS = 200
 
@@ -15,6 +15,21 @@ def table(heads: str, rows: Sequence[str]) -> str:
     shown = "".join(f"<tr>{row}</tr>" for row in rows[:_MOST_ROWS])
     more = f'<p class="dim">{len(rows) - _MOST_ROWS} more</p>' if len(rows) > _MOST_ROWS else ""
     return f'<div class="wrap"><table><tr>{heads}</tr>{shown}</table></div>{more}'
+
+
+def heads(words: Sequence[str], numbers: Sequence[str] = ()) -> str:
+    """Write headings: of columns of words first, then of columns of numbers."""
+    return "".join(f"<th>{head}</th>" for head in words) + "".join(f'<th class="n">{head}</th>' for head in numbers)
+
+
+def numeric(shown: str) -> str:
+    """Write a cell of a column of numbers."""
+    return f'<td class="n">{shown}</td>'
+
+
+def rows_of(values: Mapping[tuple[str, ...], float], cluster: str) -> list[tuple[tuple[str, ...], float]]:
+    """Return labels and value of each series whose first label is the cluster, by label."""
+    return [(labels, value) for labels, value in sorted(values.items()) if labels[0] == cluster]
 
 
 def verdict(value: float | None, good: str = "up", bad: str = "down") -> str:
@@ -33,6 +48,11 @@ def count(value: float | None) -> str:
 def number(value: float | None) -> str:
     """Write a number without fraction."""
     return "" if value is None else f"{value:.0f}"
+
+
+def percent(ratio: float | None) -> str:
+    """Write a ratio as a percentage."""
+    return "" if ratio is None else f"{ratio:.0%}"
 
 
 def milliseconds(value: float | None) -> str:

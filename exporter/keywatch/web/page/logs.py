@@ -5,7 +5,19 @@ from __future__ import annotations
 from keywatch.metrics import log_canary as canary
 from keywatch.metrics import logs as cat
 from keywatch.service.watch import Watch
-from keywatch.web.page.cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.web.page.cells import (
+    ago,
+    count,
+    heads,
+    milliseconds,
+    number,
+    numeric,
+    percent,
+    rows_of,
+    table,
+    text,
+    verdict,
+)
 
 
 def logs(watch: Watch, cluster: str) -> str:
@@ -27,13 +39,11 @@ def _logstashes(watch: Watch, cluster: str) -> str:
         if labels[-1] == "dlq":
             rejected[labels[:2]] = rejected.get(labels[:2], 0.0) + number_of
     rows = [
-        f'<td>{text(key[1])}</td><td>{verdict(state)}</td><td class="n">{milliseconds(answers.get(key))}</td>'
-        f'<td class="n">{"" if key not in fill else f"{fill[key]:.0%}"}</td>{count(rejected.get(key))}'
-        for key, state in sorted(values(cat.LOGSTASH_UP).items())
-        if key[0] == cluster
+        f"<td>{text(key[1])}</td><td>{verdict(state)}</td>{numeric(milliseconds(answers.get(key)))}"
+        f"{numeric(percent(fill.get(key)))}{count(rejected.get(key))}"
+        for key, state in rows_of(values(cat.LOGSTASH_UP), cluster)
     ]
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("answer", "fullest queue", "refused"))
-    return table(f"<th>Logstash</th><th>state</th>{heads}", rows)
+    return table(heads(("Logstash", "state"), ("answer", "fullest queue", "refused")), rows)
 
 
 def _elasticsearch(watch: Watch, cluster: str) -> str:
@@ -47,25 +57,22 @@ def _elasticsearch(watch: Watch, cluster: str) -> str:
     free = values(cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO).get(key)
     row = (
         f"<td>{text(product)}</td><td>{verdict(state)}</td><td>{text(status)}</td>"
-        f'<td class="n">{"" if free is None else f"{free:.0%}"}</td>'
+        f"{numeric(percent(free))}"
         f"{count(values(cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES).get(key))}"
         f"{count(values(cat.ELASTICSEARCH_BLOCKED_INDICES).get(key))}"
     )
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("free disk", "policy errors", "read-only"))
-    return table(f"<th>search</th><th>state</th><th>health</th>{heads}", [row])
+    return table(heads(("search", "state", "health"), ("free disk", "policy errors", "read-only")), [row])
 
 
 def _topics(watch: Watch, cluster: str) -> str:
     values = watch.store.values
     index, seconds = values(cat.LOG_INDEX_LAG_RECORDS), values(cat.LOG_LAG_SECONDS)
     rows = [
-        f'<td>{text(key[1])}</td><td class="n">{number(unread)}</td><td class="n">{number(index.get(key))}</td>'
-        f'<td class="n">{ago(seconds.get(key))}</td>'
-        for key, unread in sorted(values(cat.LOG_CONSUME_LAG_RECORDS).items())
-        if key[0] == cluster
+        f"<td>{text(key[1])}</td>{numeric(number(unread))}{numeric(number(index.get(key)))}"
+        f"{numeric(ago(seconds.get(key)))}"
+        for key, unread in rows_of(values(cat.LOG_CONSUME_LAG_RECORDS), cluster)
     ]
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("not read", "read, not to be found", "behind"))
-    return table(f"<th>logs of</th>{heads}", rows)
+    return table(heads(("logs of",), ("not read", "read, not to be found", "behind")), rows)
 
 
 def _marked(watch: Watch, cluster: str) -> str:
@@ -78,6 +85,5 @@ def _marked(watch: Watch, cluster: str) -> str:
         values(one).get(key) for one in (canary.LOG_CANARY_LAST_ROUND_TRIP_SECONDS, canary.LOG_CANARY_LIMIT_SECONDS)
     )
     lost = values(canary.LOG_CANARY_EVENTS_TOTAL).get((cluster, "lost"))
-    row = f'<td>{verdict(state)}</td><td class="n">{ago(took)}</td><td class="n">{ago(limit)}</td>{count(lost)}'
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("to the search in", "limit", "lost"))
-    return table(f"<th>marked events</th>{heads}", [row])
+    row = f"<td>{verdict(state)}</td>{numeric(ago(took))}{numeric(ago(limit))}{count(lost)}"
+    return table(heads(("marked events",), ("to the search in", "limit", "lost")), [row])

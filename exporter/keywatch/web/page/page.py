@@ -11,7 +11,7 @@ from keywatch.metrics import canary, groups
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.service.watch import Watch
-from keywatch.web.page.cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.web.page.cells import ago, count, heads, milliseconds, number, numeric, table, text, verdict
 from keywatch.web.page.logs import logs
 from keywatch.web.page.path import dead_letters, events, keycloaks
 
@@ -76,14 +76,14 @@ def _incidents(watch: Watch, now: float) -> str:
     rows = [
         (
             f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
-            f'<td class="n">{ago(now - incident.since)}</td>'
+            f"{numeric(ago(now - incident.since))}"
             f"<td>{text(incident.where)}</td><td>{text(incident.note)}</td>"
         )
         for incident in found
     ]
     noun = "thing is" if len(found) == 1 else "things are"
-    heads = '<th>since</th><th class="n">for</th><th>where</th><th>what</th>'
-    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{table(heads, rows)}'
+    columns = heads(("since",), ("for",)) + heads(("where", "what"))
+    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{table(columns, rows)}'
 
 
 def _brokers(watch: Watch, cluster: str) -> str:
@@ -99,15 +99,12 @@ def _brokers(watch: Watch, cluster: str) -> str:
         where = str(broker.endpoint) if broker.endpoint else "address unknown"
         rows.append(
             f"<td>{text(label)}</td><td>{text(where)}</td><td>{verdict(states.get(key))}</td>"
-            f'<td class="n">{milliseconds(answers.get(key))}</td>'
+            f"{numeric(milliseconds(answers.get(key)))}"
             f"<td>{verdict(canaries.get(key), 'crosses', 'fails')}</td>"
-            f'<td class="n">{milliseconds(trips.get(key))}</td>'
+            f"{numeric(milliseconds(trips.get(key)))}"
         )
-    heads = (
-        '<th>broker</th><th>address</th><th>state</th><th class="n">answer</th>'
-        '<th>canary</th><th class="n">round trip</th>'
-    )
-    return table(heads, rows)
+    answering = heads(("broker", "address", "state"), ("answer",))
+    return table(answering + heads(("canary",), ("round trip",)), rows)
 
 
 def _topics(watch: Watch, cluster: str) -> str:
@@ -122,12 +119,9 @@ def _topics(watch: Watch, cluster: str) -> str:
     rows = []
     for labels, size in _worst_first(partitions, columns):
         cells = "".join(count(column.get(labels)) for column in columns)
-        rows.append(f'<td>{text(labels[1])}</td><td class="n">{size:.0f}</td>{cells}')
-    heads = "".join(
-        f'<th class="n">{head}</th>'
-        for head in ("partitions", "offline", "electing", "below min ISR", "under-replicated")
-    )
-    return table(f"<th>topic</th>{heads}", rows)
+        rows.append(f"<td>{text(labels[1])}</td>{numeric(number(size))}{cells}")
+    counted = ("partitions", "offline", "electing", "below min ISR", "under-replicated")
+    return table(heads(("topic",), counted), rows)
 
 
 def _groups(watch: Watch, cluster: str) -> str:
@@ -139,14 +133,11 @@ def _groups(watch: Watch, cluster: str) -> str:
     for labels, lag in _worst_first(records, [unknown, records]):
         rows.append(
             f"<td>{text(labels[1])}</td><td>{text(labels[2])}</td>"
-            f'<td class="n">{number(members.get(labels[:2]))}</td><td class="n">{lag:.0f}</td>'
-            f'<td class="n">{ago(seconds.get(labels))}</td>{count(unknown.get(labels))}'
+            f"{numeric(number(members.get(labels[:2])))}{numeric(number(lag))}"
+            f"{numeric(ago(seconds.get(labels)))}{count(unknown.get(labels))}"
         )
-    heads = (
-        '<th>group</th><th>topic</th><th class="n">members</th><th class="n">lag, records</th>'
-        '<th class="n">lag, time</th><th class="n">partitions unknown</th>'
-    )
-    return table(heads, rows)
+    counted = ("members", "lag, records", "lag, time", "partitions unknown")
+    return table(heads(("group", "topic"), counted), rows)
 
 
 def _of(watch: Watch, metric: Metric, cluster: str) -> dict[Labels, float]:

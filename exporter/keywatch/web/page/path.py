@@ -8,7 +8,7 @@ from keywatch.metrics import keycloak as keycloak_metrics
 from keywatch.metrics import reconciliation
 from keywatch.metrics.metric import Metric
 from keywatch.service.watch import Watch
-from keywatch.web.page.cells import ago, count, milliseconds, number, table, text, verdict
+from keywatch.web.page.cells import ago, count, heads, milliseconds, number, numeric, rows_of, table, text, verdict
 
 
 def keycloaks(watch: Watch, cluster: str) -> str:
@@ -18,11 +18,10 @@ def keycloaks(watch: Watch, cluster: str) -> str:
     answers = watch.store.values(keycloak_metrics.KEYCLOAK_RESPONSE_SECONDS)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state)}</td><td>{verdict(ready.get(key), 'ready', 'not ready')}</td>"
-        f'<td class="n">{milliseconds(answers.get(key))}</td>'
-        for key, state in sorted(up.items())
-        if key[0] == cluster
+        f"{numeric(milliseconds(answers.get(key)))}"
+        for key, state in rows_of(up, cluster)
     ]
-    return table('<th>Keycloak</th><th>state</th><th>readiness</th><th class="n">answer</th>', rows)
+    return table(heads(("Keycloak", "state", "readiness"), ("answer",)), rows)
 
 
 def events(watch: Watch, cluster: str) -> str:
@@ -35,13 +34,11 @@ def events(watch: Watch, cluster: str) -> str:
     lost = _sums(watch, reconciliation.EVENTS_LOST_TOTAL)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state, 'read', 'not read')}</td>"
-        f'<td class="n">{number(received.get(key))}</td>{count(missing.get(key))}{count(lost.get(key))}'
+        f"{numeric(number(received.get(key)))}{count(missing.get(key))}{count(lost.get(key))}"
         f"{count(malformed.get(key))}{count(behind.get(key))}"
-        for key, state in sorted(up.items())
-        if key[0] == cluster
+        for key, state in rows_of(up, cluster)
     ]
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("received", "missing", "lost", "malformed", "behind"))
-    return table(f"<th>events of</th><th>state</th>{heads}", rows)
+    return table(heads(("events of", "state"), ("received", "missing", "lost", "malformed", "behind")), rows)
 
 
 def dead_letters(watch: Watch, cluster: str, now: float) -> str:
@@ -53,13 +50,11 @@ def dead_letters(watch: Watch, cluster: str, now: float) -> str:
     oldest = watch.store.values(dead_letter_metrics.DLQ_OLDEST_TIMESTAMP_SECONDS)
     rows = [
         f"<td>{text(key[1])}</td><td>{verdict(state, 'read', 'not read')}</td>{count(depth.get(key))}"
-        f'{count(added.get(key))}<td class="n">{ago(now - oldest[key] if key in oldest else None)}</td>'
+        f"{count(added.get(key))}{numeric(ago(now - oldest[key] if key in oldest else None))}"
         f"{count(unreadable.get(key))}"
-        for key, state in sorted(up.items())
-        if key[0] == cluster
+        for key, state in rows_of(up, cluster)
     ]
-    heads = "".join(f'<th class="n">{head}</th>' for head in ("lie there", "came", "oldest", "unreadable"))
-    return table(f"<th>dead letters in</th><th>state</th>{heads}", rows)
+    return table(heads(("dead letters in", "state"), ("lie there", "came", "oldest", "unreadable")), rows)
 
 
 def _sums(watch: Watch, metric: Metric) -> dict[tuple[str, ...], float]:

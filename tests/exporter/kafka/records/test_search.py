@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import pytest
+from confluent_kafka import KafkaError
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
 from keywatch.kafka.connection import BrokerError
-from keywatch.kafka.errors import NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE, TOPIC_AUTHORIZATION_FAILED
+from keywatch.kafka.errors import NOT_LEADER_OR_FOLLOWER, TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.records.search import Found, Packed, Position, RecordSearch, moment
@@ -193,7 +194,7 @@ async def test_what_has_to_be_unpacked_takes_twice_its_size_of_the_allowance() -
     assert 10_000 <= search.received + sum(one.size for one in found.values() if isinstance(one, Packed)) < 12_000
 
 
-@pytest.mark.parametrize("error", [OFFSET_OUT_OF_RANGE, TOPIC_AUTHORIZATION_FAILED, NOT_LEADER_OR_FOLLOWER])
+@pytest.mark.parametrize("error", [KafkaError.OFFSET_OUT_OF_RANGE, TOPIC_AUTHORIZATION_FAILED, NOT_LEADER_OR_FOLLOWER])
 async def test_what_is_refused_is_left_out_and_a_missing_right_is_remembered(error: int) -> None:
     broker = Broker(batch(0, 9, 1), end=10)
     search, position = searching(broker), Position(P, 0)

@@ -47,11 +47,6 @@ class FolderChecks:
         self._flawed: dict[str, FileFinding] = {}
 
     @property
-    def unchecked(self) -> int:
-        """How many files have not been looked into yet."""
-        return len(self._unchecked)
-
-    @property
     def example(self) -> str:
         """One that cannot be read."""
         return next(iter(self._flawed), "")

@@ -434,6 +434,6 @@ def test_files_from_before_are_looked_into_little_by_little(bed: Bed, monkeypatc
 
     monkeypatch.setattr(bed.folder.checks, "_examine", slowly)
     bed.look()
-    assert 40 < bed.folder.checks.unchecked < 50
+    assert 40 < len(bed.folder.checks._unchecked) < 50
     bed.looks(40)
-    assert bed.folder.checks.unchecked == 0
+    assert not bed.folder.checks._unchecked

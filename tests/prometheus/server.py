@@ -1,29 +1,26 @@
-"""A real Prometheus on series that were recorded, and what dashboards ask of it."""
+"""A real Prometheus of a test's own, and what is asked of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from tests.kafka.guard import Guard
-from tests.kafka.ports import PortReservation
-from tests.kafka.process import ServerProcess
+from tests.kafka.own_server import OwnServer
 from tests.kafka.waiting import wait_until
 from tests.keycloak.health import status_of
 
 HOST = "127.0.0.1"
 _SECONDS = 30.0
-_EVER = "100y"
+RECORDED = "--storage.tsdb.retention.time=100y"
+"""Flag that keeps series however old they are."""
 
 Series = list[tuple[dict[str, str], list[tuple[float, float]]]]
 """Labels, and values with their times in seconds."""
@@ -43,51 +40,49 @@ def required() -> None:
         pytest.skip(words)
 
 
-class Prometheus:
-    """Runs with a configuration on a folder `series`, which it fills or in which it finds blocks; a context manager."""
+class Prometheus(OwnServer):
+    """Runs with a configuration on a folder `series`, which it fills or in which it finds blocks."""
 
     def __init__(self, config: str = "", *flags: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="keywatch-prometheus-"))
+        super().__init__("prometheus", "prometheus")
+        self.config = config
+        """Taken at the next start; paths in it begin in its folder."""
+        self._flags = flags
+        self.address = f"{HOST}:{self._ports.take(HOST)}"
+        self.make_folder()
         (self.folder / "series").mkdir()
-        self._config, self._flags = config, flags
-        self._ports = PortReservation()
-        self._address = f"{HOST}:{self._ports.take(HOST)}"
-        self._server = ServerProcess("prometheus", self.folder, self.folder / "log")
-        self._guard = Guard(self.folder)
-
-    @property
-    def pid(self) -> int:
-        """Return the process id."""
-        return self._server.pid
-
-    @property
-    def address(self) -> str:
-        """Give host and port."""
-        return self._address
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.spawn()
+        self.wait_ready()
+
+    def spawn(self) -> None:
+        """Start it and do not wait."""
         file = self.folder / "prometheus.yml"
-        file.write_text(self._config, encoding="utf-8")
-        self._server.launch(
+        file.write_text(self.config, encoding="utf-8")
+        self.launch(
             [
                 # Named by its path, so that the guard finds it should this process die.
                 os.fspath(shutil.which("prometheus") or "prometheus"),
                 f"--config.file={file}",
                 f"--storage.tsdb.path={self.folder}/series",
-                f"--storage.tsdb.retention.time={_EVER}",
-                f"--web.listen-address={self._address}",
+                f"--web.listen-address={self.address}",
                 *self._flags,
             ]
         )
-        ready = f"http://{self._address}/-/ready"
-        wait_until(lambda: not self._server.running or status_of(ready) == 200, 120, "prometheus is ready")
-        if not self._server.running:
-            raise RuntimeError(f"prometheus ended at its start\n{self._server.last_words()}")
 
-    def instant(self, expr: str, at: float) -> Series:
-        """Return what an expression is at a moment."""
-        return [(one["metric"], [_value(one["value"])]) for one in self._ask("query", query=expr, time=at)]
+    def wait_ready(self) -> None:
+        """Wait until it answers; raises `RuntimeError` when it ends instead."""
+        ready = f"http://{self.address}/-/ready"
+        wait_until(lambda: not self.running or status_of(ready) == 200, 120, "prometheus is ready")
+        if not self.running:
+            raise RuntimeError(f"prometheus ended at its start\n{self.last_words()}")
+
+    def instant(self, expr: str, at: float | None = None) -> Series:
+        """Return what an expression is at a moment; None: now."""
+        when = {} if at is None else {"time": at}
+        return [(one["metric"], [_value(one["value"])]) for one in self._ask("query", query=expr, **when)]
 
     def range(self, expr: str, start: float, end: float, step: float) -> Series:
         """Return what an expression is from start to end, every `step` seconds."""
@@ -104,7 +99,7 @@ class Prometheus:
         return found
 
     def _json(self, method: str, path: str, parameters: dict[str, object]) -> Any:
-        url = f"http://{self._address}/api/v1/{path}"
+        url = f"http://{self.address}/api/v1/{path}"
         body = urllib.parse.urlencode(parameters).encode()
         request = urllib.request.Request(url, body, method=method)
         try:
@@ -114,21 +109,6 @@ class Prometheus:
             with error:
                 words = error.read().decode(errors="replace")
             raise ValueError(f"{parameters.get('query', path)}: {words}") from None
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._server.running:
-            self._server.kill()
-        self._guard.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._ports.close()
 
 
 def _value(pair: list[Any]) -> tuple[float, float]:

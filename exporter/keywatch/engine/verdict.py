@@ -1,0 +1,53 @@
+"""Whether a thing is up, judged from single answers: down after so many misses in a row, up after one answer."""
+
+from __future__ import annotations
+
+from keywatch.engine.probe import Reason, Sample
+from keywatch.metrics.metric import Metric
+
+
+class Verdict:
+    """The state of one thing, and why it is down; nothing is said before `misses` failures or one answer."""
+
+    def __init__(self, misses: int = 1) -> None:
+        self.up: bool | None = None
+        self._allowed = misses
+        self._misses = 0
+        self._reason: Reason | None = None
+        self._detail = ""
+        self._reasons: set[Reason] = set()
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is down; None while it is not."""
+        return self._reason
+
+    @property
+    def next_decides(self) -> bool:
+        """Whether one failure more makes or keeps it down."""
+        return self._misses + 1 >= self._allowed
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the failures up to now are too few for a verdict."""
+        return self._misses < self._allowed
+
+    def answered(self) -> None:
+        """Record an answer."""
+        self.up, self._misses, self._reason, self._detail = True, 0, None, ""
+
+    def failed(self, reason: Reason, detail: str) -> None:
+        """Record a failure, with words about it."""
+        self._misses += 1
+        if self._misses >= self._allowed:
+            self.up, self._reason, self._detail = False, reason, detail
+
+    def samples(self, up: Metric, down_reason: Metric, labels: tuple[str, ...], *, bad: str = "down") -> list[Sample]:
+        """Return the state, and 1 for the reason that holds, 0 for those that held; nothing without a verdict."""
+        if self.up is None:
+            return []
+        if self._reason:
+            self._reasons.add(self._reason)
+        note = f"{bad}, {self._reason}: {self._detail}" if self._reason else None
+        reasons = (Sample(down_reason, (*labels, one), float(one is self._reason)) for one in self._reasons)
+        return [Sample(up, labels, float(self.up), note), *reasons]
