@@ -36,7 +36,7 @@ def run_check(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"keywatch rules needs {error.name}: install keywatch with its extra, "
-            "pip install '.[rules]' in its source tree"
+            "`pip install '.[rules]'` in its source tree"
         ) from error
     found = lint(options.files, options.metrics, options.runbooks, options.tests)
     print(f"good: {found}")  # noqa: T201 - the command's result
