@@ -20,7 +20,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("*",),
     "demo": ("web", "service", "metrics", "config"),
     "web": ("service", "engine", "metrics", "config"),
-    "documents": ("elastic", "rules", "config", "metrics"),
+    "documents": ("probes", "elastic", "rules", "config", "engine", "metrics"),
     "service": ("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns"),
     "probes": (),  # the folder itself
     "probes.canary": _PROBE,

@@ -11,6 +11,7 @@ from typing import Any
 
 from keywatch.elastic.errors import RETRIED, RefusedError, error_of
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.http_peer import REASONS as HTTP_REASONS
 from keywatch.net.http_peer import Answer, HttpPeer
 
 _MOST_BYTES = 16 * 1024 * 1024
@@ -18,6 +19,8 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 NO_SEARCH = "a search is answered without what each Elasticsearch gives: is it a proxy that answers?"
 """What is said of such an answer."""
+REASONS = HTTP_REASONS | {Reason.REJECTED, Reason.UNSUPPORTED, Reason.STORAGE}
+"""Why a server may not do what it is asked."""
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.\d{1,4}[A-Za-z0-9.-]{0,40}")
 _ELASTIC = "You Know, for Search"
 _OPEN = "The OpenSearch Project"

@@ -5,41 +5,74 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from keywatch.metrics.metric import Metric
 
 
 class Reason(StrEnum):
-    """Why something failed: the only values of the label `reason`."""
+    """Why something failed: the only values of the label `reason`, each with its meaning."""
 
-    DNS = "dns"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    TIMEOUT_CONNECT = "timeout_connect"
-    TIMEOUT_TLS = "timeout_tls"
-    TIMEOUT_RESPONSE = "timeout_response"
-    RESET = "reset"
-    TLS = "tls"
-    TLS_UNTRUSTED = "tls_untrusted"
-    TLS_EXPIRED = "tls_expired"
-    TLS_HOSTNAME = "tls_hostname"
-    TLS_CLIENT = "tls_client"
-    AUTHENTICATION = "authentication"
-    AUTHORIZATION = "authorization"
-    UNKNOWN_TOPIC = "unknown_topic"
-    NO_METADATA = "no_metadata"
-    NO_LEADER = "no_leader"
-    NOT_ENOUGH_REPLICAS = "not_enough_replicas"
-    REPLICA_DOWN = "replica_down"
-    UNREGISTERED = "unregistered"
-    COORDINATOR = "coordinator"
-    REJECTED = "rejected"
-    UNSUPPORTED = "unsupported"
-    PROTOCOL = "protocol"
-    STORAGE = "storage"
-    STUCK = "stuck"
-    INTERNAL = "internal"
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Make the value, which is its text, with what it means to people."""
+        made = str.__new__(cls, value)
+        made._value_ = value
+        made.meaning = meaning
+        return made
+
+    DNS = "dns", "The name does not resolve, or not in time."
+    REFUSED = "refused", "The connection is refused: nothing listens there. Also where no broker is left to ask."
+    UNREACHABLE = "unreachable", "No way leads to the host or its network."
+    TIMEOUT_CONNECT = "timeout_connect", "No connection came about in time; over HTTPS that includes the handshake."
+    TIMEOUT_TLS = (
+        "timeout_tls",
+        "The TLS handshake with a broker did not end in time: often a plain listener that waits for more.",
+    )
+    TIMEOUT_RESPONSE = "timeout_response", "No answer came in time, or not a whole one."
+    RESET = "reset", "The connection was closed or reset before the answer was complete."
+    TLS = "tls", "TLS failed otherwise: the port does not speak it, or a file for it cannot be used."
+    TLS_UNTRUSTED = "tls_untrusted", "No authority that is trusted signed the certificate that was shown."
+    TLS_EXPIRED = "tls_expired", "The certificate that was shown has ended, or has not begun: compare clocks."
+    TLS_HOSTNAME = "tls_hostname", "The certificate that was shown is for other names than the one that was asked for."
+    TLS_CLIENT = "tls_client", "The other side refuses keywatch's certificate, or wants one."
+    AUTHENTICATION = "authentication", "The credentials are refused, missing, or cannot be read."
+    AUTHORIZATION = "authorization", "A right is missing; the log and the page say more."
+    UNKNOWN_TOPIC = "unknown_topic", "The topic, or the partition, is not there."
+    NO_METADATA = "no_metadata", "The cluster's metadata was never read."
+    NO_LEADER = "no_leader", "The partition has no leader, or the one that it had is down or leads no more."
+    NOT_ENOUGH_REPLICAS = "not_enough_replicas", "Fewer replicas are in sync than min.insync.replicas demands."
+    REPLICA_DOWN = (
+        "replica_down",
+        "A replica that acks=all waits for does not answer; or a shard does not, so that a search is not whole.",
+    )
+    UNREGISTERED = "unregistered", "The cluster names the broker, and nobody says where it lives."
+    COORDINATOR = (
+        "coordinator",
+        "The group's coordinator is down, loading, or another one; or no broker lists the group.",
+    )
+    REJECTED = (
+        "rejected",
+        "The answer is no: too large, against a policy, too busy, or not alive; the log and the page say which.",
+    )
+    UNSUPPORTED = (
+        "unsupported",
+        "It does not know the question: too old, another product, switched off, or a mechanism that keywatch lacks.",
+    )
+    PROTOCOL = (
+        "protocol",
+        "The answer is not what was expected: another program, a proxy, or an error without a better name.",
+    )
+    STORAGE = "storage", "A disk is full, or a folder cannot be read."
+    STUCK = (
+        "stuck",
+        "A run, or a call of it on a thread, outlived its deadline, and no second one is started beside it.",
+    )
+    INTERNAL = (
+        "internal",
+        "Something that nobody foresaw: a defect of keywatch, or an error of a library without a better name.",
+    )
 
 
 class Sample(NamedTuple):

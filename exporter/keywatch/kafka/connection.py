@@ -20,10 +20,15 @@ from keywatch.kafka.errors import request_error
 from keywatch.kafka.wire.codec import Reader, WireError, Writer
 from keywatch.kafka.wire.replies import Replies
 from keywatch.kafka.wire.request import Request
+from keywatch.net.failures import REASONS as CONNECTION_REASONS
 from keywatch.net.failures import connection_error
 from keywatch.net.tls import Tls
 
 _T = TypeVar("_T")
+REASONS = CONNECTION_REASONS | {
+    *(Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_TLS, Reason.TIMEOUT_RESPONSE, Reason.PROTOCOL, Reason.AUTHENTICATION)
+}
+"""Why a connection may not be made, or a request on it not be answered."""
 _HEADER = struct.Struct(">ihhi")  # size, API key, version, correlation id
 _CLIENT_ID = Writer().string("keywatch").done()
 # Metadata of 100,000 partitions is about 5 MB; a peer that announces more than this is not a Kafka broker.

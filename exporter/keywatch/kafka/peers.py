@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
+REASONS = CONNECTION_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
+"""Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
 
 
 class Peers:

@@ -9,6 +9,13 @@ import ssl
 from keywatch.engine.probe import Reason
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
+REASONS = frozenset(
+    {
+        *(Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.RESET, Reason.INTERNAL),
+        *(Reason.TLS, Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME, Reason.TLS_CLIENT),
+    }
+)
+"""All that are named here."""
 # OpenSSL's verification results (X509_V_ERR_…, x509_vfy.h): expired; host name, IP address; the rest is distrust.
 _VERIFY_EXPIRED = frozenset({10, 9})
 _VERIFY_HOSTNAME = frozenset({62, 64})

@@ -18,6 +18,7 @@ from keywatch.config.keycloak import BasicAuthSection
 from keywatch.config.secret import ApiKey, Secret, SecretError, SecurityError
 from keywatch.config.security import TlsSection
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.failures import REASONS as CONNECTION_REASONS
 from keywatch.net.failures import connection_error
 from keywatch.net.tls import TlsSource
 
@@ -26,6 +27,10 @@ _STAGES = {
     Reason.TIMEOUT_CONNECT: "no connection",
     Reason.TIMEOUT_RESPONSE: "no answer",
 }
+REASONS = CONNECTION_REASONS | {
+    *(Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE, Reason.PROTOCOL, Reason.AUTHENTICATION, Reason.AUTHORIZATION)
+}
+"""Why a request may get no answer."""
 _CHUNK = 65_536
 _API_KEY = re.compile(r"[A-Za-z0-9+/=_:-]{1,1000}")
 

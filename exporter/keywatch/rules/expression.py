@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import promql_parser
@@ -27,10 +28,31 @@ _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "~", "NotRe": "!~"}
 
 def selections(text: str) -> list[Selection]:
     """Return every selector of the expression, in its order; raises `ExpressionError`."""
+    return _selected(_parsed(text))
+
+
+def grounds(text: str) -> list[Selection]:
+    """Return the selectors that can make the expression true: those behind `unless` only keep it silent."""
+    expression = _parsed(text)
+    silencing: list[Selection] = []
+
+    def visit(node: promql_parser.Expr) -> bool:
+        if isinstance(node, promql_parser.BinaryExpr) and str(node.op) == "unless":
+            silencing.extend(_selected(node.rhs))
+        return True
+
+    promql_parser.walk(expression, visit)
+    return list((Counter(_selected(expression)) - Counter(silencing)).elements())
+
+
+def _parsed(text: str) -> promql_parser.Expr:
     try:
-        expression = promql_parser.parse(text)
+        return promql_parser.parse(text)
     except ValueError as error:
         raise ExpressionError(str(error)) from None
+
+
+def _selected(expression: promql_parser.Expr) -> list[Selection]:
     found: list[Selection] = []
 
     def visit(node: promql_parser.Expr) -> bool:

@@ -1,0 +1,68 @@
+"""What people are told of the probes `broker`, `cluster`, `topics`, `configs` and `offsets` beside their series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keywatch.engine.about import About, Right
+from keywatch.engine.probe import Reason
+from keywatch.kafka import connection, peers
+
+_DESCRIBE: Final = "`Describe` on topics"
+
+ABOUT: Final[Mapping[str, About]] = {
+    "broker": About(
+        needs="""
+            - `bootstrap`, and `tls` and `sasl` where brokers want them. No right: it logs in and asks for
+              ApiVersions.
+            - It runs once for each broker that should exist: those that the cluster names, and those of `expected`.
+              Until the first metadata is read these are the addresses of `bootstrap`.
+        """,
+        reasons=connection.REASONS | {Reason.UNREGISTERED},
+        guides=("security.md",),
+    ),
+    "cluster": About(
+        needs="""
+            - A broker that probe `broker` does not know to be down; where there is none, it fails for the reason for
+              which most of them are down.
+            - But for probe `broker`, all probes of Kafka wait for its first metadata, and say `no_metadata` until then.
+        """,
+        rights=(Right(_DESCRIBE, "topics that may not be described are not seen"),),
+        reasons=peers.REASONS,
+        guides=("security.md", "large-clusters.md"),
+    ),
+    "topics": About(
+        needs="""
+            - The cluster's metadata, which probe `cluster` reads. It asks nobody itself.
+            - The verdicts of probe `broker`: a replica counts as dead as soon as its broker is down.
+            - `min.insync.replicas`, which probe `configs` reads; until it is known a topic has no series
+              `…_below_min_isr`.
+        """,
+        rights=(Right(_DESCRIBE, "it fails with `authorization` and names a topic that it has seen, or must see"),),
+        reasons=frozenset({Reason.NO_METADATA, Reason.AUTHORIZATION}),
+    ),
+    "configs": About(
+        needs="""
+            - The cluster's metadata, which probe `cluster` reads. One living broker is asked in each run.
+            - It runs every 10 s and has 3 s, and of the keys below only `include` and `exclude` concern it.
+        """,
+        rights=(
+            Right(_DESCRIBE, "those topics are left out"),
+            Right("`DescribeConfigs` on topics", "it fails with `authorization`; what was known of those topics stays"),
+        ),
+        reasons=(connection.REASONS | {Reason.UNREGISTERED, Reason.NO_METADATA})
+        | {Reason.AUTHORIZATION, Reason.UNKNOWN_TOPIC},
+    ),
+    "offsets": About(
+        needs="""
+            - The cluster's metadata, which probe `cluster` reads. The leader of each partition is asked, unless probe
+              `broker` knows it to be down.
+            - Of the keys below `watch` does not concern it.
+            - It fails when not a single partition could be read; else those that could not are counted.
+        """,
+        rights=(Right(_DESCRIBE, "those topics are left out, or their partitions counted as unread"),),
+        reasons=peers.REASONS
+        | {Reason.NO_METADATA, Reason.NO_LEADER, Reason.UNKNOWN_TOPIC, Reason.AUTHORIZATION, Reason.REJECTED},
+    ),
+}

@@ -1,0 +1,34 @@
+"""What people are told of the probe `groups` beside its series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keywatch.engine.about import About, Right
+from keywatch.engine.probe import Reason
+from keywatch.kafka import peers
+
+ABOUT: Final[Mapping[str, About]] = {
+    "groups": About(
+        needs="""
+            - `groups.enabled`, which is on unless it is switched off.
+            - The cluster's metadata, which probe `cluster` reads. Each broker is asked for its groups, and the leader
+              of each partition for its end, unless probe `broker` knows it to be down.
+            - A lag is told for the topics of `topics.include` and `topics.exclude` only.
+            - It fails when a right is missing. A group that cannot be read has `keywatch_group_up` 0, and the log and
+              the page say why.
+        """,
+        rights=(
+            Right("`Describe` on groups", "groups are not seen; it fails with `authorization` for one that it knows"),
+            Right("`Describe` on topics", "the lag on them is not seen, or keeps its last value and is counted"),
+            Right(
+                "`Read` on topics",
+                "lag in seconds is a guess between known times, and it fails with `authorization`; `fetches: 0` says "
+                "that you want that",
+            ),
+        ),
+        reasons=peers.REASONS | {Reason.NO_METADATA, Reason.COORDINATOR, Reason.AUTHORIZATION},
+        guides=("lag.md", "large-clusters.md", "security.md"),
+    )
+}
