@@ -187,14 +187,14 @@ def _type(annotation: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)
+    value = field.get_default(call_default_factory=True, validated_data={})
     return "" if value is None or isinstance(value, BaseModel) else f"`{_yaml(field)}`"
 
 
 def _yaml(field: FieldInfo) -> str:
     if field.is_required():
         return ""
-    value = field.get_default(call_default_factory=True)
+    value = field.get_default(call_default_factory=True, validated_data={})
     if value is None:
         return ""
     if isinstance(value, bool):
