@@ -26,15 +26,8 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 	@if [ "$(DEMO)" = kafka ]; then $(MAKE) -s .venv/.dev && PYTHONPATH=exporter:. $(BIN)/python -m tests.kafka.demo; \
 	else PYTHONPATH=exporter $(BIN)/python -m keywatch demo $(if $(KAFKA),--kafka "$(KAFKA)"); fi
 
-# What starts servers of its own besides Kafka, or computes for long: after Kafka's tests, whose bounds are tight.
-HEAVY := tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash
-
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
-	@# Tests of Kafka mostly wait, so two run at a time; the others run beside them, and give way to them.
-	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
-	nice -n 5 $(BIN)/pytest $(addprefix --ignore=,tests/kafka $(HEAVY)) >$$log 2>&1 & half=$$!; \
-	$(BIN)/pytest -n 2 --dist loadfile tests/kafka; code=$$?; wait $$half || code=$$?; cat $$log; \
-	$(BIN)/pytest -n 2 --dist loadfile $(HEAVY) || code=$$?; exit $$code
+	tests/run.sh $(TESTS)
 
 check: lint types docs-check dashboards-check ## lint, types, and whether generated files are fresh
 
