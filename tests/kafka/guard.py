@@ -1,6 +1,7 @@
-"""Ends the servers of a test process that died without cleaning up, and removes their folder.
+"""Ends what a test process started that died without cleaning up, and removes what it left.
 
-Run as a script with the folder as its argument. Its standard input is a pipe held open by the test process alone, so
+Run as a script with an argument: the folder of servers, or the mark (`NAME=value`) that all which the test process
+started has in its environment. Its standard input is a pipe held open by the test process alone, so
 end of file means that process is gone, however it died, SIGKILL included. Compared with PR_SET_PDEATHSIG, this has two
 advantages: that signal fires when the *thread* that started the child ends, so a server restarted from a worker thread
 would die with the thread; and setting it needs `preexec_fn`, which is unsafe in a process with threads.
@@ -10,24 +11,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _KILL_SECONDS = 10.0
 _PROGRAMS = ("java", "prometheus", "prometheus-alertmanager")
+_MARK = "KEYWATCH_TEST_PROCESS"
 
 
 class Guard:
-    """The guard's process, seen from the test process."""
+    """The guard's process, seen from the test process; it guards a folder, or what carries a mark."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, guarded: Path | str) -> None:
         self._process = subprocess.Popen(
             # -I -S: starts in a few hundredths of a second, and nothing in the test's environment can break it.
-            [sys.executable, "-I", "-S", __file__, str(folder)],
+            [sys.executable, "-I", "-S", __file__, str(guarded)],
+            # Without the mark, or one guard would end the others before their work is done.
+            env={name: value for name, value in os.environ.items() if name != _MARK},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             # Ctrl-C goes to the whole foreground group; the guard must outlive it.
@@ -40,6 +46,22 @@ class Guard:
         Raises `subprocess.TimeoutExpired` when it does not end.
         """
         self._process.communicate(timeout=2 * _KILL_SECONDS)
+
+
+def everything() -> Guard:
+    """Guard all that this process starts from now on, and what is started by that: its environment tells."""
+    os.environ[_MARK] = secrets.token_hex(8)
+    return Guard(f"{_MARK}={os.environ[_MARK]}")
+
+
+def marked(mark: str) -> list[int]:
+    """Give the process ids of those whose environment holds the mark."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is somebody else's
+            if process.name.isdigit() and os.fsencode(mark) in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
 
 
 def nodes_of(folder: Path) -> list[int]:
@@ -58,19 +80,23 @@ def nodes_of(folder: Path) -> list[int]:
     return found
 
 
-def _end(folder: Path) -> None:
+def _end(find: Callable[[], list[int]]) -> None:
     deadline = time.monotonic() + _KILL_SECONDS
     # Again and again: the test process may have died between fork and exec of a server.
-    while nodes := nodes_of(folder):
-        for node in nodes:
+    while found := find():
+        for one in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(node, signal.SIGKILL)
+                os.kill(one, signal.SIGKILL)
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
     sys.stdin.buffer.read()
-    _end(Path(sys.argv[1]))
+    guarded = sys.argv[1]
+    if guarded.startswith(f"{_MARK}="):
+        _end(lambda: marked(guarded))
+    else:
+        _end(lambda: nodes_of(Path(guarded)))
+        shutil.rmtree(guarded, ignore_errors=True)
