@@ -8,7 +8,7 @@ import pytest
 import uvloop
 from hypothesis import settings
 
-from tests import timeouts
+from tests import slowness, timeouts
 from tests.kafka import guard
 
 _GUARD = pytest.StashKey[guard.Guard]()
@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have all ended that this process leaves behind, also when a time-out or a signal ends it."""
     config.stash[_GUARD] = guard.everything()
     config.pluginmanager.register(timeouts)
+    config.pluginmanager.register(slowness)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

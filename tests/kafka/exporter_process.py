@@ -22,10 +22,12 @@ import yaml
 
 from tests.kafka.ports import PortReservation
 from tests.kafka.waiting import wait_until
+from tests.slowness import Stopwatch
 
 _SERIES = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _SCRAPE_TIMEOUT = 10.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class ExporterProcess:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             return 0, b""
 
     def scrape(self, query: str = "") -> Scrape:
@@ -180,11 +182,14 @@ class Recorder:
         self._query = query
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._record, daemon=True)
+        self._watches = [Stopwatch()]
         self.scrapes: list[Scrape] = []
         self.errors: list[str] = []
 
     def _record(self) -> None:
         while not self._ended.wait(self._period):
+            if time.monotonic() - self._watches[-1].began >= _LOOK_SECONDS:
+                self._watches.append(Stopwatch())
             try:
                 self.scrapes.append(self._exporter.scrape(self._query))
             except AssertionError as error:
@@ -199,11 +204,22 @@ class Recorder:
         self._thread.join(_SCRAPE_TIMEOUT + 1)
 
     def first(self, condition: Callable[[Scrape], object], after: float, deadline: float, what: str) -> float:
-        """Wait for the first scrape begun after `after` for which `condition` holds; give the seconds from `after`."""
+        """Wait for the first scrape begun after `after` for which `condition` holds; give the seconds from `after`.
+
+        Fails when these are more than `deadline`, and the machine does not explain it.
+        """
+        watch = self.held_up_since(after)
 
         def look() -> Scrape | None:
             return next((s for s in list(self.scrapes) if s.at >= after and condition(s)), None)
 
-        found = wait_until(look, deadline, what)
+        found = wait_until(look, deadline, what, watch)
         assert found is not None
-        return found.at + found.took - after
+        seconds = found.at + found.took - after
+        assert seconds <= deadline or seconds <= deadline + watch.allowance(deadline), f"{what}: after {seconds:.2f} s"
+        return seconds
+
+    def held_up_since(self, moment: float) -> Stopwatch:
+        """Measure what the machine cost since a moment (monotonic)."""
+        earlier = [one for one in list(self._watches) if one.began <= moment]
+        return (earlier or self._watches)[-1 if earlier else 0].since(moment)
