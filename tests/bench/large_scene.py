@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # exported, but not by its typing
 
 from tests.kafka import admin
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.waiting import wait_until
 
-_AT_ONCE = 200
 _TOPICS_AT_ONCE = 20
-_REQUEST_SECONDS = 60.0
+_EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,18 @@ def build(bootstrap: str, size: Size, records: int = 2, late: int = 10) -> None:
     client = AdminClient(admin.client_settings(bootstrap))
     new = [NewTopic(f"topic-{index}", size.partitions, 1) for index in range(size.topics)]
     for start in range(0, len(new), _TOPICS_AT_ONCE):
-        some = new[start : start + _TOPICS_AT_ONCE]
-        for future in client.create_topics(some, operation_timeout=_REQUEST_SECONDS).values():
-            future.result()
+        admin.patiently(bootstrap, partial(_create, new[start : start + _TOPICS_AT_ONCE]), done=_EXISTS)
     wait_until(lambda: _led(client, size), 120.0, "every partition has a leader")
     partitions = [(topic.topic, partition) for topic in new for partition in range(size.partitions)]
     produce(bootstrap, dict.fromkeys(partitions, records))
     admin.commit(bootstrap, "group-0", {(new[0].topic, 0): 0}, deadline=60)
     wanted = {index: records - (index % late == 0) for index in range(size.groups)}
     commit(bootstrap, size, wanted)
+
+
+def _create(topics: list[NewTopic], client: AdminClient, seconds: float) -> dict[str, Future[Any]]:
+    found: dict[str, Future[Any]] = client.create_topics(topics, operation_timeout=seconds, request_timeout=seconds)
+    return found
 
 
 def produce(bootstrap: str, counts: Mapping[tuple[str, int], int]) -> None:
@@ -68,25 +71,11 @@ def produce(bootstrap: str, counts: Mapping[tuple[str, int], int]) -> None:
 
 def commit(bootstrap: str, size: Size, offsets: Mapping[int, int]) -> None:
     """Commit an offset on all partitions of each of these groups."""
-    client = AdminClient(admin.client_settings(bootstrap))
-    for some in _chunks(list(offsets.items())):
-        under_way = [_commit(client, size, index, offset) for index, offset in some]
-        for future in under_way:
-            for one in future.result().topic_partitions or []:
-                if one.error is not None:
-                    raise RuntimeError(f"a commit was refused: {one.error}")
-
-
-def _commit(client: AdminClient, size: Size, index: int, offset: int) -> Future[Any]:
-    group, topic, partitions = size.group(index)
-    wanted = [TopicPartition(topic, partition, offset) for partition in partitions]
-    found: dict[str, Future[Any]] = client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
-    return found[group]
-
-
-def _chunks(items: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
+    wanted = {}
+    for index, offset in offsets.items():
+        group, topic, partitions = size.group(index)
+        wanted[group] = {(topic, partition): offset for partition in partitions}
+    admin.commit_groups(bootstrap, wanted)
 
 
 def _led(client: AdminClient, size: Size) -> bool:

@@ -10,7 +10,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
 )
@@ -38,17 +37,14 @@ class Right(NamedTuple):
 
 def allow(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
     """Return `rights` to `user`. Raises `KafkaException`."""
-    client = AdminClient(admin.client_settings(bootstrap))
-    for future in client.create_acls([AclBinding(*_arguments(user, right)) for right in rights]).values():
-        future.result()
+    bindings = [AclBinding(*_arguments(user, right)) for right in rights]
+    admin.patiently(bootstrap, lambda client, seconds: client.create_acls(bindings, request_timeout=seconds))
 
 
 def revoke(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
     """Take `rights` from `user`. Raises `KafkaException`."""
-    client = AdminClient(admin.client_settings(bootstrap))
     filters = [AclBindingFilter(*_arguments(user, right)) for right in rights]
-    for future in client.delete_acls(filters).values():
-        future.result()
+    admin.patiently(bootstrap, lambda client, seconds: client.delete_acls(filters, request_timeout=seconds))
 
 
 def _arguments(user: str, right: Right) -> tuple[Any, ...]:

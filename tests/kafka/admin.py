@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -23,18 +25,74 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
     UserScramCredentialUpsertion,
 )
 
-from tests.kafka.waiting import wait_until
+from tests.kafka.waiting import POLL_SECONDS, wait_until
 
 Settings = Mapping[str, str | int | float | bool]
 """Further librdkafka settings: TLS, SASL, time-outs."""
 
+SETUP_SECONDS = 120.0
+"""How long what a test needs beforehand may take; on a quiet machine it takes hundredths of a second."""
+
+_T = TypeVar("_T")
 _SCRAM_ITERATIONS = 4096
+# A try; what waits for longer than this was lost, or waits for a broker that does not come back.
+_TRY_SECONDS = 20.0
+_AT_ONCE = 200
+_PASSING = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._WAIT_COORD,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_CONTROLLER,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+}
 
 
 def client_settings(bootstrap: str, more: Settings | None = None) -> dict[str, Any]:
     """Give librdkafka settings that neither hang for a minute at a frozen broker nor print each refused connection."""
     quick = {"bootstrap.servers": bootstrap, "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 500, "log_level": 0}
     return quick | {"error_cb": lambda error: None} | dict(more or {})  # noqa: ARG005 - the default callback prints
+
+
+def patiently(
+    bootstrap: str,
+    request: Callable[[AdminClient, float], Mapping[Any, Future[_T]]],
+    *,
+    client: Settings | None = None,
+    deadline: float = SETUP_SECONDS,
+    done: int | None = None,
+) -> list[_T]:
+    """Send a request by an admin client and return its answers, in spite of what passes: time-outs, moves of leaders.
+
+    `request` is given the client and the seconds that it may take. It is sent again while an answer is of that kind; as
+    the first one may have been obeyed all the same, from the second on the error `done` counts as success. Raises
+    `KafkaException` when Kafka refuses, and for what has not passed after `deadline` seconds.
+    """
+    end = time.monotonic() + deadline
+    again = False
+    while True:
+        # A new one for each try: librdkafka keeps to the coordinator it found first. In a variable: an admin client
+        # that nobody holds cancels its requests.
+        admin = AdminClient(client_settings(bootstrap, client))
+        passing, answers = None, []
+        for answer in request(admin, min(_TRY_SECONDS, max(1.0, end - time.monotonic()))).values():
+            try:
+                answers.append(answer.result())
+            except KafkaException as error:
+                if error.args[0].code() in _PASSING and time.monotonic() < end:
+                    passing = error
+                elif not again or error.args[0].code() != done:
+                    raise
+        if passing is None:
+            return answers
+        again = True
+        time.sleep(POLL_SECONDS)
 
 
 def create_topic(
@@ -46,7 +104,7 @@ def create_topic(
     replica_assignment: Sequence[Sequence[int]] | None = None,
     configs: Mapping[str, str] | None = None,
     client: Settings | None = None,
-    deadline: float = 30.0,
+    deadline: float = SETUP_SECONDS,
 ) -> None:
     """Create `topic` and wait until each partition has a leader that the asked broker knows.
 
@@ -61,17 +119,31 @@ def create_topic(
         partitions = len(replica_assignment)
         assignment = [list(brokers) for brokers in replica_assignment]
         new = NewTopic(topic, num_partitions=partitions, replica_assignment=assignment, config=config)
-    admin.create_topics([new], operation_timeout=deadline, request_timeout=deadline)[topic].result()
+    patiently(
+        bootstrap,
+        lambda one, seconds: one.create_topics([new], operation_timeout=seconds, request_timeout=seconds),
+        client=client,
+        deadline=deadline,
+        done=KafkaError.TOPIC_ALREADY_EXISTS,
+    )
     wait_until(partial(_has_leaders, admin, topic, partitions), deadline, f"topic {topic} has its leaders")
 
 
-def delete_topic(bootstrap: str, topic: str, *, client: Settings | None = None, deadline: float = 30.0) -> None:
+def delete_topic(
+    bootstrap: str, topic: str, *, client: Settings | None = None, deadline: float = SETUP_SECONDS
+) -> None:
     """Delete `topic` and wait until the asked broker knows it no more.
 
     Raises `KafkaException` when Kafka refuses and `TimeoutError` after `deadline` seconds.
     """
     admin = AdminClient(client_settings(bootstrap, client))
-    admin.delete_topics([topic], operation_timeout=deadline, request_timeout=deadline)[topic].result()
+    patiently(
+        bootstrap,
+        lambda one, seconds: one.delete_topics([topic], operation_timeout=seconds, request_timeout=seconds),
+        client=client,
+        deadline=deadline,
+        done=KafkaError.UNKNOWN_TOPIC_OR_PART,
+    )
     wait_until(partial(_is_gone, admin, topic), deadline, f"topic {topic} is gone")
 
 
@@ -84,7 +156,7 @@ def produce(
     timestamps: Sequence[int] | None = None,
     value: bytes = b"x",
     client: Settings | None = None,
-    deadline: float = 30.0,
+    deadline: float = SETUP_SECONDS,
 ) -> list[int]:
     """Produce `count` records with acks=all, wait for each acknowledgement, and give their offsets in order.
 
@@ -115,10 +187,8 @@ def produce(
 
 def delete_records(bootstrap: str, topic: str, partition: int, *, before: int, client: Settings | None = None) -> None:
     """Delete the records of a partition that lie before an offset. Raises `KafkaException` when Kafka refuses."""
-    # In a variable: an admin client that nobody holds cancels its requests.
-    admin = AdminClient(client_settings(bootstrap, client))
     wanted = TopicPartition(topic, partition, before)
-    admin.delete_records([wanted])[wanted].result()
+    patiently(bootstrap, lambda one, seconds: one.delete_records([wanted], request_timeout=seconds), client=client)
 
 
 def commit(
@@ -127,7 +197,7 @@ def commit(
     offsets: Mapping[tuple[str, int], int],
     *,
     client: Settings | None = None,
-    deadline: float = 30.0,
+    deadline: float = SETUP_SECONDS,
 ) -> None:
     """Commit `offsets` (by topic and partition) for `group`, which must have no members, until Kafka has taken each.
 
@@ -135,27 +205,35 @@ def commit(
     of its own; so each is looked at, and the commit repeated. Raises `TimeoutError`, which names the last error, after
     `deadline` seconds.
     """
-    wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-    last = "no answer"
+    commit_groups(bootstrap, {group: offsets}, client=client, deadline=deadline)
+
+
+def commit_groups(
+    bootstrap: str,
+    groups: Mapping[str, Mapping[tuple[str, int], int]],
+    *,
+    client: Settings | None = None,
+    deadline: float = SETUP_SECONDS,
+) -> None:
+    """Commit for many groups as for one, hundreds at once, until Kafka has taken each; raises as `commit`."""
+    left = dict.fromkeys(groups, "no answer")
 
     def committed() -> bool:
-        nonlocal last
         # A new client for each try: librdkafka keeps to the coordinator it found first, also when that one refuses.
         admin = AdminClient(client_settings(bootstrap, client))
-        request = [ConsumerGroupTopicPartitions(group, wanted)]
-        try:
-            answer = admin.alter_consumer_group_offsets(request, request_timeout=5)[group].result()
-        except KafkaException as error:
-            last = str(error)
-            return False
-        refused = [one for one in answer.topic_partitions or [] if one.error is not None]
-        last = "; ".join(f"{one.topic}-{one.partition}: {one.error}" for one in refused)
-        return not refused
+        for start in range(0, len(some := list(left)), _AT_ONCE):
+            under_way = {group: _committing(admin, group, groups[group]) for group in some[start : start + _AT_ONCE]}
+            for group, future in under_way.items():
+                if refusal := _refusal(future):
+                    left[group] = refusal
+                else:
+                    del left[group]
+        return not left
 
     try:
-        wait_until(committed, deadline, f"group {group} has committed")
+        wait_until(committed, deadline, f"{len(groups)} groups have committed")
     except TimeoutError as error:
-        raise TimeoutError(f"{error}: {last}") from error
+        raise TimeoutError(f"{error}: {dict(list(left.items())[:5])}") from error
 
 
 def set_scram_password(
@@ -178,9 +256,29 @@ def revoke_scram_password(
 def _alter_user(
     bootstrap: str, change: UserScramCredentialUpsertion | UserScramCredentialDeletion, client: Settings | None
 ) -> None:
-    # In a variable: an admin client that nobody holds cancels its requests.
-    admin = AdminClient(client_settings(bootstrap, client))
-    admin.alter_user_scram_credentials([change])[change.user].result()
+    patiently(
+        bootstrap,
+        lambda one, seconds: one.alter_user_scram_credentials([change], request_timeout=seconds),
+        client=client,
+        # A deletion that was obeyed, and whose answer came too late.
+        done=KafkaError.RESOURCE_NOT_FOUND,
+    )
+
+
+def _committing(admin: AdminClient, group: str, offsets: Mapping[tuple[str, int], int]) -> Future[Any]:
+    wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+    request = [ConsumerGroupTopicPartitions(group, wanted)]
+    found: dict[str, Future[Any]] = admin.alter_consumer_group_offsets(request, request_timeout=_TRY_SECONDS)
+    return found[group]
+
+
+def _refusal(future: Future[Any]) -> str:
+    """Say why commits were not taken; empty when they were."""
+    try:
+        partitions = future.result().topic_partitions or []
+    except KafkaException as error:
+        return str(error)
+    return "; ".join(f"{one.topic}-{one.partition}: {one.error}" for one in partitions if one.error is not None)
 
 
 def _mechanism(name: str) -> ScramMechanism:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 
 from tests.kafka import admin, scene
 from tests.kafka.cluster import KafkaCluster
@@ -62,29 +61,21 @@ def fill(bootstrap: str, topic: str, batch: int, codec: str) -> None:
     assert producer.flush(60) == 0
 
 
-def place(topic: str, index: int) -> tuple[str, TopicPartition]:
+def place(topic: str, index: int) -> tuple[str, dict[tuple[str, int], int]]:
     """Return the name of a group and where it stands."""
     offset = index // PARTITIONS * (RECORDS // (GROUPS // PARTITIONS))
-    return f"{topic}-{index}", TopicPartition(topic, index % PARTITIONS, offset)
+    return f"{topic}-{index}", {(topic, index % PARTITIONS): offset}
 
 
 def commit(bootstrap: str, topic: str) -> None:
     """Commit a place of its own for each group."""
-    client = AdminClient(admin.client_settings(bootstrap))
-    for start in range(0, GROUPS, 200):
-        some = dict(place(topic, index) for index in range(start, start + 200))
-        futures = [
-            client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [where])])[group]
-            for group, where in some.items()
-        ]
-        for future in futures:
-            assert all(one.error is None for one in future.result().topic_partitions or [])
+    admin.commit_groups(bootstrap, dict(place(topic, index) for index in range(GROUPS)))
 
 
 def exact(scrape: Scrape, topic: str) -> bool:
     lags = {dict(labels)["group"]: lag for labels, lag in scrape.all("keywatch_group_lag_records").items()}
     places = dict(place(topic, index) for index in range(GROUPS))
-    return lags == {group: RECORDS - where.offset for group, where in places.items()}
+    return lags == {group: RECORDS - sum(where.values()) for group, where in places.items()}
 
 
 @pytest.mark.parametrize("topic", TOPICS)
