@@ -10,7 +10,7 @@ from contextlib import contextmanager
 _KEYWATCH = (sys.executable, "-m", "keywatch")
 
 
-def keywatch(*arguments: str, deadline: float = 30.0) -> subprocess.CompletedProcess[str]:
+def keywatch(*arguments: str, deadline: float = 100.0) -> subprocess.CompletedProcess[str]:
     """Run the command to its end; raises `subprocess.TimeoutExpired`, and kills it, after `deadline` seconds."""
     return subprocess.run([*_KEYWATCH, *arguments], capture_output=True, text=True, check=False, timeout=deadline)
 

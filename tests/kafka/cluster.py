@@ -21,7 +21,7 @@ from tests.kafka.node import KafkaNode, KafkaStartError
 from tests.kafka.ports import PortReservation
 from tests.kafka.readiness import wait_serving
 
-_FORMAT_SECONDS = 60.0
+_FORMAT_SECONDS = 240.0
 # A node lives in a third of the memory that Kafka's own scripts give it. C1 alone compiles enough for tests and leaves
 # the cores to them. Without -UsePerfData a killed JVM would leave a file in the system's temporary folder.
 _JVM = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")

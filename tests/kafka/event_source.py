@@ -65,7 +65,7 @@ class EventSource:
         for record in records:
             self._produce(record)
 
-    def flush(self, deadline: float = 60.0) -> None:
+    def flush(self, deadline: float = admin.SETUP_SECONDS) -> None:
         """Wait until Kafka has what was written; raises `KafkaException` for the first record that it refused."""
         self._producer.flush(deadline)
         if self.errors:

@@ -12,6 +12,7 @@ from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
+_SECONDS = 60.0
 
 JOIN, LEAVE = 0, -1
 """Member epochs of a heartbeat."""
@@ -62,9 +63,9 @@ def _subtopology(body: Writer, name: str, topic: str) -> None:
 
 def _ask(bootstrap: str, request: Request, read: Callable[[Reader], _T]) -> _T:
     async def ask() -> _T:
-        connection = await connect(endpoint(bootstrap), 5.0)
+        connection = await connect(endpoint(bootstrap), _SECONDS)
         try:
-            return await connection.request(request, 5.0, read)
+            return await connection.request(request, _SECONDS, read)
         finally:
             connection.close()
 

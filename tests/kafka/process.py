@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.kafka.waiting import wait_until
 
 _LOG_LINES = 30
-_SIGNAL_SECONDS = 10.0
+_SIGNAL_SECONDS = 30.0
 
 
 class ServerProcess:

@@ -14,7 +14,7 @@ from keywatch.kafka.wire.request import Request
 _T = TypeVar("_T")
 _OFFSET_COMMIT = 8
 _ALTER_PARTITION_REASSIGNMENTS = 45
-_SECONDS = 10.0
+_SECONDS = 60.0
 
 
 def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:

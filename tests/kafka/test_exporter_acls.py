@@ -131,14 +131,13 @@ def test_a_right_taken_away_is_seen_within_five_seconds_and_nothing_vanishes(
         with Recorder(exporter) as recorder:
             revoked = time.monotonic()
             acls.revoke(cluster.bootstrap, USER, [right])
-            seconds = recorder.first(
+            recorder.first(
                 lambda s: s.value("keywatch_probe_success", probe=probe) == 0 and probe in unauthorized(s),
                 revoked,
-                15,
+                5,
                 "it is seen",
             )
             exporter.until(lambda s: s.at > revoked + 7, 15, "a while has passed")
-        assert seconds < 5, f"seen after {seconds:.1f} s"
         lag = before.value("keywatch_group_lag_records", group="siem")
         for seen in recorder.scrapes:
             # The watched topic is there: nobody may call it missing. A sum that misses a part says so.

@@ -65,8 +65,7 @@ def test_a_certificate_that_does_not_hold_is_named_and_a_good_one_mends_it(
             -_DAY if expected == "tls_expired" else 7 * _DAY,
         )
         served = time.monotonic()
-        seconds = recorder.first(lambda s: reason(s) == expected, served, 15, "the certificate is judged")
-        assert seconds < 5
+        recorder.first(lambda s: reason(s) == expected, served, 5, "the certificate is judged")
         restart_with(cluster, cluster.authority, [host], 7 * _DAY)
         mended = time.monotonic()
         recorder.first(lambda s: s.value("keywatch_broker_up", broker="1") == 1, mended, 10, "it is up again")

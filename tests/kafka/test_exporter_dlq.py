@@ -64,7 +64,7 @@ def put(cluster: KafkaCluster, topic: str, value: bytes | None, headers: Headers
     """Write one record and wait until it is there."""
     producer = Producer(admin.client_settings(cluster.bootstrap, {"linger.ms": 0, "message.max.bytes": 20_000_000}))
     producer.produce(topic, value, partition=partition, headers=list(headers))
-    assert producer.flush(10) == 0
+    assert producer.flush(admin.SETUP_SECONDS) == 0
 
 
 def exporter_of(cluster: KafkaCluster, *queues: dict[str, Any]) -> ExporterProcess:
@@ -112,19 +112,21 @@ def test_a_dead_letter_is_seen_in_time_in_a_topic_and_in_a_folder(cluster: Kafka
 
                 moment = time.monotonic()
                 die(cluster, "h18", partition=number % 3)
-                took = recorder.first(lambda s: counted(s, "h18", "serialization"), moment, 10, "the record is counted")
+                took = recorder.first(
+                    lambda s: counted(s, "h18", "serialization"), moment, SEEN_WITHIN, "the record is counted"
+                )
                 seconds["topic"].append(took)
                 moment = time.monotonic()
                 write(tmp_path, number)
-                took = recorder.first(lambda s: counted(s, "files", "circuit_open"), moment, 10, "the file is counted")
+                took = recorder.first(
+                    lambda s: counted(s, "files", "circuit_open"), moment, SEEN_WITHIN, "the file is counted"
+                )
                 seconds["folder"].append(took)
         end = exporter.scrape()
     print("\nseen after:", {where: [f"{one:.2f} s" for one in some] for where, some in seconds.items()})
     assert holds("h18", 15 + REPEATED)(end)
     assert holds("files", 1 + REPEATED)(end)
     assert end.total("keywatch_dlq_added_total") == 2 * REPEATED
-    for where, some in seconds.items():
-        assert max(some) <= SEEN_WITHIN, f"{where}: {some}"
 
 
 def test_a_dead_leader_takes_nothing_from_the_depth_and_stops_nothing_else(cluster: KafkaCluster) -> None:

@@ -86,9 +86,9 @@ def check_partitions_after_death(recorder: Recorder, moment: float, victim: Kafk
         found = scrape.value("keywatch_topic_partitions_electing", topic=scene.EVENTS)
         return bool(found) and scrape.value("keywatch_topic_partitions_offline", topic=scene.EVENTS) == 0
 
-    assert recorder.first(offline, moment, SEEN_WITHIN, f"{scene.SINGLE} offline") < BEFORE_METADATA
-    assert recorder.first(below, moment, SEEN_WITHIN, f"{scene.STRICT} below min ISR") < BEFORE_METADATA
-    assert recorder.first(electing, moment, SEEN_WITHIN, f"{scene.EVENTS} electing") < BEFORE_METADATA
+    recorder.first(offline, moment, BEFORE_METADATA, f"{scene.SINGLE} offline")
+    recorder.first(below, moment, BEFORE_METADATA, f"{scene.STRICT} below min ISR")
+    recorder.first(electing, moment, BEFORE_METADATA, f"{scene.EVENTS} electing")
     early = next(scrape for scrape in recorder.scrapes if down(scrape, victim))
     assert early.value("keywatch_topic_metadata_partitions_leaderless", topic=scene.SINGLE) == 0
     assert early.value("keywatch_topic_metadata_partitions_below_min_isr", topic=scene.STRICT) == 0

@@ -58,7 +58,7 @@ def fill(bootstrap: str, topic: str, batch: int, codec: str) -> None:
         for partition in range(PARTITIONS):
             value = random.randbytes(RECORD_BYTES // 2) + bytes(RECORD_BYTES // 2)  # noqa: S311 - no secret
             producer.produce(topic, value, partition=partition, timestamp=began + index * 1000)
-    assert producer.flush(60) == 0
+    assert producer.flush(admin.SETUP_SECONDS) == 0
 
 
 def place(topic: str, index: int) -> tuple[str, dict[tuple[str, int], int]]:

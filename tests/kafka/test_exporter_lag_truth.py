@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported there for users, but not by its typing
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -118,7 +117,7 @@ def transactions(cluster: KafkaCluster, name: str) -> Iterator[Producer]:
     """Return a producer that is ready for transactions."""
     settings: admin.Settings = {"transactional.id": name, "linger.ms": 0, "transaction.timeout.ms": 60_000}
     producer = Producer(admin.client_settings(cluster.bootstrap, settings))
-    producer.init_transactions(30)
+    producer.init_transactions(admin.SETUP_SECONDS)
     yield producer
 
 
@@ -126,7 +125,7 @@ def put(producer: Producer, topic: str, written: Sequence[int]) -> None:
     """Write records into the open transaction."""
     for milliseconds in written:
         producer.produce(topic, b"x", partition=0, timestamp=milliseconds)
-    assert producer.flush(30) == 0
+    assert producer.flush(admin.SETUP_SECONDS) == 0
 
 
 def transact(producer: Producer, topic: str, written: Sequence[int], *, abort: bool = False) -> None:
@@ -134,9 +133,9 @@ def transact(producer: Producer, topic: str, written: Sequence[int], *, abort: b
     producer.begin_transaction()
     put(producer, topic, written)
     if abort:
-        producer.abort_transaction(30)
+        producer.abort_transaction(60)
     else:
-        producer.commit_transaction(30)
+        producer.commit_transaction(60)
 
 
 def first_from(cluster: KafkaCluster, topic: str, offset: int) -> int | None:
@@ -150,7 +149,7 @@ def first_from(cluster: KafkaCluster, topic: str, offset: int) -> int | None:
     consumer = Consumer(admin.client_settings(cluster.bootstrap, settings))
     try:
         consumer.assign([TopicPartition(topic, 0, offset)])
-        message = consumer.poll(10)
+        message = consumer.poll(60)
         assert message is not None
         return None if message.error() else message.offset()
     finally:
@@ -159,10 +158,9 @@ def first_from(cluster: KafkaCluster, topic: str, offset: int) -> int | None:
 
 def configure(cluster: KafkaCluster, topic: str, name: str, value: str) -> None:
     """Change one setting of a topic."""
-    client = AdminClient(admin.client_settings(cluster.bootstrap))
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    client.incremental_alter_configs([resource])[resource].result(30)
+    admin.patiently(cluster.bootstrap, lambda client, _: client.incremental_alter_configs([resource]))
 
 
 def test_after_the_last_record_of_a_transaction_only_its_marker_is_left_which_has_no_age(
@@ -212,7 +210,7 @@ def test_records_of_an_open_transaction_are_late_until_it_is_rolled_back(
             exporter.until(
                 lambda s: abs((told(s, "dirty", name).since or 0) - (began + 960)) < RIGHT_TO, SEEN_WITHIN, "is read"
             )
-            producer.abort_transaction(30)
+            producer.abort_transaction(60)
             is_true(exporter, name, 0, None)
         assert told(exporter.scrape(), "dirty", name).records == 2
 
@@ -228,7 +226,7 @@ def test_in_a_compaction_hole_the_next_record_that_is_left_counts(
     producer = Producer(admin.client_settings(cluster.bootstrap))
     for key, stamp in zip(keys, stamps(len(keys), began), strict=True):
         producer.produce(name, b"x", key=key, partition=0, timestamp=stamp)
-        assert producer.flush(30) == 0
+        assert producer.flush(admin.SETUP_SECONDS) == 0
     admin.commit(cluster.bootstrap, name, {(name, 0): 1})
     is_true(exporter, name, 8, began + 60)
     configure(cluster, name, "min.cleanable.dirty.ratio", "0.01")
@@ -251,7 +249,7 @@ def test_within_a_batch_each_record_has_its_own_age_whatever_compressed_it_and_i
         # Every other one is a tombstone, as compacted topics have them: also that is a record.
         value = bytes(500) if index % 2 else None
         producer.produce(name, value, key=b"k", partition=0, timestamp=int((began + age) * 1000))
-    assert producer.flush(30) == 0
+    assert producer.flush(admin.SETUP_SECONDS) == 0
     for committed, age in enumerate(written):
         admin.commit(cluster.bootstrap, name, {(name, 0): committed})
         is_true(exporter, name, len(written) - committed, began + age)
@@ -334,9 +332,7 @@ def test_what_was_removed_before_it_was_read_is_no_lag_but_is_told(
     admin.produce(cluster.bootstrap, name, 20, timestamps=stamps(20, began))
     admin.commit(cluster.bootstrap, name, {(name, 0): 2})
     is_true(exporter, name, 18, began + 2 * 60)
-    client = AdminClient(admin.client_settings(cluster.bootstrap))
-    for future in client.delete_records([TopicPartition(name, 0, 12)]).values():
-        future.result(30)
+    admin.delete_records(cluster.bootstrap, name, 0, before=12)
     is_true(exporter, name, 8, began + 12 * 60, out_of_range=1)
     assert "removed" in exporter.log.read_text(encoding="utf-8")
     admin.commit(cluster.bootstrap, name, {(name, 0): 12})

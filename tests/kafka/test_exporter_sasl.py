@@ -113,13 +113,12 @@ def test_revoked_credentials_are_seen_within_five_seconds_although_old_connectio
         with Recorder(exporter) as recorder:
             revoked = time.monotonic()
             admin.revoke_scram_password(cluster.bootstrap, "leaver", mechanism="SCRAM-SHA-512")
-            seconds = recorder.first(
+            recorder.first(
                 lambda s: "authentication" in reasons(s) and s.value("keywatch_broker_up", broker="1") == 0,
                 revoked,
-                15,
+                5,
                 "the revocation is seen",
             )
-        assert seconds < 5, f"seen after {seconds:.1f} s"
         # The broker lives: nothing of it is called offline.
         assert exporter.scrape().total("keywatch_topic_partitions_offline") == 0
 
