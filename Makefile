@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs
+.PHONY: coverage test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -28,6 +28,26 @@ demo: .venv/.runtime ## watch a cluster break and heal, in half a minute (DEMO=k
 
 test: .venv/.dev ## run all tests; what the machine lacks is skipped with its reason (KEYWATCH_REQUIRE=all: fails)
 	tests/run.sh $(TESTS)
+
+# Tests of the code itself, without servers: what a change of Python or of a dependency breaks shows here.
+PLAIN := tests/exporter tests/wheel tests/alerts tests/dashboards/test_cli.py tests/dashboards/test_dashboards.py
+
+coverage: .venv/.dev ## measure which lines the plain tests run; fails below the floor in pyproject.toml
+	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered tests/exporter
+
+.venv-oldest/.made: requirements/oldest.lock requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/oldest.lock
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test-oldest: .venv-oldest/.made ## run the plain tests with the oldest dependencies that pyproject.toml allows
+	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(PLAIN)
+
+SUITE ?= trixie
+test-suite: ## run the tests on another Debian, as root (SUITE=trixie: Python 3.13)
+	tests/suite.sh $(SUITE)
 
 check: lint types docs-check dashboards-check ## lint, types, and whether generated files are fresh
 
@@ -69,6 +89,7 @@ rules-mutants: .venv/.dev ## change each rule in many ways and show that its tes
 lock: ## renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
 	uv pip compile pyproject.toml --group dev --extra dashboards --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
+	uv pip compile pyproject.toml --extra dashboards --extra rules --resolution lowest-direct --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/oldest.lock
 
 # Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.
 POLICY := /usr/sbin/policy-rc.d
@@ -104,4 +125,4 @@ faults-calm: .venv/.dev ## disturb a real path for an hour in ways that are no f
 	$(BIN)/python -m tests.faults.calm $(FAULTS)
 
 clean: ## remove what was installed and built here
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-oldest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

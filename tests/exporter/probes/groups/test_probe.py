@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from typing import cast
+from collections.abc import Collection, Iterator
+from typing import ClassVar, cast
 from unittest import mock
 
 import pytest
@@ -33,6 +33,9 @@ GROUPS = ["x", "xx", "xxx"]
 class Bed:
     """A probe on a cluster in memory; a cycle takes a second."""
 
+    runner: ClassVar[asyncio.Runner]
+    """One loop for all cycles: what one of them left under way is there in the next."""
+
     def __init__(self, idle_cycles: int = 4) -> None:
         self.peers = FakePeers(ends=dict.fromkeys(PARTITIONS, 5))
         self.times = FakeTimes()
@@ -57,7 +60,7 @@ class Bed:
         """Run the probe once."""
         self.now += 1.0
         self.peers.asked.clear()
-        self.told = list(asyncio.run(self._once()))
+        self.told = list(self.runner.run(self._once()))
         return self
 
     async def _once(self) -> Collection[Sample]:
@@ -90,6 +93,13 @@ class Bed:
         for _ in range(3):
             self.cycle()
         return self
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runner() -> Iterator[None]:
+    """Have all probes of this module run on one loop."""
+    with asyncio.Runner() as Bed.runner:
+        yield
 
 
 @pytest.fixture
