@@ -72,14 +72,25 @@ class Stopwatch:
         """Give the seconds by which the machine excuses that a bound is exceeded."""
         return min(sum(self.held_up().values()), MOST * bound)
 
-    def excuse(self, what: str, took: float, bound: float) -> bool:
-        """Say whether it kept the bound, or the machine explains that not, which the end of the run tells then."""
+    def excuse(self, what: str, bound: float, took: float | None = None) -> bool:
+        """Say whether what took so long (until now) kept the bound, or the machine explains that it did not.
+
+        That is told at the end of the run.
+        """
+        took = time.monotonic() - self.began if took is None else took
         if took <= bound:
             return True
         allowance = self.allowance(bound)
         if excused := took <= bound + allowance:
             _USED.append(f"{what}: {took:.2f} s, bound {bound:g} s and {allowance:.2f} s ({_words(self.held_up())})")
         return excused
+
+    def excuse_failures(self, what: str, count: float, each: float) -> bool:
+        """Say whether nothing failed, or the machine explains so many time-outs, each after so many seconds."""
+        lost = sum(self.held_up().values())
+        if count and count * each <= lost:
+            _USED.append(f"{what}: {count:g} time-outs of {each:g} s ({_words(self.held_up())})")
+        return count * each <= lost
 
 
 @contextlib.contextmanager
@@ -88,7 +99,7 @@ def within(bound: float, what: str) -> Iterator[None]:
     watch = Stopwatch()
     yield
     took = time.monotonic() - watch.began
-    assert watch.excuse(what, took, bound), f"{what}: {took:.2f} s, bound {bound:g} s ({_words(watch.held_up())})"
+    assert watch.excuse(what, bound, took), f"{what}: {took:.2f} s, bound {bound:g} s ({_words(watch.held_up())})"
 
 
 def _words(held_up: Mapping[str, float]) -> str:

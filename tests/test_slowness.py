@@ -49,8 +49,8 @@ def lost_by(pid: int, seconds: float) -> float:
 
 def made(*looks: dict[tuple[str, int], float], host: float = 0.0) -> Stopwatch:
     """Give one that finds what it is given."""
-    found, taken = iter(looks), iter([0.0, host])
-    return Stopwatch(lambda: next(found), lambda: {"for the host": next(taken), "for a core": 100.0})
+    found, taken = iter(looks), iter([0.0])
+    return Stopwatch(lambda: next(found), lambda: {"for the host": next(taken, host), "for a core": 100.0})
 
 
 def test_who_competes_for_a_core_is_held_up_and_who_sleeps_is_not() -> None:
@@ -64,7 +64,7 @@ def test_who_competes_for_a_core_is_held_up_and_who_sleeps_is_not() -> None:
 def test_a_quiet_machine_makes_up_for_nothing() -> None:
     quiet = {("the test", 1): 5.0, ("java", 2): 7.0}
     assert made(quiet, quiet).allowance(5.0) == 0
-    assert not made(quiet, quiet).excuse("it is late", 5.1, 5.0)
+    assert not made(quiet, quiet).excuse("it is late", 5.0, took=5.1)
 
 
 def test_of_each_program_the_thread_that_waited_longest_counts_and_the_hosts_share_of_one_core() -> None:
@@ -77,6 +77,19 @@ def test_of_each_program_the_thread_that_waited_longest_counts_and_the_hosts_sha
 def test_a_machine_that_stands_still_does_not_excuse_everything() -> None:
     stopwatch = made({("java", 2): 0.0}, {("java", 2): 1000.0})
     assert stopwatch.allowance(5.0) == 15.0
+
+
+def test_as_many_time_outs_are_explained_as_the_lost_seconds_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slowness, "_USED", [])  # nothing of this is told
+
+    def held_up() -> Stopwatch:
+        return made({("java", 2): 0.0}, {("java", 2): 2.5}, {("java", 2): 2.5})
+
+    assert held_up().excuse_failures("probes", 2, 1.0)
+    assert not held_up().excuse_failures("probes", 3, 1.0)
+    quiet = {("java", 2): 7.0}
+    assert made(quiet, quiet).excuse_failures("probes", 0, 1.0)
+    assert not made(quiet, quiet).excuse_failures("probes", 1, 1.0)
 
 
 def test_a_product_that_is_late_is_late(tmp_path: Path) -> None:
@@ -102,7 +115,7 @@ from tests.slowness import Stopwatch
 
 def test_it():
     looks = iter([{("java", 1): 1.0}, {("java", 1): 3.0}, {("java", 1): 3.0}])
-    assert Stopwatch(lambda: next(looks), dict).excuse("the broker is down", 6.5, 5.0)
+    assert Stopwatch(lambda: next(looks), dict).excuse("the broker is down", 5.0, took=6.5)
 """,
     )
     assert "bounds exceeded because the machine is slow" in said

@@ -29,5 +29,5 @@ async def until(condition: Callable[[], _T], what: str, deadline: float = 10.0) 
             raise TimeoutError(f"{what}: not within {limit:g} s, last seen: {value!r}")
         await asyncio.sleep(0.01)
     if watch is not None:
-        watch.excuse(what, time.monotonic() - began, deadline)
+        watch.excuse(what, deadline, time.monotonic() - began)
     return value

@@ -55,6 +55,22 @@ class Scrape:
         return sum(self.all(name, **labels).values())
 
 
+PROBE_SECONDS = 1.0
+"""The shortest deadline of a probe."""
+
+
+def unexplained_failures(before: Scrape, after: Scrape, names: Sequence[str], watch: Stopwatch) -> dict[str, float]:
+    """Name the failures counted meanwhile: all but time-outs of a probe that the machine held up for as long."""
+    found = {}
+    for name in names:
+        for labels, value in after.all(name).items():
+            grown = value - before.all(name).get(labels, 0.0)
+            late = dict(labels).get("reason", "").startswith("timeout")
+            if grown and not (late and watch.excuse_failures(f"{name}{sorted(labels)}", grown, PROBE_SECONDS)):
+                found[f"{name}{sorted(labels)}"] = grown
+    return found
+
+
 class ExporterProcess:
     """`keywatch serve` with a configuration, on a free port of the loopback; a context manager that ends it."""
 

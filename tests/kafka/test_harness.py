@@ -76,7 +76,7 @@ def test_three_nodes_are_ready_in_seconds(capsys: pytest.CaptureFixture[str]) ->
         seconds = time.monotonic() - watch.began
         with capsys.disabled():
             sys.stdout.write(f"\nthree nodes ready after {seconds:.1f} s\n")
-        assert watch.excuse("three nodes are ready", seconds, START_SECONDS)
+        assert watch.excuse("three nodes are ready", START_SECONDS, seconds)
         admin.create_topic(cluster.bootstrap, "replicated", replica_assignment=[[3, 1, 2]])
         assert admin.produce(cluster.bootstrap, "replicated", 3, timestamps=[1_000, 2_000, 3_000]) == [0, 1, 2]
 

@@ -32,5 +32,5 @@ def wait_until(condition: Callable[[], _T], deadline: float, what: str, watch: S
             raise TimeoutError(f"{what}: not within {limit:g} s, last seen: {value!r}")
         time.sleep(POLL_SECONDS)
     if watch is not None:
-        watch.excuse(what, time.monotonic() - began, deadline)
+        watch.excuse(what, deadline, time.monotonic() - began)
     return value

@@ -79,13 +79,13 @@ def bed(cluster: EmbeddedCluster) -> Iterator[Bed]:
         yield made
     finally:
         made.tail.end()
-        made.tail._thread.join(10)
+        made.tail._thread.join(60)
         assert not made.tail._thread.is_alive()
 
 
 def hold_up_until(condition: Callable[[], bool]) -> None:
     """Let nothing else run on the event loop until the condition holds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -289,4 +289,4 @@ async def test_new_credentials_mean_a_new_client_at_the_same_places(
         assert got == ["a", "b"]
     finally:
         tail.end()
-        tail._thread.join(10)
+        tail._thread.join(60)
