@@ -79,8 +79,7 @@ def test_a_machine_that_stands_still_does_not_excuse_everything() -> None:
     assert stopwatch.allowance(5.0) == 15.0
 
 
-def test_as_many_time_outs_are_explained_as_the_lost_seconds_make(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slowness, "_USED", [])  # nothing of this is told
+def test_as_many_time_outs_are_explained_as_the_lost_seconds_make() -> None:
 
     def held_up() -> Stopwatch:
         return made({("java", 2): 0.0}, {("java", 2): 2.5}, {("java", 2): 2.5})
@@ -90,6 +89,7 @@ def test_as_many_time_outs_are_explained_as_the_lost_seconds_make(monkeypatch: p
     quiet = {("java", 2): 7.0}
     assert made(quiet, quiet).excuse_failures("probes", 0, 1.0)
     assert not made(quiet, quiet).excuse_failures("probes", 1, 1.0)
+    slowness._USED.clear()  # nothing of this is to be told
 
 
 def test_a_product_that_is_late_is_late(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,12 +37,35 @@ class Scrape:
 
     at: float
     took: float
-    series: dict[str, dict[frozenset[tuple[str, str]], float]] = field(repr=False)
+    text: str = field(repr=False)
+
+    @cached_property
+    def series(self) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+        """All series by metric."""
+        return {name: self._read(name) for name in self._lines}
+
+    @cached_property
+    def _lines(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for name, labels, value in _SERIES.findall(self.text):
+            found.setdefault(name, []).append((labels, value))
+        return found
+
+    def _read(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
+        # Few metrics of many are looked at, and taking labels apart is what costs.
+        if name not in self._known:
+            lines = self._lines.get(name, [])
+            self._known[name] = {frozenset(_LABEL.findall(labels)): float(value) for labels, value in lines}
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+        return {}
 
     def all(self, name: str, **labels: str) -> dict[frozenset[tuple[str, str]], float]:
         """Return the series of a metric that carry these labels."""
         wanted = set(labels.items())
-        return {found: value for found, value in self.series.get(name, {}).items() if wanted <= found}
+        return {found: value for found, value in self._read(name).items() if wanted <= found}
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of the one series with these labels; None when there is none."""
@@ -143,10 +167,7 @@ class ExporterProcess:
         status, body = self.get(f"/metrics{query}")
         took = time.monotonic() - at
         assert status == 200, f"/metrics answered {status} after {took:.2f} s"
-        series: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
-        for name, labels, value in _SERIES.findall(body.decode()):
-            series.setdefault(name, {})[frozenset(_LABEL.findall(labels))] = float(value)
-        return Scrape(at, took, series)
+        return Scrape(at, took, body.decode())
 
     def until(self, condition: Callable[[Scrape], object], deadline: float, what: str) -> Scrape:
         """Scrape until `condition` holds and give that scrape."""
