@@ -37,6 +37,7 @@ _T = TypeVar("_T")
 _SCRAM_ITERATIONS = 4096
 # A try; what waits for longer than this was lost, or waits for a broker that does not come back.
 _TRY_SECONDS = 20.0
+_SOCKET_SECONDS = 5.0
 _AT_ONCE = 200
 _PASSING = {
     KafkaError._ALL_BROKERS_DOWN,
@@ -56,7 +57,12 @@ _PASSING = {
 
 def client_settings(bootstrap: str, more: Settings | None = None) -> dict[str, Any]:
     """Give librdkafka settings that neither hang for a minute at a frozen broker nor print each refused connection."""
-    quick = {"bootstrap.servers": bootstrap, "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 500, "log_level": 0}
+    quick = {
+        "bootstrap.servers": bootstrap,
+        "socket.timeout.ms": int(_SOCKET_SECONDS * 1000),
+        "reconnect.backoff.max.ms": 500,
+        "log_level": 0,
+    }
     return quick | {"error_cb": lambda error: None} | dict(more or {})  # noqa: ARG005 - the default callback prints
 
 
@@ -80,11 +86,13 @@ def patiently(
         # A new one for each try: librdkafka keeps to the coordinator it found first. In a variable: an admin client
         # that nobody holds cancels its requests.
         admin = AdminClient(client_settings(bootstrap, client))
-        passing, answers = None, []
-        for answer in request(admin, min(_TRY_SECONDS, max(1.0, end - time.monotonic()))).values():
+        passing, answers, began = None, [], time.monotonic()
+        for answer in request(admin, min(_TRY_SECONDS, max(1.0, end - began))).values():
             try:
                 answers.append(answer.result())
             except KafkaException as error:
+                # It sends again by itself what it has waited for.
+                again = again or time.monotonic() - began >= _SOCKET_SECONDS
                 if error.args[0].code() in _PASSING and time.monotonic() < end:
                     passing = error
                 elif not again or error.args[0].code() != done:

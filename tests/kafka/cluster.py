@@ -79,7 +79,7 @@ class KafkaCluster:
         """Return the addresses of a listener. Raises `KeyError` when there is none of that name."""
         return ",".join(node.address_of(listener) for node in self.nodes)
 
-    def start(self, timeout: float = 90.0) -> None:
+    def start(self, timeout: float = 240.0) -> None:
         """Fetch Kafka if need be, format and start all nodes at once, and wait until each listens (seconds).
 
         Raises `KafkaStartError` after ending what had started, and `DistributionError` when there is no Kafka to start.
@@ -93,7 +93,7 @@ class KafkaCluster:
                 node.wait_port(timeout)
             failed.pop_all()
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 180.0) -> None:
         """Wait until the nodes that run, and they alone, make up the cluster and serve records and groups.
 
         After a kill that takes Kafka's session timeout (9 s by default). Raises `TimeoutError` after `timeout` seconds;

@@ -120,7 +120,7 @@ class ExporterProcess:
         web = {**self._config.get("web", {}), "listen_address": f"127.0.0.1:{self.port}"}
         self.file.write_text(yaml.safe_dump({**self._config, "web": web}), encoding="utf-8")
 
-    def start(self, deadline: float = 20.0) -> None:
+    def start(self, deadline: float = 60.0) -> None:
         """Start the process and wait until it serves."""
         self.configure(self._config)
         serve = ["-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text"]

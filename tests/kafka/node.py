@@ -62,7 +62,7 @@ class KafkaNode(ServerProcess):
         settings.write(path, self._base(self) | self.overrides)
         return path
 
-    def start(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 60.0) -> None:
+    def start(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 180.0) -> None:
         """Start the process and wait until its listeners accept, which a broker's do once it is in the cluster.
 
         `overrides` replace those of before; without them they stay. Raises `KafkaStartError` after `deadline` seconds
@@ -79,7 +79,7 @@ class KafkaNode(ServerProcess):
             self.overrides = dict(overrides)
         self.launch([*self.command, "kafka.Kafka", str(self.configure())])
 
-    def wait_port(self, deadline: float = 60.0) -> None:
+    def wait_port(self, deadline: float = 180.0) -> None:
         """Wait until every listener for clients accepts, one of which does so later than another.
 
         Raises `KafkaStartError` after `deadline` seconds or at the end of the process.
@@ -104,7 +104,7 @@ class KafkaNode(ServerProcess):
             return False
         return True
 
-    def restart(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 60.0) -> None:
+    def restart(self, overrides: Mapping[str, str] | None = None, *, deadline: float = 180.0) -> None:
         """Stop the node if it runs, and start it; `overrides` as in `start`, `deadline` seconds for each half.
 
         Kafka 4.4 takes a broker back only once its old session has ended (9 s by default), after a clean stop too;

@@ -75,7 +75,7 @@ def unauthorized(scrape: Scrape) -> set[str]:
 @pytest.mark.usefixtures("rights")
 def test_the_least_rights_suffice_for_everything(cluster: KafkaCluster) -> None:
     with ExporterProcess(config(cluster)) as exporter:
-        exporter.until(well, 25, "everything is well")
+        exporter.until(well, 120, "everything is well")
         assert "authorization" not in exporter.log.read_text(encoding="utf-8")
 
 
@@ -107,7 +107,7 @@ def test_a_right_that_is_missing_is_named_by_the_probe_that_needs_it(
     cluster: KafkaCluster, given: list[Right], taken: Right, probe: str, words: str
 ) -> None:
     with ExporterProcess(config(cluster)) as exporter:
-        exporter.until(well, 25, "everything is well")
+        exporter.until(well, 120, "everything is well")
         with Recorder(exporter) as recorder:
             revoked = time.monotonic()
             if given:
@@ -127,7 +127,7 @@ def test_a_right_taken_away_is_seen_within_five_seconds_and_nothing_vanishes(
     cluster: KafkaCluster, right: Right, probe: str
 ) -> None:
     with ExporterProcess(config(cluster)) as exporter:
-        before = exporter.until(well, 25, "everything is well")
+        before = exporter.until(well, 120, "everything is well")
         with Recorder(exporter) as recorder:
             revoked = time.monotonic()
             acls.revoke(cluster.bootstrap, USER, [right])
@@ -151,7 +151,7 @@ def test_a_right_given_back_ends_it_also_for_topics_that_nobody_writes_to(cluste
     settings = config(cluster)
     settings["clusters"][0]["events"] = [{"listener": "snuk87", "topics": {"user": [scene.EVENTS], "admin": [DLQ]}}]
     with ExporterProcess(settings) as exporter:
-        exporter.until(lambda s: s.value("keywatch_events_up") == 1, 25, "the events are read")
+        exporter.until(lambda s: s.value("keywatch_events_up") == 1, 120, "the events are read")
         # Without it the topics would vanish from metadata, which is another way to be refused.
         acls.allow(cluster.bootstrap, USER, [DESCRIBE_TOPICS])
         acls.revoke(cluster.bootstrap, USER, [READ_TOPICS])

@@ -57,7 +57,7 @@ def test_a_certificate_that_does_not_hold_is_named_and_a_good_one_mends_it(
 ) -> None:
     assert cluster.authority is not None
     host = cluster.node(1).host
-    exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 20, "the broker is up")
+    exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 120, "the broker is up")
     with Recorder(exporter) as recorder:
         restart_with(
             cluster,
@@ -94,7 +94,7 @@ def test_a_renewed_client_certificate_is_taken_without_a_failed_probe(cluster: K
     key.write_bytes(first.key.read_bytes())
     tls = {"ca_file": str(cluster.authority.certificate), "cert_file": str(certificate), "key_file": str(key)}
     with ExporterProcess(scene.config(cluster.bootstrap_for("SSL"), tls=tls)) as exporter:
-        before = exporter.until(lambda s: s.total("keywatch_canary_up") == 1, 20, "all is well")
+        before = exporter.until(lambda s: s.total("keywatch_canary_up") == 1, 120, "all is well")
         watch = Stopwatch()
         for path, renewed in ((certificate, second.certificate), (key, second.key)):
             path.write_bytes(renewed.read_bytes())

@@ -88,7 +88,7 @@ def test_a_dead_letter_is_seen_in_time_in_a_topic_and_in_a_folder(cluster: Kafka
     queue = make_topic(cluster, "h18")
     write(tmp_path, 0)
     with exporter_of(cluster, queue, {"name": "files", "folder": str(tmp_path)}) as exporter:
-        exporter.until(holds("files", 1), 30, "the folder is seen")
+        exporter.until(holds("files", 1), 120, "the folder is seen")
         exporter.until(
             lambda s: holds("h18", 15)(s) and s.all("keywatch_dlq_newest_timestamp_seconds", dlq="h18"),
             30,
@@ -132,7 +132,7 @@ def test_a_dead_letter_is_seen_in_time_in_a_topic_and_in_a_folder(cluster: Kafka
 def test_a_dead_leader_takes_nothing_from_the_depth_and_stops_nothing_else(cluster: KafkaCluster) -> None:
     queue = make_topic(cluster, "leaders")
     with exporter_of(cluster, queue) as exporter:
-        exporter.until(holds("leaders", 15), 30, "what was there is seen")
+        exporter.until(holds("leaders", 15), 120, "what was there is seen")
         victim = cluster.node(2)
         try:
             with Recorder(exporter) as recorder:
@@ -148,7 +148,7 @@ def test_a_dead_leader_takes_nothing_from_the_depth_and_stops_nothing_else(clust
         finally:
             victim.spawn()
             victim.wait_port()
-        exporter.until(holds("leaders", 16), 60, "all is read again")
+        exporter.until(holds("leaders", 16), 120, "all is read again")
         die(cluster, "leaders", partition=1)
         exporter.until(holds("leaders", 17), 30, "what comes to the partition is seen")
         exporter.until(lambda s: added(s, "leaders", "serialization") == 2, 10, "and counted")
@@ -158,7 +158,7 @@ def test_a_dead_leader_takes_nothing_from_the_depth_and_stops_nothing_else(clust
 def test_a_topic_deleted_and_made_again_does_not_make_the_counter_jump(cluster: KafkaCluster) -> None:
     queue = make_topic(cluster, "again")
     with exporter_of(cluster, queue) as exporter:
-        exporter.until(holds("again", 15), 30, "what was there is seen")
+        exporter.until(holds("again", 15), 120, "what was there is seen")
         admin.delete_topic(cluster.bootstrap, "again")
         exporter.until(holds("again", 0, up=0), 30, "it is gone")
         assert "missing: topic again does not exist" in exporter.log.read_text(encoding="utf-8")
@@ -177,7 +177,7 @@ def test_a_topic_deleted_and_made_again_does_not_make_the_counter_jump(cluster: 
 def test_topics_of_a_pattern_that_appear_later_count_from_their_beginning(cluster: KafkaCluster) -> None:
     make_topic(cluster, "orders-dlt")
     with exporter_of(cluster, {"name": "spring", "topics": [".*-dlt"]}) as exporter:
-        exporter.until(holds("spring", 15), 30, "what was there is seen")
+        exporter.until(holds("spring", 15), 120, "what was there is seen")
         admin.create_topic(cluster.bootstrap, "payments-dlt")
         put(cluster, "payments-dlt", b"x", [("kafka_dlt-exception-cause-fqcn", b"java.lang.NullPointerException")])
         exporter.until(holds("spring", 16), 30, "the new topic's is there")
@@ -198,7 +198,7 @@ def test_whatever_lies_in_a_dead_letter_topic_is_counted(cluster: KafkaCluster) 
         (json.dumps(envelope).encode(), []),
     ]
     with exporter_of(cluster, {"name": "odd", "topics": ["odd"]}) as exporter:
-        exporter.until(holds("odd", 0), 30, "the topic is seen")
+        exporter.until(holds("odd", 0), 120, "the topic is seen")
         for value, headers in records:
             put(cluster, "odd", value, headers)
         exporter.until(lambda s: s.total("keywatch_dlq_added_total", dlq="odd") == len(records), 30, "all are counted")

@@ -61,7 +61,7 @@ def test_events_of_two_listeners_are_counted_and_a_restart_does_not_replay_them(
     malformed = [Sent("keycloak.events", value) for value in (b"", None, b"\xff", b"{", b"[]", b"{}", b"x" * 900_000)]
     with EventSource(cluster.bootstrap) as source, ExporterProcess(config(cluster.bootstrap, *events)) as exporter:
         source.send(snuk87(number) for number in range(5))  # before anything is up: they may count or not
-        before = exporter.until(up, 20, "both are read")
+        before = exporter.until(up, 120, "both are read")
         zero = before.value(RECEIVED, listener="scriptonbasestar", realm="shop", event="login", outcome="success")
         assert zero == 0, "a realm in the configuration stands at 0 from the beginning"
         began = time.monotonic()
@@ -99,7 +99,7 @@ def test_events_of_two_listeners_are_counted_and_a_restart_does_not_replay_them(
         assert seen.total("keywatch_events_behind_records") == 0
         exporter.stop()
         exporter.start()
-        exporter.until(up, 20, "both are read again")
+        exporter.until(up, 120, "both are read again")
         source.send(scriptonbasestar(number) for number in range(2000, 2003))
         again = exporter.until(lambda s: s.total(RECEIVED, listener="scriptonbasestar") >= 3, 15, "the new ones came")
         assert again.total(RECEIVED) == 3
@@ -110,16 +110,16 @@ def test_a_leader_that_is_killed_and_comes_back_costs_no_event_and_counts_none_t
         EventSource(cluster.bootstrap) as source,
         ExporterProcess(config(cluster.bootstrap, {"listener": "snuk87"})) as exporter,
     ):
-        exporter.until(up, 20, "they are read")
+        exporter.until(up, 120, "they are read")
         source.run(rate=100)
         exporter.until(lambda s: s.total(RECEIVED) > 200, 20, "events flow")
         with Recorder(exporter) as recorder:
             moment = cluster.node(2).kill()
             recorder.first(lambda s: s.total("keywatch_events_partitions_unread") > 0, moment, 10, "it is seen")
-            exporter.until(up, 40, "the new leader is read")
+            exporter.until(up, 120, "the new leader is read")
             cluster.node(2).start()
             cluster.wait_ready()
-            exporter.until(up, 40, "they are read again")
+            exporter.until(up, 120, "they are read again")
             source.end()
             exporter.until(lambda s: s.total(RECEIVED) >= source.sent, 30, "all events are counted")
         seen = exporter.until(lambda s: s.total("keywatch_events_behind_records") == 0, 10, "nothing is left")
@@ -133,7 +133,7 @@ def test_an_outage_of_kafka_shows_in_the_arrival_delay_only(cluster: KafkaCluste
         EventSource(cluster.bootstrap) as source,
         ExporterProcess(config(cluster.bootstrap, {"listener": "snuk87"})) as exporter,
     ):
-        exporter.until(up, 20, "they are read")
+        exporter.until(up, 120, "they are read")
         source.send([snuk87(0)])
         exporter.until(lambda s: s.total(RECEIVED) == 1, 10, "the first has come")
         for node in cluster.nodes:
@@ -145,7 +145,7 @@ def test_an_outage_of_kafka_shows_in_the_arrival_delay_only(cluster: KafkaCluste
         assert down.value("keywatch_probe_success", probe="events") == 0
         for node in cluster.nodes:
             node.thaw()
-        exporter.until(up, 60, "they are read again")
+        exporter.until(up, 120, "they are read again")
         source.end()
         seen = exporter.until(lambda s: s.total(RECEIVED) >= source.sent, 30, "all events are counted")
         assert seen.total(RECEIVED) == source.sent
@@ -179,7 +179,7 @@ def test_topics_that_come_later_or_are_made_anew_are_read_from_their_beginning(c
         EventSource(cluster.bootstrap) as source,
         ExporterProcess(config(cluster.bootstrap, events)) as exporter,
     ):
-        exporter.until(up, 20, "they are read")
+        exporter.until(up, 120, "they are read")
         source.send(snuk87(200 + number, topic="late-1") for number in range(50))
         exporter.until(lambda s: s.total(RECEIVED) == 50, 20, "its events are counted")
         admin.delete_topic(cluster.bootstrap, "late-1")
@@ -198,7 +198,7 @@ def test_records_that_were_deleted_before_they_were_read_are_counted_as_skipped(
         EventSource(cluster.bootstrap) as source,
         ExporterProcess(config(cluster.bootstrap, events)) as exporter,
     ):
-        exporter.until(up, 20, "it is read")
+        exporter.until(up, 120, "it is read")
         source.send([snuk87(0, topic="short")])
         exporter.until(lambda s: s.total(RECEIVED) == 1, 15, "the first is counted")
         os.kill(exporter.pid, signal.SIGSTOP)
@@ -224,7 +224,7 @@ def test_a_record_of_ten_megabytes_is_counted_and_those_after_it_are_read(cluste
         EventSource(cluster.bootstrap, **{"message.max.bytes": 20_000_000}) as source,
         ExporterProcess(config(cluster.bootstrap, events)) as exporter,
     ):
-        exporter.until(up, 20, "it is read")
+        exporter.until(up, 120, "it is read")
         source.send([snuk87(0, topic="large", padding="x" * 10_000_000), snuk87(1, topic="large")])
         seen = exporter.until(lambda s: s.total(RECEIVED) == 1, 20, "the second is counted")
         assert seen.value("keywatch_events_malformed_total", reason="too_large") == 1
@@ -235,7 +235,7 @@ def test_two_exporters_do_not_disturb_each_other(cluster: KafkaCluster) -> None:
     one, two = (ExporterProcess(config(cluster.bootstrap, {"listener": "snuk87"})) for _ in range(2))
     with EventSource(cluster.bootstrap) as source, one, two:
         for exporter in (one, two):
-            exporter.until(up, 20, "they are read")
+            exporter.until(up, 120, "they are read")
         source.send(snuk87(number) for number in range(100))
         for exporter in (one, two):
             exporter.until(lambda s: s.total(RECEIVED) == 100, 15, "each has all")
@@ -268,7 +268,7 @@ def test_a_right_that_is_missing_is_named_and_what_was_written_before_it_came_is
             assert exporter.scrape().value(UP) == 0
             source.send(snuk87(100 + number) for number in range(20))
             acls.allow(guarded.bootstrap, USER, [read])
-            exporter.until(up, 30, "with the right they are read")
+            exporter.until(up, 120, "with the right they are read")
             source.send(snuk87(200 + number) for number in range(10))
             seen = exporter.until(lambda s: s.total(RECEIVED) >= (30 if given else 10), 15, "new events are counted")
             # Where the topic could be described, reading stood at its end all the time.

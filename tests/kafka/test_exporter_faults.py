@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kafka
 SEEN_WITHIN = 5.0
 # Kafka's metadata tells of a dead broker after 7.5 s at the earliest: what is found before is keywatch's own finding.
 BEFORE_METADATA = 7.0
-HEALED_WITHIN = 60.0
+HEALED_WITHIN = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +114,9 @@ def test_a_killed_broker_is_named_with_its_partitions_and_nothing_else(
         moment = victim.kill()
         recorder.first(lambda scrape: down(scrape, victim), moment, SEEN_WITHIN, "the killed broker is down")
         check_partitions_after_death(recorder, moment, victim)
-        seen = exporter.scrape()
+        # The number of brokers alive is counted by another probe, so perhaps a cycle later.
+        seen = exporter.until(lambda s: s.value("keywatch_brokers") == 2, SEEN_WITHIN, "two are alive")
         assert reason(seen, victim) == {"refused"}
-        assert seen.value("keywatch_brokers") == 2
         assert seen.value("keywatch_brokers_expected") == 3
         # Past Kafka's own detection, when the broker is gone from its metadata.
         exporter.until(

@@ -107,7 +107,7 @@ def test_lag_is_zero_in_both_units_when_all_is_committed(cluster: KafkaCluster) 
     admin.produce(cluster.bootstrap, "done", 10)
     admin.commit(cluster.bootstrap, "finished", {("done", 0): 10})
     with ExporterProcess(scene.config(cluster.bootstrap)) as exporter:
-        seen = exporter.until(lambda s: s.value("keywatch_group_up", group="finished") == 1, 15, "the group is read")
+        seen = exporter.until(lambda s: s.value("keywatch_group_up", group="finished") == 1, 120, "the group is read")
         assert seen.value("keywatch_group_lag_records", group="finished", topic="done") == 0
         assert seen.value("keywatch_group_lag_seconds", group="finished", topic="done") == 0
         admin.produce(cluster.bootstrap, "done", 3, timestamps=[int((time.time() - 600) * 1000)] * 3)
@@ -168,7 +168,7 @@ def test_own_clients_are_no_groups_and_patterns_choose(cluster: KafkaCluster) ->
     config = scene.config(cluster.bootstrap, groups={"include": ["wanted-.*"]}, topics={"include": ["chosen"]})
     with ExporterProcess(config) as exporter:
         seen = exporter.until(
-            lambda s: s.value("keywatch_canary_up", broker="1") == 1 and s.all("keywatch_group_up"), 20, "all is read"
+            lambda s: s.value("keywatch_canary_up", broker="1") == 1 and s.all("keywatch_group_up"), 120, "all is read"
         )
     assert {dict(labels)["group"] for labels in seen.all("keywatch_group_up")} == {"wanted-1"}
     assert {dict(labels)["topic"] for labels in seen.all("keywatch_topic_partitions")} == {"chosen"}

@@ -91,7 +91,7 @@ def both(cluster: KafkaCluster, request: pytest.FixtureRequest) -> Iterator[tupl
             for started in [pool.submit(stack.enter_context, one) for one in made]:
                 started.result()
         for one in made:
-            one.until(well, 30, "all is well")
+            one.until(well, 120, "all is well")
         yield made[0], made[1]
 
 
@@ -111,7 +111,7 @@ def test_two_instances_agree_and_one_is_undisturbed_when_the_other_is_killed_and
             lambda s: s.total("keywatch_canary_records_received_total") >= received + 12, SEEN_WITHIN, "it goes on"
         )
         one.start()
-        one.until(well, 30, "the other one is back")
+        one.until(well, 120, "the other one is back")
         wait_until(lambda: agree(one.scrape(), other.scrape()), SEEN_WITHIN, "both agree again")
     scrapes = [*by_one.scrapes, *by_other.scrapes]
     for scrape in scrapes:

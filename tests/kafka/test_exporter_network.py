@@ -51,7 +51,7 @@ def exporter(proxies: list[Proxy]) -> Iterator[ExporterProcess]:
 
 @pytest.fixture(autouse=True)
 def _all_up(exporter: ExporterProcess) -> None:
-    exporter.until(lambda s: s.total("keywatch_canary_up") == 3 and s.total("keywatch_broker_up") == 3, 30, "all up")
+    exporter.until(lambda s: s.total("keywatch_canary_up") == 3 and s.total("keywatch_broker_up") == 3, 120, "all up")
 
 
 def test_a_port_that_refuses_is_a_dead_broker_for_clients(exporter: ExporterProcess, proxies: list[Proxy]) -> None:

@@ -113,7 +113,7 @@ def test_the_exporter_is_calm_when_its_credentials_are_revoked_and_there_when_th
     admin.set_scram_password(kafka.bootstrap, "leaver", PASSWORD, mechanism=MECHANISM)
     sasl = {"mechanism": MECHANISM, "username": "leaver", "password": PASSWORD}
     with ExporterProcess(scene.config(f"127.0.0.1:{proxy.port}", sasl=sasl)) as exporter:
-        exporter.until(crosses, 20, "records cross")
+        exporter.until(crosses, 120, "records cross")
         admin.revoke_scram_password(kafka.bootstrap, "leaver", mechanism=MECHANISM)
         # Or else Kafka lets old connections live on.
         proxy.refuse()

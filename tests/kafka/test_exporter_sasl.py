@@ -65,7 +65,7 @@ def test_users_with_a_password_see_everything(cluster: KafkaCluster, mechanism: 
         admin.set_scram_password(cluster.bootstrap, "watcher", PASSWORD, mechanism=mechanism)
     settings = config(cluster, listener, mechanism=mechanism, username="watcher", password=PASSWORD)
     with ExporterProcess(settings) as exporter:
-        exporter.until(well, 20, "everything is well")
+        exporter.until(well, 120, "everything is well")
         log = exporter.log.read_text(encoding="utf-8")
         assert PASSWORD not in log
         assert ("sends the secret readable" in log) == (mechanism == "PLAIN" and listener == "OUT")
@@ -75,7 +75,7 @@ def test_a_client_with_tokens_sees_everything_and_a_refused_one_is_named(cluster
     with TokenServer("keywatch", "hush") as tokens:
         sasl = {"mechanism": "OAUTHBEARER", "token_url": tokens.url, "client_id": "keywatch", "client_secret": "hush"}
         with ExporterProcess(config(cluster, **sasl)) as exporter:
-            exporter.until(well, 20, "everything is well")
+            exporter.until(well, 120, "everything is well")
             assert len(tokens.issued) < 10, "one token serves many connections"
         with ExporterProcess(config(cluster, **{**sasl, "client_secret": "wrong"})) as exporter:
             seen = exporter.until(
@@ -110,7 +110,7 @@ def test_revoked_credentials_are_seen_within_five_seconds_although_old_connectio
     admin.set_scram_password(cluster.bootstrap, "leaver", PASSWORD, mechanism="SCRAM-SHA-512")
     settings = config(cluster, mechanism="SCRAM-SHA-512", username="leaver", password=PASSWORD)
     with ExporterProcess(settings) as exporter:
-        exporter.until(well, 20, "everything is well")
+        exporter.until(well, 120, "everything is well")
         with Recorder(exporter) as recorder:
             revoked = time.monotonic()
             admin.revoke_scram_password(cluster.bootstrap, "leaver", mechanism="SCRAM-SHA-512")
@@ -132,7 +132,7 @@ def test_a_rotated_password_costs_no_probe(cluster: KafkaCluster, tmp_path: Path
     password.write_text(f"{PASSWORD}-blue\n", encoding="utf-8")
     sasl = {"mechanism": "SCRAM-SHA-256", "username_file": str(user), "password_file": str(password)}
     with ExporterProcess(config(cluster, **sasl)) as exporter:
-        before = exporter.until(well, 20, "everything is well")
+        before = exporter.until(well, 120, "everything is well")
         with Recorder(exporter) as recorder:
             for file, text in ((user, "green\n"), (password, f"{PASSWORD}-green\n")):
                 file.with_suffix(".new").write_text(text, encoding="utf-8")

@@ -48,7 +48,7 @@ def reasons(exporter: ExporterProcess) -> set[str]:
 def test_tls_with_a_client_certificate_works_and_its_end_is_known(cluster: KafkaCluster) -> None:
     assert cluster.authority is not None
     with ExporterProcess(config(cluster, cluster.authority, **client_files(cluster))) as exporter:
-        seen = exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 15, "the broker is up")
+        seen = exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 120, "the broker is up")
         ends = seen.value("keywatch_tls_certificate_not_after_timestamp_seconds", broker="1")
         now = seen.value("keywatch_config_loaded_timestamp_seconds")
         assert ends is not None
@@ -86,6 +86,6 @@ def test_without_the_client_certificate_that_the_broker_wants_it_is_down_by_tls(
 
 def test_the_canary_can_be_switched_off(cluster: KafkaCluster) -> None:
     with ExporterProcess(scene.config(cluster.bootstrap, canary={"enabled": False})) as exporter:
-        seen = exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 15, "the broker is up")
+        seen = exporter.until(lambda s: s.value("keywatch_broker_up", broker="1") == 1, 120, "the broker is up")
         assert not seen.all("keywatch_probe_success", probe="canary")
         assert not seen.all("keywatch_topic_partitions", topic="keywatch-canary")

@@ -138,7 +138,7 @@ def test_a_rolling_restart_blames_only_the_broker_that_is_down(cluster: KafkaClu
 def test_a_deleted_watched_topic_is_missing_and_its_series_vanish(cluster: KafkaCluster) -> None:
     admin.create_topic(cluster.bootstrap, "watched", partitions=2, replicas=3)
     with ExporterProcess(scene.config(cluster.bootstrap, topics={"watch": ["watched"]})) as exporter:
-        exporter.until(lambda s: s.value("keywatch_topic_up", topic="watched") == 1, 20, "the topic is there")
+        exporter.until(lambda s: s.value("keywatch_topic_up", topic="watched") == 1, 120, "the topic is there")
         admin.delete_topic(cluster.bootstrap, "watched")
         gone = exporter.until(lambda s: s.value("keywatch_topic_exists", topic="watched") == 0, 5, "it is missing")
         assert gone.value("keywatch_topic_up", topic="watched") == 0
