@@ -31,6 +31,7 @@ from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import admin_event, bulk, moment, others, user_event
 from tests.elastic.fixtures import required
 from tests.elastic.server import ElasticProcess
+from tests.slowness import Stopwatch
 
 pytestmark = pytest.mark.elastic
 _T = TypeVar("_T")
@@ -75,9 +76,9 @@ def stored(server: ElasticProcess, documents: list[dict[str, Any]]) -> list[int]
 
 
 def test_bootstrap_is_done_once_within_ten_seconds(bare: ElasticProcess, capsys: pytest.CaptureFixture[str]) -> None:
-    begin = time.monotonic()
+    watch = Stopwatch()
     assert run(bare, "bootstrap", "--without-lifecycle") == 0
-    assert time.monotonic() - begin < 10
+    assert watch.excuse("the bootstrap", 10)
     assert "OpenSearch 3.8.0" in capsys.readouterr().out
     assert run(bare, "bootstrap", "--without-lifecycle") == 0
     assert "0 of 7 objects to put" in capsys.readouterr().out, "what the server gives back is what was put"
@@ -242,21 +243,21 @@ def test_the_probe_tells_health_sizes_and_the_newest_event(opensearch: ElasticPr
 
 
 def test_a_frozen_server_costs_the_probe_its_deadline_and_no_more(opensearch: ElasticProcess) -> None:
-    async def frozen(server: ElasticServer) -> tuple[float, ProbeError]:
+    async def frozen(server: ElasticServer) -> ProbeError:
         probe = ElasticsearchProbe("c", server, Schedule(10, 2))
         await probe.run(5)
         opensearch.freeze_all()
-        begin = time.monotonic()
+        watch = Stopwatch()
         try:
             with pytest.raises(ProbeError) as failed:
                 await probe.run(2)
-            return time.monotonic() - begin, failed.value
+            assert watch.excuse("the probe gives up", 2.5)
+            return failed.value
         finally:
             opensearch.thaw_all()
 
-    took, failure = asked(opensearch, frozen)
+    failure = asked(opensearch, frozen)
     assert failure.reason is Reason.TIMEOUT_RESPONSE
-    assert took < 2.5
 
 
 def test_a_full_disk_is_named_by_check_probe_and_a_refused_write(

@@ -26,7 +26,7 @@ class Database(ServerProcess):
         """Return what Keycloak takes as `--db-url`; it gives its embedded database the same setting."""
         return f"jdbc:h2:tcp://{_HOST}:{self._port}/./keycloakdb;NON_KEYWORDS=VALUE"
 
-    def start(self, deadline: float = 30.0) -> None:
+    def start(self, deadline: float = 120.0) -> None:
         """Start the process and wait until it accepts connections. Raises `TimeoutError`."""
         java = kafka.java()
         if java is None:

@@ -15,7 +15,7 @@ from tests.keycloak.server import KeycloakServer
 LISTENER = "keywatch-kafka"
 CLIENT = "web-app"
 PASSWORD = "correct horse"  # noqa: S105 - of invented users
-_TIMEOUT = 30.0
+_TIMEOUT = 120.0
 # An administrator's token lives for a minute.
 _TOKEN_SECONDS = 30.0
 

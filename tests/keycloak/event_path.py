@@ -76,7 +76,7 @@ def event_path(window: float, **producer: str) -> Iterator[EventPath]:
         exporter = stack.enter_context(ExporterProcess(config))
         path = EventPath(kafka, keycloak, link, exporter, driver)
         driver.login(REALM, USER)
-        exporter.until(well, 60, "all is well and judged")
+        exporter.until(well, 240, "all is well and judged")
         yield path
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.kafka.waiting import wait_until
 
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)

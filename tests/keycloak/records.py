@@ -24,7 +24,7 @@ class Tail:
         self._consumer = Consumer(client_settings(bootstrap, settings))
         self._consumer.assign([TopicPartition(topic, 0, 0) for topic in topics])
 
-    def take(self, count: int, deadline: float = 10.0) -> list[Message]:
+    def take(self, count: int, deadline: float = 60.0) -> list[Message]:
         """Return the next `count` records. Raises `TimeoutError` when they are not there within `deadline` seconds."""
         end = time.monotonic() + deadline
         found: list[Message] = []

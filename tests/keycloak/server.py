@@ -70,7 +70,7 @@ class KeycloakServer(OwnServer):
         secured = any("certificate-file" in option for option in self.options)
         return f"{'https' if secured else 'http'}://{_HOST}:{self.management_port}"
 
-    def start(self, deadline: float = 180.0) -> None:
+    def start(self, deadline: float = 400.0) -> None:
         """Start the process, after preparing its folder if it has none, and wait until it is ready (seconds).
 
         Raises `KeycloakStartError`, and `DistributionError` when there is no Keycloak to start.
@@ -97,7 +97,7 @@ class KeycloakServer(OwnServer):
         java = distribution.command(self._home, temporary, self._properties)
         self.launch([*java, *_START, *_CALM, *listening, *database, *self.options])
 
-    def wait_ready(self, deadline: float = 180.0) -> None:
+    def wait_ready(self, deadline: float = 400.0) -> None:
         """Wait until Keycloak takes logins, which is later than it is alive and started.
 
         Raises `KeycloakStartError` after `deadline` seconds or at the end of the process.
@@ -110,7 +110,7 @@ class KeycloakServer(OwnServer):
         if not self.running:
             raise KeycloakStartError(f"Keycloak ended at its start\n{self.last_words()}")
 
-    def restart(self, deadline: float = 180.0) -> None:
+    def restart(self, deadline: float = 400.0) -> None:
         """Stop Keycloak in good order if it runs, and start it; `deadline` seconds for each half."""
         self.stop(deadline)
         self.start(deadline)

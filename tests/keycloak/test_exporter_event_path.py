@@ -30,7 +30,7 @@ def bed() -> Iterator[EventPath]:
 @pytest.fixture(autouse=True)
 def _mended(bed: EventPath) -> Iterator[None]:
     """Begin and end each test with a path that is well; what a test lost is given up with the exporter's restart."""
-    bed.exporter.until(well, 60, "all is well")
+    bed.exporter.until(well, 180, "all is well")
     yield
     bed.keycloak.listener.order()
     bed.link.flow()
@@ -129,7 +129,7 @@ def test_while_kafka_is_away_nothing_is_judged_and_events_that_come_late_were_ne
         bed.exporter.until(lambda s: s.value("keywatch_broker_up") == 0, 10, "the broker is down")
         time.sleep(max(GIVES_UP_AFTER * 0.6 - (time.monotonic() - began), 0))  # how long Kafka is away
         node.thaw()
-        bed.exporter.until(well, 60, "all is well")
+        bed.exporter.until(well, 180, "all is well")
         bed.until(lambda _: bed.received(**LOGIN) == received + 3, 30, "they arrived")
         time.sleep(WINDOW + 2)  # in which they would be missed
     assert any(scrape.value("keywatch_events_up") == 0 for scrape in recorder.scrapes)
@@ -173,7 +173,7 @@ def test_bursts_and_restarts_of_either_side_lose_nothing(bed: EventPath) -> None
         bed.kafka.nodes[0].restart()
         for _ in range(10):
             bed.driver.login(REALM, USER)
-        bed.exporter.until(well, 60, "all is well")
+        bed.exporter.until(well, 180, "all is well")
         time.sleep(WINDOW + 2)  # in which it would be missed
 
 
@@ -181,7 +181,7 @@ def test_a_killed_keycloak_is_down_refused_and_a_frozen_one_down_by_time_out(bed
     with Recorder(bed.exporter, 0.05, "?collect[]=health") as recorder:
         moment = time.monotonic()
         bed.keycloak.freeze()
-        frozen = recorder.first(lambda s: s.value("keywatch_keycloak_up") == 0, moment, 10, "it is down")
+        frozen = recorder.first(lambda s: s.value("keywatch_keycloak_up") == 0, moment, 4, "it is down")
         seen = bed.exporter.scrape()
         assert seen.value("keywatch_keycloak_down_reason", reason="timeout_response") == 1
         assert seen.value("keywatch_keycloak_ready") == 0
@@ -190,13 +190,11 @@ def test_a_killed_keycloak_is_down_refused_and_a_frozen_one_down_by_time_out(bed
         back = recorder.first(lambda s: s.value("keywatch_keycloak_up") == 1, moment, 10, "it is up")
         moment = time.monotonic()
         bed.keycloak.kill()
-        killed = recorder.first(lambda s: s.value("keywatch_keycloak_up") == 0, moment, 10, "it is down")
+        killed = recorder.first(lambda s: s.value("keywatch_keycloak_up") == 0, moment, 3, "it is down")
         assert bed.exporter.scrape().value("keywatch_keycloak_down_reason", reason="refused") == 1
     bed.keycloak.start()
     bed.driver.close()
     print(f"Keycloak frozen: down after {frozen:.2f} s, thawed: up after {back:.2f} s, killed: {killed:.2f} s")
-    assert frozen < 4
-    assert killed < 3
 
 
 def test_a_keycloak_without_its_database_is_up_and_not_ready_and_says_which_check(bed: EventPath) -> None:
