@@ -16,17 +16,28 @@ log=$(mktemp)
 running=()
 code=$no_tests
 
-end() {
-  trap - EXIT INT TERM HUP
+alive() {
   local pid
   for pid in "${running[@]}"; do
-    kill -INT -- "-$pid" 2>/dev/null || continue # what Ctrl-C does: pytest ends its tests in good order
-    for ((tenths = 0; tenths < 10 * grace_seconds; tenths++)); do
-      kill -0 "$pid" 2>/dev/null || continue 2
-      sleep 0.1
-    done
+    kill -0 "$pid" 2>/dev/null && return 0 # said, because in a trap it would be that of before
+  done
+  return 1
+}
+
+end() {
+  trap - EXIT INT TERM HUP
+  local pid tenths
+  for pid in "${running[@]}"; do
+    kill -INT -- "-$pid" 2>/dev/null || true # what Ctrl-C does: pytest ends its tests in good order
+  done
+  tenths=0
+  while alive && ((++tenths <= 10 * grace_seconds)); do
+    sleep 0.1
+  done
+  for pid in "${running[@]}"; do
     kill -KILL -- "-$pid" 2>/dev/null || true # guards end the servers
   done
+  cat "$log" # what was not shown yet
   rm -f "$log"
 }
 trap end EXIT
@@ -55,8 +66,9 @@ start nice -n 5 "${pytest[@]}" -n 1 --ignore=tests/kafka "${heavy[@]/#/--ignore=
 start "${pytest[@]}" -n 2 tests/kafka "$@"
 finish "${running[1]}"
 finish "${running[0]}"
-cat "$log"
 running=()
+cat "$log"
+: >"$log"
 start "${pytest[@]}" -n 2 "${heavy[@]}" "$@"
 finish "${running[0]}"
 running=()
