@@ -27,7 +27,9 @@ class Watched:
 
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
-        self.probe = DlqFolderProbe("kafka", "dead", str(bed.path), bed.folder, Schedule(0.5, 0.2))
+        self.timeout = 30.0
+        """Of a run, in seconds: no test but that of a file system that hangs is about it."""
+        self.probe = DlqFolderProbe("kafka", "dead", str(bed.path), bed.folder, Schedule(0.5, self.timeout))
         self.store = Store()
         self.samples: list[Sample] = []
 
@@ -36,7 +38,7 @@ class Watched:
         self.bed.now += 0.5
         key = Key("kafka", "dlq", "dead")
         try:
-            self.samples = list(await self.probe.run(0.2))
+            self.samples = list(await self.probe.run(self.timeout))
         except ProbeError as error:
             self.samples = list(error.samples)
             self.store.degrade(key, self.samples, 0.0, 1e9)
@@ -166,6 +168,7 @@ async def test_a_file_system_that_hangs_costs_one_deadline_and_no_dead_letter(
 
     with monkeypatch.context() as patch:
         patch.setattr(DeadLetterFolder, "scan", hang)
+        patch.setattr(watched, "timeout", 0.2)
         started = asyncio.get_running_loop().time()
         assert (await watched.fails()).reason is Reason.TIMEOUT_RESPONSE
         assert (await watched.fails()).reason is Reason.STUCK
