@@ -12,12 +12,12 @@ SERIES = ("super-light-blue", "semi-dark-yellow", "dark-purple", "dark-green", "
 
 
 def by_queries(count: int) -> list[Json]:
-    """Return each of a panel's queries a colour; the drop-downs tell apart what one query gives."""
+    """Assign each of a panel's queries a colour; the drop-downs tell apart what one query gives."""
     return [by_query(chr(ord("A") + index), color=fixed(SERIES[index])) for index in range(count)]
 
 
 def by_broker() -> list[Json]:
-    """Return each broker its colour, the same on all panels, by the last digit of its id: six are told apart."""
+    """Assign each broker its colour, the same on all panels, by the last digit of its id: six are told apart."""
     found = []
     for index, color in enumerate(SERIES):
         digits = "".join(str(digit) for digit in range(10) if (digit - 1) % len(SERIES) == index)

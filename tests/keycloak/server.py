@@ -128,7 +128,7 @@ class KeycloakServer(OwnServer):
 
 
 def _copy(source: Path, home: Path) -> None:
-    """Return a Keycloak a home of its own: hard links to what never changes, or copies on another file system."""
+    """Make a home of its own for a Keycloak: hard links to what never changes, or copies on another file system."""
     shutil.copytree(source, home, copy_function=link, ignore=lambda at, _: _OWN if Path(at) == source else ())
     for name in _OWN:
         shutil.copytree(source / name, home / name)

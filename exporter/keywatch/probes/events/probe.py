@@ -142,7 +142,7 @@ class EventsProbe:
             self.seen.hand_on(tally.seen)
 
     async def _catch_up(self, tail: Tail[EventTally], unread: Mapping[TopicPartition, _Why], timeout: float) -> None:
-        """Return the tail a moment to come to the ends that were read."""
+        """Wait a moment for the tail to come to the ends that were read."""
         try:
             async with asyncio.timeout(timeout):
                 while any(partition not in unread for partition in self._behind(tail)) and tail.failure is None:
