@@ -58,6 +58,12 @@ class Proxy:
         """Forward again."""
         self._loop.call_soon_threadsafe(self._flowing.set)
 
+    def lead_to(self, target: tuple[str, int]) -> None:
+        """Lead to another server from now on; connections to the former one are cut."""
+        self.refuse()
+        self._target = target
+        self.open()
+
     def __enter__(self) -> Self:
         self._thread.start()
         self.open()

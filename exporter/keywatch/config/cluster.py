@@ -17,6 +17,9 @@ class BrokerSection(Section):
     timeout: Timeout = Field(1.0, description="Seconds a broker has to answer.")
     misses: int = Field(2, ge=1, le=20, description="Failures in a row after which a broker is down.")
     renew_after: Period = Field(1.5, description="Seconds after which a new connection replaces the kept one.")
+    check_id: bool = Field(
+        True, description="Whether a broker must prove its id; false behind a proxy that gives brokers other ids."
+    )
     expected: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (), description="Ids of brokers that must exist, beside those that the cluster names."
     )

@@ -18,6 +18,8 @@ class Endpoint(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+_LONGEST_HOST = 253
+_SHOWN = 40
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>\d{1,7})")
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]\s]+)\]|(?P<host>[^\[\]:/@\s]*)):(?P<port>\d{1,7})")
 
@@ -36,6 +38,22 @@ def listen_address(text: str) -> Endpoint:
     if match is None:
         raise ValueError(f"{text!r} is not host:port or :port")
     return Endpoint(_host(match), _port(int(match["port"]), least=0))
+
+
+def advertised(host: str, port: int) -> Endpoint:
+    """Check an address that a cluster names as strictly as one of a configuration; raises `ValueError`."""
+    # A resolver takes no longer name (RFC 1035), and a hostile one would be in every series and line.
+    if len(host) > _LONGEST_HOST:
+        raise ValueError(f"{host[:_SHOWN]!r}…, of {len(host)} letters, is not a host name")
+    if ":" in host:
+        try:
+            return Endpoint(str(ipaddress.IPv6Address(host.partition("%")[0])), _port(port, least=1))
+        except ipaddress.AddressValueError:
+            raise ValueError(f"{host!r} is not a host name") from None
+    match = _ADDRESS.fullmatch(f"{host}:1")
+    if match is None:
+        raise ValueError(f"{host!r} is not a host name")
+    return Endpoint(_host(match), _port(port, least=1))
 
 
 def _host(match: re.Match[str]) -> str:

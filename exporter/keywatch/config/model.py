@@ -22,7 +22,7 @@ from keywatch.config.groups import GroupsSection
 from keywatch.config.keycloak import KeycloakSections
 from keywatch.config.logs import LogsSection
 from keywatch.config.security import SaslSection, Section, TlsSection
-from keywatch.config.values import Address, Name
+from keywatch.config.values import Address, ClusterId, Name
 from keywatch.config.web import Log, Web
 
 
@@ -31,6 +31,10 @@ class Cluster(Section):
 
     name: Name = Field("kafka", description="Value of the label `cluster`.")
     bootstrap: tuple[Address, ...] = Field(..., min_length=1, description="Addresses to start from, host:port.")
+    cluster_id: ClusterId = Field(
+        "",
+        description="Id of the Kafka cluster that is meant; unset: the first that answers is held until a reload.",
+    )
     tls: TlsSection | None = Field(None, description="TLS towards the brokers; unset: plaintext.")
     sasl: SaslSection | None = Field(None, description="Who keywatch is to the brokers; unset: nobody.")
     client: dict[Setting, SettingValue] = Field(

@@ -47,6 +47,12 @@ class Reason(StrEnum):
         "replica_down",
         "A replica that acks=all waits for does not answer; or a shard does not, so that a search is not whole.",
     )
+    OTHER_CLUSTER = "other_cluster", "Who answers at the address belongs to another Kafka cluster than the one meant."
+    OTHER_BROKER = "other_broker", "Who answers at the broker's address is another broker of the cluster."
+    FENCED = (
+        "fenced",
+        "The cluster has shut the broker out, though something answers at its address, which others share.",
+    )
     UNREGISTERED = "unregistered", "The cluster names the broker, and nobody says where it lives."
     COORDINATOR = (
         "coordinator",

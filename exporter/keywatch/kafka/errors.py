@@ -9,6 +9,7 @@ from keywatch.kafka.wire.codec import WireError
 from keywatch.net.failures import connection_error
 
 # Codes of https://kafka.apache.org/protocol#protocol_error_codes that the probes tell apart by name.
+OFFSET_OUT_OF_RANGE = 1
 UNKNOWN_TOPIC_OR_PARTITION = 3
 LEADER_NOT_AVAILABLE = 5
 NOT_LEADER_OR_FOLLOWER = 6
@@ -23,8 +24,10 @@ ILLEGAL_SASL_STATE = 34
 UNSUPPORTED_VERSION = 35
 TOPIC_ALREADY_EXISTS = 36
 NOT_CONTROLLER = 41
+INVALID_REQUEST = 42
 SASL_AUTHENTICATION_FAILED = 58
 ELECTION_NOT_NEEDED = 84
+REBOOTSTRAP_REQUIRED = 129
 _REASONS: dict[int, Reason] = {
     UNKNOWN_TOPIC_OR_PARTITION: Reason.UNKNOWN_TOPIC,
     LEADER_NOT_AVAILABLE: Reason.NO_LEADER,

@@ -10,12 +10,13 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
+from keywatch.kafka.membership import REASONS as MEMBERSHIP_REASONS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
-REASONS = CONNECTION_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
+REASONS = CONNECTION_REASONS | MEMBERSHIP_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
 """Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
 
 
@@ -29,8 +30,8 @@ class Peers:
 
     async def connection(self, label: str, timeout: float) -> BrokerConnection:
         """Return an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
-        broker = self._topology.brokers.get(label)
-        if broker is None or broker.endpoint is None:
+        endpoint = self._topology.endpoint(label)
+        if endpoint is None:
             self.disconnect(label)
             raise BrokerError(Reason.UNREGISTERED, f"nobody says where broker {label} lives")
         if self._security is not None and self._security.speechless:
@@ -39,10 +40,18 @@ class Peers:
             )
             raise BrokerError(Reason.UNSUPPORTED, words)
         kept = self._connections.get(label)
-        if kept is not None and kept.is_open and kept.endpoint == broker.endpoint:
+        if kept is not None and kept.is_open and kept.endpoint == endpoint:
             return kept
         self.disconnect(label)
-        connection = await connect(broker.endpoint, timeout, self._security)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        connection = await connect(endpoint, timeout, self._security)
+        try:
+            left = max(deadline - loop.time(), 0.001)
+            await self._topology.membership.prove(connection, self._topology.claim(label), left)
+        except BaseException:
+            connection.close()
+            raise
         self._connections[label] = connection
         return connection
 

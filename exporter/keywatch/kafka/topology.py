@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from keywatch.config.endpoint import Endpoint
+from keywatch.config.endpoint import Endpoint, advertised
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.kafka.membership import Claim, Membership
 from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState
+
+_HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +21,15 @@ class Broker:
     """A broker that should exist.
 
     `label` is its id, or its address while no id is known; `endpoint` is None when the cluster names the id but
-    nobody says where it lives.
+    nobody says where it lives, or says what cannot be an address: then `fault` is why. `alone` tells whether it has its
+    address to itself.
     """
 
     label: str
     endpoint: Endpoint | None
     rack: str = ""
+    fault: tuple[Reason, str] | None = None
+    alone: bool = True
 
 
 class Topology:
@@ -34,9 +41,12 @@ class Topology:
         expected: Iterable[int] = (),
         forget_after: float = 3600.0,
         clock: Callable[[], float] = time.monotonic,
+        membership: Membership | None = None,
     ) -> None:
         self.bootstrap = tuple(bootstrap)
-        self.cluster_id = ""
+        self.membership = membership or Membership()
+        self.bootstrap_answered = False
+        """Whether metadata was last read from a bootstrap address because no broker that it names answers."""
         self.controller = -1
         self.topics: dict[str, dict[int, PartitionState]] | None = None
         self.ids: Mapping[str, bytes] = {}
@@ -86,9 +96,34 @@ class Topology:
         self._settle()
 
     @property
+    def cluster_id(self) -> str:
+        """The id of the cluster that is watched; empty until somebody answered."""
+        return self.membership.cluster_id
+
+    @property
     def brokers(self) -> Mapping[str, Broker]:
         """The brokers that should exist, by label."""
         return self._brokers
+
+    def endpoint(self, label: str) -> Endpoint | None:
+        """Return where a broker, or a bootstrap address by its own words, is to be found."""
+        broker = self._brokers.get(label)
+        if broker is not None:
+            return broker.endpoint
+        return next((endpoint for endpoint in self.bootstrap if str(endpoint) == label), None)
+
+    def claim(self, label: str) -> Claim:
+        """Return who should answer at a broker's address; which broker only where no other lives there too."""
+        broker = self._brokers.get(label)
+        return Claim(label, int(label) if broker is not None and broker.alone and _is_id(label) else None)
+
+    def sharing(self) -> list[str]:
+        """Return the labels of brokers whose address is that of another broker too: they cannot be told apart."""
+        return [label for label, broker in self._brokers.items() if not broker.alone]
+
+    def shut_out(self, label: str) -> bool:
+        """Return whether a broker that is known is fenced, or absent from metadata, by the cluster's own word."""
+        return self.topics is not None and _is_id(label) and int(label) not in self._in_metadata
 
     async def partitions(self, timeout: float) -> Mapping[str, Mapping[int, PartitionState]]:
         """Return topic → partition → state, waiting up to `timeout` seconds for metadata to be read for the first time.
@@ -151,7 +186,7 @@ class Topology:
         """Take the outcome of one attempt of the broker probe."""
         if answered:
             self._missed.discard(label)
-        else:
+        elif label in self._brokers:
             self._missed.add(label)
 
     def report(self, label: str, up: bool, reason: Reason | None = None) -> None:
@@ -162,7 +197,9 @@ class Topology:
             self._changed()
 
     def record(self, metadata: Metadata) -> None:
-        """Record what the cluster's metadata says."""
+        """Record what the cluster's metadata says; what another cluster says is left out."""
+        if not self.membership.admits(metadata.cluster_id):
+            return
         hidden = {topic: self.existing[topic] for topic in self.forbidden if topic in self.existing}
         if metadata.topics != self.topics or self.existing.keys() != {*metadata.topics, *hidden}:
             self.topics = metadata.topics
@@ -182,8 +219,10 @@ class Topology:
 
     def learn_brokers(self, metadata: Metadata) -> None:
         """Record the brokers of the cluster's metadata, and nothing of its topics."""
+        if not self.membership.admits(metadata.cluster_id):
+            return
         now = self._clock()
-        self.cluster_id, self.controller = metadata.cluster_id, metadata.controller
+        self.controller = metadata.controller
         for node in metadata.brokers:
             self._nodes[node.id] = node
             self._seen[node.id] = now
@@ -231,17 +270,24 @@ class Topology:
         else:
             remembered = set(self._registered)
         ids = sorted(remembered | self._in_metadata | self._named | self._configured)
-        brokers: dict[str, Broker] = {}
-        for broker in ids:
-            node = self._nodes.get(broker)
-            endpoint = Endpoint(node.host, node.port) if node else None
-            brokers[str(broker)] = Broker(str(broker), endpoint, node.rack if node else "")
+        # One that left does not share the address that another has taken over.
+        lodgers = Counter((node.host, node.port) for broker in ids if (node := self._nodes.get(broker)))
+        brokers = {str(broker): _broker(broker, self._nodes.get(broker), lodgers) for broker in ids}
         if not any(broker.endpoint for broker in brokers.values()):
             brokers.update({str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap})
         if brokers != self._brokers:
+            # A verdict holds for the address at which it was found.
+            self._state = {
+                label: up
+                for label, up in self._state.items()
+                if label in brokers and brokers[label].endpoint == self._brokers[label].endpoint
+            }
+            self._missed.intersection_update(brokers)
+            strangers = self.membership.strangers
+            for label in [label for label in strangers if label not in brokers and self.endpoint(label) is None]:
+                del strangers[label]
             self._brokers = brokers
             self.version += 1
-            self._state = {label: up for label, up in self._state.items() if label in brokers}
             self._call(self._on_brokers)
 
     def _changed(self) -> None:
@@ -252,3 +298,19 @@ class Topology:
     def _call(callbacks: list[Callable[[], None]]) -> None:
         for callback in callbacks:
             callback()
+
+
+def _is_id(label: str) -> bool:
+    return label.isascii() and label.isdigit()
+
+
+def _broker(broker: int, node: BrokerNode | None, lodgers: Mapping[tuple[str, int], int]) -> Broker:
+    """Make a broker that should exist, of what the cluster names."""
+    if node is None:
+        return Broker(str(broker), None)
+    try:
+        endpoint = advertised(node.host, node.port)
+    except ValueError as error:
+        reason = Reason.DNS if 1 <= node.port <= _HIGHEST_PORT else Reason.PROTOCOL
+        return Broker(str(broker), None, node.rack, (reason, f"the cluster names an address that is none: {error}"))
+    return Broker(str(broker), endpoint, node.rack, alone=lodgers[node.host, node.port] == 1)

@@ -49,6 +49,14 @@ BROKER_INFO = Metric(
     (*_CB, "host", "port", "rack"),
     "broker",
 )
+BROKER_OTHER_CLUSTER_INFO = Metric(
+    "keywatch_broker_other_cluster_info",
+    MetricKind.GAUGE,
+    "1 while another cluster answers at the broker's address: the id that is watched, and the one that answers.",
+    (*_CB, "cluster_id", "other_cluster_id"),
+    "broker",
+    health=True,
+)
 TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS = Metric(
     "keywatch_tls_certificate_not_after_timestamp_seconds",
     MetricKind.GAUGE,
@@ -68,6 +76,13 @@ CLUSTER_UP = Metric(
 BROKERS = Metric("keywatch_brokers", MetricKind.GAUGE, "Brokers that are alive.", _C, "cluster", health=True)
 BROKERS_EXPECTED = Metric(
     "keywatch_brokers_expected", MetricKind.GAUGE, "Brokers that should be alive.", _C, "cluster", health=True
+)
+BROKERS_SHARING_ADDRESS = Metric(
+    "keywatch_brokers_sharing_address",
+    MetricKind.GAUGE,
+    "Brokers that the cluster names at an address of another broker too: they cannot be told apart from outside.",
+    _C,
+    "cluster",
 )
 CLUSTER_INFO = Metric(
     "keywatch_cluster_info",

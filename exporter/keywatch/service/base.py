@@ -9,6 +9,7 @@ from keywatch.config.model import Cluster
 from keywatch.engine.probe import Probe
 from keywatch.engine.store import Key
 from keywatch.kafka.client import Clients
+from keywatch.kafka.membership import Membership
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.kafka.topology import Topology
@@ -30,7 +31,9 @@ class Base:
     def of(cls, cluster: Cluster) -> Base:
         """Read the files of a cluster's security; raises `SecurityError`. Contacts nobody."""
         security = ClusterSecurity(cluster)
-        topology = Topology(cluster.endpoints, cluster.broker.expected, cluster.broker.forget_after)
+        membership = Membership(cluster.cluster_id, check_brokers=cluster.broker.check_id)
+        section = cluster.broker
+        topology = Topology(cluster.endpoints, section.expected, section.forget_after, membership=membership)
         return cls(cluster.name, topology, security, Clients(",".join(cluster.bootstrap), cluster.client, security))
 
     def peers(self) -> Peers:

@@ -15,7 +15,7 @@ from keywatch.service.base import Base, ProbePlan
 from keywatch.service.wiring import broker_plan, plans
 
 # Whose change means another cluster, or the same as somebody else: nothing that is known of it may be kept.
-_IDENTITY = ("name", "bootstrap", "tls", "sasl", "client")
+_IDENTITY = ("name", "bootstrap", "cluster_id", "tls", "sasl", "client")
 
 
 class ClusterWatch:
@@ -49,7 +49,13 @@ class ClusterWatch:
         topology.on_liveness(lambda: self._scheduler.kick(name, TopicsProbe.name, ClusterProbe.name))
 
     def serves(self, cluster: Cluster) -> bool:
-        """Return whether it can go over to this configuration: it is the same cluster, reached in the same way."""
+        """Return whether it can go over to this configuration: it is the same cluster, reached in the same way.
+
+        Where another cluster has taken the place of the one that was met first, a reload begins anew, with that one.
+        """
+        topology = self._base.topology
+        if topology.membership.replaced and not topology.up():
+            return False
         return all(getattr(cluster, key) == getattr(self._cluster, key) for key in _IDENTITY)
 
     async def change(self, cluster: Cluster) -> list[Key]:
@@ -64,6 +70,7 @@ class ClusterWatch:
     def _go_over_to(self, cluster: Cluster) -> list[Key]:
         self._cluster = cluster
         self._base.topology.expect(cluster.broker.expected, cluster.broker.forget_after)
+        self._base.topology.membership.check_brokers = cluster.broker.check_id
         wanted = plans(cluster)
         touched = [key for key in self._plans if key not in wanted and key.probe != BrokerProbe.name]
         for key in touched:

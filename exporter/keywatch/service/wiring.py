@@ -125,7 +125,9 @@ def _offsets(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
 def _canary(base: Base, section: CanarySection) -> Probe:
     peers, schedule = base.peers(), Schedule(section.period, section.timeout)
     topic = CanaryTopic(section.topic, base.topology, peers, retention=section.retention)
-    return CanaryProbe(base.cluster, base.topology, peers, topic, base.clients, schedule)
+    return CanaryProbe(
+        base.cluster, base.topology, peers, topic, schedule, link=base.peers, version=base.clients.version
+    )
 
 
 def _events(base: Base, section: EventsSection) -> Probe:

@@ -104,6 +104,24 @@ def first_record(batch: RecordBatch, offset: int) -> Pieces[tuple[int, int] | No
     return None
 
 
+def values_of(batch: RecordBatch) -> Iterator[tuple[int, bytes]]:
+    """Return offset and value of each record of an uncompressed batch, a value that is null as empty.
+
+    Raises `WireError` when the records are none.
+    """
+    packed, at = batch.packed or b"", 0
+    for _ in range(batch.records):
+        size, at = _varint(packed, at)
+        if size <= 0 or at + size > len(packed):
+            raise WireError(f"a record of {size} bytes where {len(packed) - at} are left")
+        _, place = _varint(packed, at + 1)  # its time
+        offset_delta, place = _varint(packed, place)
+        key, place = _varint(packed, place)
+        length, place = _varint(packed, place + max(key, 0))
+        yield batch.first + offset_delta, packed[place : place + max(length, 0)]
+        at += size
+
+
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Read a signed variable-length integer, and give where it ends."""
     value = 0

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.verdict import Verdict
-from keywatch.kafka.client import Clients
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
@@ -44,9 +43,10 @@ class CanaryProbe:
         topology: Topology,
         peers: Peers,
         topic: CanaryTopic,
-        clients: Clients,
         schedule: Schedule,
         *,
+        link: Callable[[], Peers],
+        version: Callable[[], tuple[int, ...]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
@@ -54,7 +54,8 @@ class CanaryProbe:
         self._topology = topology
         self._peers = peers
         self._topic = topic
-        self._clients = clients
+        self._link_peers = link
+        self._version_now = version
         self._clock = clock
         self._instance = uuid.uuid4().hex[:12]
         self._link: CanaryLink | None = None
@@ -84,14 +85,14 @@ class CanaryProbe:
         return samples
 
     async def close(self) -> None:
-        """End the link's thread and close the connections."""
+        """Close the connections."""
         if self._link is not None:
             self._link.end()
         self._peers.close()
 
     async def _prepare(self, timeout: float) -> None:
         """Follow new partitions from their present end, pinned before anything is sent to them."""
-        if self._link is None or self._version != self._clients.version():
+        if self._link is None or self._version != self._version_now():
             self._renew_link()
         new = [
             TopicPartition(self._topic.name, index) for index in self._topic.partitions if index not in self._ledgers
@@ -105,15 +106,16 @@ class CanaryProbe:
             self._follow()
 
     def _renew_link(self) -> None:
-        """Make the clients, again when a certificate or a secret changed; what is under way is still waited for."""
+        """Connect, again when a certificate or a secret changed."""
         if self._link is not None:
             self._link.end()
-        self._version = self._clients.version()
+        self._version = self._version_now()
         self._link = CanaryLink(
-            self._clients,
+            self._link_peers,
             self._topic.name,
             self._instance,
-            self.schedule.timeout,
+            period=self.schedule.period,
+            timeout=self.schedule.timeout,
             acknowledged=self._acknowledged,
             failed=self._failed,
             read=self._read,
@@ -127,6 +129,7 @@ class CanaryProbe:
     def _send(self) -> list[CanaryRecord]:
         sent = []
         now = self._clock()
+        records: dict[str, list[tuple[int, int]]] = {}
         for index, state in self._topic.partitions.items():
             ledger = self._ledgers.get(index)
             if self._leaders.get(index, (None, 0.0))[0] != state.leader:
@@ -136,7 +139,11 @@ class CanaryProbe:
                 continue
             self._sequence += 1
             sent.append(ledger.sent(self._sequence, str(state.leader), now))
-            self._link.send(index, self._sequence)
+            records.setdefault(str(state.leader), []).append((index, self._sequence))
+        if self._link is not None:
+            self._link.follow({index: leader for leader, pairs in records.items() for index, _ in pairs})
+            for leader, pairs in records.items():
+                self._link.send(leader, pairs)
         return sent
 
     async def _await(self, sent: Sequence[CanaryRecord], timeout: float) -> None:

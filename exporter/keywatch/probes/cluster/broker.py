@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,21 @@ from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.first_done import first_done
 from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.engine.verdict import Verdict
-from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, check_ping, connect, ping
-from keywatch.kafka.topology import Topology
+from keywatch.kafka.connection import BrokerError, Security, check_ping, ping
+from keywatch.kafka.topology import Broker, Topology
 from keywatch.metrics import cluster as cluster_metrics
+from keywatch.probes.cluster.broker_link import BrokerLink, open_link
 
-_SAID_AGAIN = {Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME}
+_LOG = logging.getLogger(__name__)
+_SAID_AGAIN = {
+    *(Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME),
+    *(Reason.OTHER_CLUSTER, Reason.OTHER_BROKER),
+}
+_LEADS_NOWHERE = {Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT_CONNECT}
 # What a stage of connecting gets more than its own deadline, so that it can say which one it was.
 _SLACK = 0.05
+# How long a slow broker need not say again who it is.
+_PROVEN_FOR = 30.0
 # How much longer than the deadlines of the failures that a verdict takes an answer may be under way.
 _BENEFIT_OF_DOUBT = 0.15
 
@@ -30,14 +39,14 @@ class _Attempt:
 
     answer: asyncio.Future[Any]
     started: float
-    kept: BrokerConnection | None
+    kept: BrokerLink | None
 
-    def result(self) -> BrokerConnection:
+    def result(self) -> BrokerLink:
         """Return the connection that answered; raises `BrokerError`."""
         if self.kept is None:
-            fresh: BrokerConnection = self.answer.result()
+            fresh: BrokerLink = self.answer.result()
             return fresh
-        check_ping(self.kept, self.answer)
+        check_ping(self.kept.connection, self.answer)
         return self.kept
 
 
@@ -74,12 +83,16 @@ class BrokerProbe:
         self._clock = clock
         self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
         self._attempts: list[_Attempt] = []
-        self._connection: BrokerConnection | None = None
+        self._link: BrokerLink | None = None
         self._opened = 0.0
         self._verdict = Verdict(misses)
         self._failures = FailureCounter(cluster_metrics.BROKER_FAILURES_TOTAL, (cluster, label))
         self._response = 0.0
         self._not_after: float | None = None
+        self._claim = topology.claim(label)
+        self._answered_at: Endpoint | None = None
+        self._proven_at = float("-inf")
+        self._defects: set[str] = set()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead broker is an answer."""
@@ -99,20 +112,57 @@ class BrokerProbe:
         try:
             await self._ask(timeout, failures)
         except BrokerError as error:
-            failures.append(error.reason)
-            self._topology.report_attempt(self.target, answered=False)
-            self._verdict.failed(error.reason, error.detail)
-            return error
+            return self._missed(error, failures)
+        except Exception as error:  # noqa: BLE001 - whatever happens here, a broker that is not heard of must not go unsaid
+            if (kind := type(error).__name__) not in self._defects:
+                self._defects.add(kind)
+                _LOG.exception("asking broker %s of cluster %s has a defect", self.target, self.cluster)
+            return self._missed(BrokerError(Reason.INTERNAL, f"asking it failed: {kind}"), failures)
         self._topology.report_attempt(self.target, answered=True)
         self._verdict.answered()
         return None
 
+    def _missed(self, error: BrokerError, failures: list[Reason]) -> BrokerError:
+        failures.append(error.reason)
+        self._topology.report_attempt(self.target, answered=False)
+        self._verdict.failed(error.reason, self._explained(error))
+        return error
+
+    def _explained(self, error: BrokerError) -> str:
+        """Say where an address that never led to the broker comes from: clients meet the same, and wonder."""
+        endpoint, bootstrap = self._topology.endpoint(self.target), self._topology.bootstrap
+        if error.reason not in _LEADS_NOWHERE or endpoint in (None, self._answered_at) or endpoint in bootstrap:
+            return error.detail
+        return f"the bootstrap answered, and advertises {endpoint} for this broker: {error.detail}"
+
     async def close(self) -> None:
         """Close the kept connection and give up what is under way."""
         self._give_up(self._attempts)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _expected(self) -> tuple[Broker, Endpoint]:
+        """Return who should answer and where, letting go of what was asked elsewhere; raises `BrokerError`."""
+        broker = self._topology.brokers.get(self.target)
+        if broker is None or broker.endpoint is None:
+            self._give_up(self._attempts)
+            self._drop()
+            unknown = (Reason.UNREGISTERED, "the cluster names this broker, but nobody says where it lives")
+            raise BrokerError(*((broker and broker.fault) or unknown))
+        claim = self._topology.claim(self.target)
+        if self._link is not None and (self._link.connection.endpoint, self._claim) != (broker.endpoint, claim):
+            self._give_up(self._attempts)
+            self._drop()
+        if claim != self._claim:
+            self._claim, self._proven_at = claim, float("-inf")
+        if self._link is not None and (error := self._link.disproved()) is not None:
+            self._drop()
+            raise error
+        return broker, broker.endpoint
 
     async def _ask(self, timeout: float, failures: list[Reason]) -> None:
         """Have the broker answer something within `timeout` seconds; raises `BrokerError`.
@@ -120,14 +170,8 @@ class BrokerProbe:
         An answer that comes later still counts, up to the moment of the verdict: a slow broker is not a dead one. So
         what was asked stays under way, and from the second try on a new connection is asked beside it.
         """
-        broker = self._topology.brokers.get(self.target)
-        if broker is None or broker.endpoint is None:
-            raise BrokerError(Reason.UNREGISTERED, "the cluster names this broker, but nobody says where it lives")
-        if self._connection is not None and self._connection.endpoint != broker.endpoint:
-            self._give_up(self._attempts)
-            self._connection.close()
-            self._connection = None
-        self._begin(broker.endpoint, timeout)
+        broker, endpoint = self._expected()
+        self._begin(endpoint, timeout)
         started = self._clock()
         until = started + timeout + _SLACK
         if self._verdict.next_decides:
@@ -142,40 +186,53 @@ class BrokerProbe:
             for attempt in answered:
                 self._attempts.remove(attempt)
                 try:
-                    connection = attempt.result()
+                    link = attempt.result()
                 except BrokerError as error:
                     # A broker may close a connection and be well: only what a new one says counts.
                     if attempt.kept is None or error.reason is not Reason.RESET:
                         failure = error
                     else:
                         failures.append(error.reason)
-                        self._begin(broker.endpoint, timeout)
+                        self._begin(endpoint, timeout)
                 else:
-                    self._adopt(connection, attempt)
+                    self._adopt(link, attempt)
+                    if not broker.alone and self._topology.shut_out(self.target):
+                        words = f"{endpoint} is the address of several brokers, and the cluster lacks this one"
+                        raise BrokerError(Reason.FENCED, words)
                     return
         self._give_up([a for a in self._attempts if self._clock() - a.started >= self._patience])
-        words = f"{broker.endpoint} did not answer in {timeout:.3g} s"
+        words = f"{endpoint} did not answer in {timeout:.3g} s"
         raise failure or BrokerError(Reason.TIMEOUT_RESPONSE, words)
 
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         """Ask the kept connection, or a new one when it is old, gone, or something is under way already."""
-        kept, now = self._connection, self._clock()
+        kept, now = self._link, self._clock()
         # What is due before the next question is due now.
         due = now - self._opened + self.schedule.period / 2 >= self._renew_after
-        if kept is not None and kept.is_open and not self._attempts and not due:
-            self._attempts.append(_Attempt(ping(kept), now, kept))
+        if kept is not None and kept.connection.is_open and not self._attempts and not due:
+            self._attempts.append(_Attempt(ping(kept.connection), now, kept))
             return
-        opening = connect(endpoint, timeout, self._security, answer_within=self._patience)
+        opening = open_link(
+            endpoint,
+            timeout,
+            self._security,
+            self._topology.membership,
+            self._claim,
+            answer_within=self._patience,
+            proven=now - self._proven_at < _PROVEN_FOR,
+        )
         self._attempts.append(_Attempt(asyncio.ensure_future(opening), now, None))
 
-    def _adopt(self, connection: BrokerConnection, attempt: _Attempt) -> None:
+    def _adopt(self, link: BrokerLink, attempt: _Attempt) -> None:
         """Keep the connection that answered; what else was asked need not answer any more."""
         self._response = self._clock() - attempt.started
+        self._answered_at = link.connection.endpoint
         if attempt.kept is None:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection, self._opened, self._response = connection, self._clock(), connection.first_answer
-            self._not_after = connection.certificate_not_after or self._not_after
+            self._drop()
+            if link.proof.done():
+                self._proven_at = self._clock()
+            self._link, self._opened, self._response = link, self._clock(), link.connection.first_answer
+            self._not_after = link.connection.certificate_not_after or self._not_after
         self._give_up(self._attempts)
 
     def _give_up(self, attempts: Sequence[_Attempt]) -> None:
@@ -192,6 +249,10 @@ class BrokerProbe:
         if broker is not None and broker.endpoint is not None:
             where = (broker.endpoint.host, str(broker.endpoint.port), broker.rack)
             samples.append(Sample(cluster_metrics.BROKER_INFO, (*labels, *where), 1.0))
+        stranger = self._topology.membership.strangers.get(self.target)
+        if self._verdict.reason is Reason.OTHER_CLUSTER and stranger:
+            ids = (self._topology.cluster_id, stranger)
+            samples.append(Sample(cluster_metrics.BROKER_OTHER_CLUSTER_INFO, (*labels, *ids), 1.0))
         if self._not_after is not None:
             samples.append(Sample(cluster_metrics.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, self._not_after))
         if self._verdict.up:
@@ -200,7 +261,7 @@ class BrokerProbe:
         return [*samples, *verdict]
 
 
-def _close(task: asyncio.Future[BrokerConnection]) -> None:
+def _close(task: asyncio.Future[BrokerLink]) -> None:
     """Let no connection stay behind that came about while it was given up."""
     if not task.cancelled() and task.exception() is None:
         task.result().close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.slices import Pieces
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.topology import Topology
@@ -24,6 +26,13 @@ _MOST_ASKED_FOR = 100
 # A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
 _PARTITIONS_PER_SECOND = 2000
 _LONGEST = 10.0
+# Where nobody who is known answers, the bootstrap addresses are asked in each run, and otherwise one of them this
+# often: clients that start now meet what they say.
+_BOOTSTRAP_AFTER = 30.0
+_MOST_BOOTSTRAPS = 5
+# How long a run waits for them before it gives the verdict without them.
+_SOON = 0.15
+_MOST_NAMED = 5
 
 
 class ClusterProbe:
@@ -57,18 +66,23 @@ class ClusterProbe:
         self._memories: dict[str, ReplyMemory[dict[int, requests.PartitionState]]] = {}
         self._learned_at = float("-inf")
         self._misses = 0
+        self._bootstrapped_at = float("-inf")
+        self._bootstrap_turn = -1
+        self._asking: asyncio.Future[tuple[list[requests.Metadata], list[BrokerError]]] | None = None
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read metadata; raises `ProbeError` when no broker gives it, with `cluster_up` 0 once that is certain."""
+        started = self._clock()
         living = [broker.label for broker in self._topology.living()]
         if not living:
-            count = len(self._topology.brokers)
-            words = f"none of {count} brokers answers" if count > 1 else "its only broker does not answer"
-            raise self._failed(self._topology.common_reason(), words, certain=True)
+            living = await self._from_bootstrap(timeout)
         self._turn += 1
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
+        if self._clock() - self._bootstrapped_at >= _BOOTSTRAP_AFTER:
+            chosen += self._bootstraps(chosen)[:1]
         whole = self._clock() - self._learned_at >= self._learn_after()
-        calls = [self._metadata(label, timeout * 0.9, whole=whole) for label in chosen]
+        left = timeout - (self._clock() - started)
+        calls = [self._metadata(label, left * 0.9, whole=whole) for label in chosen]
         answers, errors = await first(calls, _PATIENCE)
         if not answers:
             self._misses += 1
@@ -88,8 +102,50 @@ class ClusterProbe:
         await self._register(timeout)
         return self._samples(None)
 
+    def _bootstraps(self, but: Sequence[str]) -> list[str]:
+        """Return bootstrap addresses to ask now, each time others first, and none that is asked anyway."""
+        self._bootstrapped_at = self._clock()
+        self._bootstrap_turn += 1
+        addresses = self._topology.bootstrap
+        turn = [addresses[(self._bootstrap_turn + i) % len(addresses)] for i in range(len(addresses))]
+        asked = {self._topology.endpoint(label) for label in but}
+        return [str(endpoint) for endpoint in turn if endpoint not in asked]
+
+    async def _from_bootstrap(self, timeout: float) -> list[str]:
+        """Learn from the bootstrap addresses where the brokers are by now, since none of those that are known answers.
+
+        Returns whom to ask. Raises `ProbeError` when that leads nowhere; what is not answered soon is looked at again
+        in the next run, so that nobody waits for the verdict.
+        """
+        if self._asking is None:
+            labels = self._bootstraps(())[:_MOST_BOOTSTRAPS]
+            calls = [self._metadata(label, timeout * 0.9, whole=False) for label in labels]
+            self._asking = asyncio.ensure_future(first(calls, _PATIENCE))
+        await asyncio.wait([self._asking], timeout=_SOON)
+        answers: list[requests.Metadata] = []
+        errors: list[BrokerError] = []
+        if self._asking.done():
+            (answers, errors), self._asking = self._asking.result(), None
+        for answer in answers:
+            self._topology.learn_brokers(answer)
+        living = [broker.label for broker in self._topology.living()]
+        if living and answers:
+            return living
+        count = len(self._topology.brokers)
+        words = f"none of {count} brokers answers" if count > 1 else "its only broker does not answer"
+        reason = self._topology.common_reason()
+        others = [error for error in errors if error.reason is Reason.OTHER_CLUSTER]
+        if answers:
+            named = [str(broker.endpoint) for broker in self._topology.brokers.values() if broker.endpoint]
+            words = f"the bootstrap answered, and advertises {', '.join(named[:_MOST_NAMED])}, where {words}"
+        elif others:
+            reason, words = others[0].reason, f"{words}; at the bootstrap address {others[0].detail}"
+        raise self._failed(reason, words, certain=True)
+
     async def close(self) -> None:
         """Close the connections."""
+        if self._asking is not None:
+            self._asking.cancel()
         self._peers.close()
 
     async def _look_for(self, missing: AbstractSet[str], timeout: float) -> None:
@@ -108,7 +164,9 @@ class ClusterProbe:
 
     async def _metadata(self, label: str, timeout: float, *, whole: bool) -> requests.Metadata:
         if not whole:
-            return await self._peers.ask(label, requests.metadata(()), timeout, requests.read_metadata)
+            return self._own(
+                label, await self._peers.ask(label, requests.metadata(()), timeout, requests.read_metadata)
+            )
         memory, before = self._memories.setdefault(label, ReplyMemory()), self._topology.topics or {}
 
         def read(reader: Reader) -> Pieces[requests.Metadata]:
@@ -117,7 +175,13 @@ class ClusterProbe:
         started = self._clock()
         version = 10 if await self._peers.highest(label, requests.METADATA, timeout) >= 10 else 8
         left = max(timeout - (self._clock() - started), 0.001)
-        return await self._peers.ask_much(label, requests.metadata(version=version), left, read)
+        return self._own(label, await self._peers.ask_much(label, requests.metadata(version=version), left, read))
+
+    def _own(self, label: str, metadata: requests.Metadata) -> requests.Metadata:
+        """Return metadata that is of the cluster that is watched; raises `BrokerError` for that of another one."""
+        if not self._topology.membership.admits(metadata.cluster_id):
+            raise self._topology.membership.refuse(label, metadata.cluster_id)
+        return metadata
 
     def _learn_after(self) -> float:
         """Return the seconds for which what is known of partitions may serve: the more there are, the longer.
@@ -156,6 +220,10 @@ class ClusterProbe:
             Sample(cluster_metrics.BROKERS, labels, float(len(topology.up()))),
             Sample(cluster_metrics.BROKERS_EXPECTED, labels, float(len(topology.brokers))),
         ]
+        sharing = topology.sharing()
+        note = f"brokers {', '.join(sharing[:_MOST_NAMED])} share an address and cannot be told apart"
+        told = note if sharing else None
+        samples.append(Sample(cluster_metrics.BROKERS_SHARING_ADDRESS, labels, float(len(sharing)), told))
         if topology.cluster_id:
             samples.append(Sample(cluster_metrics.CLUSTER_INFO, (self.cluster, topology.cluster_id), 1.0))
         return samples

@@ -144,8 +144,8 @@ async def test_a_network_that_drops_only_new_connections_is_found(endpoint: Endp
 async def test_a_broker_that_closes_a_kept_connection_is_well(probe: BrokerProbe, broker: FakeBroker) -> None:
     await probe.run(2 * TIMEOUT)
     broker.answers.clear()
-    assert probe._connection is not None
-    probe._connection.close()
+    assert probe._link is not None
+    probe._link.close()
     assert up(await probe.run(2 * TIMEOUT)) == 1
     assert broker.connections == 2
 
@@ -183,7 +183,7 @@ async def test_a_certificate_that_does_not_hold_is_looked_at_again_at_once(
         tries += 1
         raise BrokerError(reason, "no")
 
-    monkeypatch.setattr("keywatch.probes.cluster.broker.connect", refuse)
+    monkeypatch.setattr("keywatch.probes.cluster.broker_link.connect", refuse)
     probe = probe_of(endpoint)
     first = await probe.run(2 * TIMEOUT)
     assert failures(first) == [reason] * tried[0]
