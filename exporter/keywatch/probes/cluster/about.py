@@ -7,7 +7,7 @@ from typing import Final
 
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
-from keywatch.kafka import connection, peers
+from keywatch.kafka import connection, membership, peers
 
 _DESCRIBE: Final = "`Describe` on topics"
 
@@ -16,16 +16,25 @@ ABOUT: Final[Mapping[str, About]] = {
         needs="""
             - `bootstrap`, and `tls` and `sasl` where brokers want them. No right: it logs in and asks for
               ApiVersions.
+            - Who answers must be the broker of the cluster that is meant: from Kafka 4.4 on every broker tells; before,
+              the cluster's id is compared, and the broker's where its settings may be described. Behind a proxy that
+              gives brokers other ids, `check_id: false` leaves the latter out.
             - It runs once for each broker that should exist: those that the cluster names, and those of `expected`.
               Until the first metadata is read these are the addresses of `bootstrap`.
         """,
-        reasons=connection.REASONS | {Reason.UNREGISTERED},
+        rights=(
+            Right(
+                "`DescribeConfigs` on the cluster", "before Kafka 4.4 `other_broker` is not seen, `other_cluster` is"
+            ),
+        ),
+        reasons=connection.REASONS | membership.REASONS | {Reason.UNREGISTERED, Reason.FENCED},
         guides=("security.md",),
     ),
     "cluster": About(
         needs="""
             - A broker that probe `broker` does not know to be down; where there is none, it fails for the reason for
-              which most of them are down.
+              which most of them are down, unless an address of `bootstrap` leads to where they are by now. One of these
+              is asked every 30 s beside.
             - But for probe `broker`, all probes of Kafka wait for its first metadata, and say `no_metadata` until then.
         """,
         rights=(Right(_DESCRIBE, "topics that may not be described are not seen"),),
