@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Bed:
     logins: Logins
     alerting: Alerting
     folder: Path
+    stranger: Callable[[], KafkaCluster]
+    """Returns a cluster of one node that has nothing to do with the others, which is started when first asked for."""
     way: str = field(default="", init=False)
 
     @property
@@ -214,7 +216,13 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         readers = stack.enter_context(Readers(kafka.bootstrap, [EVENTS, WORK]))
         logins = stack.enter_context(Logins(driver))
         first, second = exporters[0], exporters[1] if twin else None
-        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder)
+        stranger = cache(partial(_stranger, stack))
+        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger)
+
+
+def _stranger(stack: ExitStack) -> KafkaCluster:
+    # What is asked for comes into being there, as it does by Kafka's default, so that a trace is left.
+    return stack.enter_context(KafkaCluster(1, extra={"auto.create.topics.enable": "true"}))
 
 
 def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, number: int, listener: str) -> Proxy:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import random
 
-from tests.faults import brokers, consumers, dead_letters, exporter, keycloak, network, partitions, security
+from tests.faults import (
+    brokers,
+    consumers,
+    dead_letters,
+    exporter,
+    identity,
+    keycloak,
+    network,
+    partitions,
+    security,
+)
 from tests.faults.fault import Fault
 
-_FAMILIES = (brokers, network, partitions, consumers, dead_letters, exporter, security, keycloak)
+_FAMILIES = (brokers, network, identity, partitions, consumers, dead_letters, exporter, security, keycloak)
 
 
 def catalogue() -> list[Fault]:

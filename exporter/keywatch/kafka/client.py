@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Producer
 
+from keywatch.engine.probe import ProbeError, Reason
+from keywatch.kafka.membership import Membership
+
 _LOG = logging.getLogger("keywatch.librdkafka")
 OWN_GROUP_PREFIX = "keywatch-probe-"
 
@@ -43,14 +46,22 @@ class Identity(Protocol):
 class Clients:
     """Makes producers and consumers for one cluster."""
 
-    def __init__(self, bootstrap: str, settings: Mapping[str, Any], identity: Identity | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        settings: Mapping[str, Any],
+        identity: Identity | None = None,
+        membership: Membership | None = None,
+    ) -> None:
         self._address = {"bootstrap.servers": bootstrap}
         self._settings = dict(settings)
         self._identity = identity
+        self._membership = membership
 
     def version(self) -> tuple[int, ...]:
-        """Return what changes when clients must be made anew, because a certificate or a secret changed."""
-        return self._identity.version() if self._identity is not None else ()
+        """Return what changes when clients must be made anew: a certificate, a secret, or who is met at addresses."""
+        generation = (self._membership.generation,) if self._membership is not None else ()
+        return (*self._identity.version(), *generation) if self._identity is not None else generation
 
     def producer(self, timeout: float, delivered: Callable[[Any, Any], None]) -> Producer:
         """Make a producer that tries each record once within `timeout` seconds and reports it to `delivered`.
@@ -136,6 +147,11 @@ class Clients:
         return Consumer(self._complete(settings), logger=_LOG)
 
     def _complete(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Join the settings; the user's come last, and the configuration refuses those that must not be theirs."""
+        """Join the settings; the user's come last, and the configuration refuses those that must not be theirs.
+
+        Raises `ProbeError` while another cluster answers at an address: librdkafka compares no ids, and would go over.
+        """
+        if self._membership is not None and self._membership.doubt:
+            raise ProbeError(Reason.OTHER_CLUSTER, f"nothing is read or written while {self._membership.doubt}")
         identity = self._identity.client_settings() if self._identity is not None else {}
         return {**_COMMON, **own, **identity, **self._settings, **self._address}

@@ -10,13 +10,14 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
-from keywatch.kafka.membership import REASONS as MEMBERSHIP_REASONS
+from keywatch.kafka.proof import REASONS as PROOF_REASONS
+from keywatch.kafka.proof import prove
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
-REASONS = CONNECTION_REASONS | MEMBERSHIP_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
+REASONS = CONNECTION_REASONS | PROOF_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
 """Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
 
 
@@ -48,7 +49,7 @@ class Peers:
         connection = await connect(endpoint, timeout, self._security)
         try:
             left = max(deadline - loop.time(), 0.001)
-            await self._topology.membership.prove(connection, self._topology.claim(label), left)
+            await prove(self._topology.membership, connection, self._topology.claim(label), left)
         except BaseException:
             connection.close()
             raise

@@ -283,10 +283,10 @@ class Topology:
                 if label in brokers and brokers[label].endpoint == self._brokers[label].endpoint
             }
             self._missed.intersection_update(brokers)
-            strangers = self.membership.strangers
-            for label in [label for label in strangers if label not in brokers and self.endpoint(label) is None]:
-                del strangers[label]
             self._brokers = brokers
+            for label in self.membership.strangers:
+                if self.endpoint(label) is None:
+                    self.membership.cleared(label)
             self.version += 1
             self._call(self._on_brokers)
 

@@ -34,7 +34,8 @@ class Base:
         membership = Membership(cluster.cluster_id, check_brokers=cluster.broker.check_id)
         section = cluster.broker
         topology = Topology(cluster.endpoints, section.expected, section.forget_after, membership=membership)
-        return cls(cluster.name, topology, security, Clients(",".join(cluster.bootstrap), cluster.client, security))
+        clients = Clients(",".join(cluster.bootstrap), cluster.client, security, membership)
+        return cls(cluster.name, topology, security, clients)
 
     def peers(self) -> Peers:
         """Make connections for one probe, so that none waits behind another's."""

@@ -94,7 +94,7 @@ def test_a_good_file_is_called_good(good: str, capsys: pytest.CaptureFixture[str
 def test_a_bad_file_is_refused_by_every_command_alike(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     says = (
         f"{bad}:3: clusters[0].broker.perod: unknown key; did you mean period?"
-        " (allowed: expected, forget_after, misses, period, renew_after, timeout)\n"
+        " (allowed: check_id, expected, forget_after, misses, period, renew_after, timeout)\n"
     )
     for arguments in (["config", "check", bad], ["serve", "--config.file", bad], ["check", "--config.file", bad]):
         assert main(arguments) == BAD_CONFIGURATION

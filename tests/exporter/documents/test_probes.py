@@ -13,7 +13,7 @@ from keywatch.documents import probe_alerts, probes
 from keywatch.elastic import server
 from keywatch.engine.about import ANY_PROBE
 from keywatch.engine.probe import Reason
-from keywatch.kafka import connection, peers
+from keywatch.kafka import connection, peers, proof
 from keywatch.metrics import catalogue
 from keywatch.net import failures, http_peer
 from keywatch.service.wiring import broker_plan, plans
@@ -177,6 +177,7 @@ FAMILIES = {
     "net.failures": failures.REASONS,
     "net.http_peer": http_peer.REASONS,
     "kafka.connection": connection.REASONS,
+    "kafka.proof": proof.REASONS,
     "kafka.peers": peers.REASONS,
     "elastic.server": server.REASONS,
 }
@@ -185,7 +186,7 @@ PARTS = {"kafka.connection": ["kafka.security.sasl"], "elastic.server": ["elasti
 BASES = {
     "net.http_peer": failures.REASONS,
     "kafka.connection": failures.REASONS,
-    "kafka.peers": connection.REASONS,
+    "kafka.peers": connection.REASONS | proof.REASONS,
     "elastic.server": http_peer.REASONS,
 }
 
@@ -200,8 +201,8 @@ def test_what_a_way_of_asking_declares_is_what_it_gives(module: str) -> None:
 # without DescribeConfigs; and what Kafka does not tell is only counted where the search is the question.
 SWALLOWED = {
     "configs": {Reason.UNSUPPORTED},
-    "log_lag": {Reason.TIMEOUT_TLS, Reason.UNREGISTERED},
-    "log_canary": {Reason.TIMEOUT_TLS, Reason.UNREGISTERED},
+    "log_lag": {Reason.TIMEOUT_TLS, Reason.UNREGISTERED, *proof.REASONS},
+    "log_canary": {Reason.TIMEOUT_TLS, Reason.UNREGISTERED, *proof.REASONS},
 }
 
 

@@ -43,7 +43,7 @@ class FakeBroker:
             if self.delay:
                 await asyncio.sleep(self.delay)
             skip = 8 + 2 + int.from_bytes(request[8:10], "big")  # the header: key, version, correlation, client id
-            body = VERSIONS if key == 18 else self.answers[key](request[skip:])
+            body = VERSIONS if key not in self.answers and key == 18 else self.answers[key](request[skip:])
             writer.write((len(body) + 4).to_bytes(4, "big") + request[4:8] + body)
             time.sleep(self.busy)  # noqa: ASYNC251 - that is what is asked for
 

@@ -7,6 +7,7 @@ import pytest
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.requests import BrokerNode
 from tests.exporter.fakes.metadata import metadata, node, partition
 
 SEED = Endpoint("seed", 9092)
@@ -181,3 +182,88 @@ async def test_partitions_are_waited_for_until_metadata_was_read_once() -> None:
     assert refused.value.reason is Reason.NO_METADATA
     topology.record(metadata([1], {"events": [partition(1, [1])]}))
     assert list(await topology.partitions(0.01)) == ["events"]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [
+        ("kafka-2..svc", 9092, Reason.DNS),
+        ("a" * 64 + ".svc", 9092, Reason.DNS),
+        (".kafka", 9092, Reason.DNS),
+        ("k" * 30_000, 9092, Reason.DNS),
+        ("", 9092, Reason.DNS),
+        ("a host", 9092, Reason.DNS),
+        ("k2\n", 9092, Reason.DNS),
+        ("fe80::zz", 9092, Reason.DNS),
+        ("k2", 70000, Reason.PROTOCOL),
+        ("k2", -1, Reason.PROTOCOL),
+        ("k2", 0, Reason.PROTOCOL),
+    ],
+)
+def test_an_address_that_is_none_is_a_fault_of_that_broker_alone(host: str, port: int, reason: Reason) -> None:
+    topology = Topology([SEED])
+    topology.record(metadata([node(1), BrokerNode(2, host, port, "", fenced=False)]))
+    assert topology.brokers["1"].endpoint == Endpoint("k1", 9092)
+    broker = topology.brokers["2"]
+    assert broker.endpoint is None
+    assert broker.fault is not None
+    assert broker.fault[0] is reason
+    assert len(broker.fault[1]) < 200
+    assert "\n" not in broker.fault[1]
+
+
+@pytest.mark.parametrize("host", ["kafka_2.svc", "127.0.0.1", "::1", "fe80::1", "bücher.example", "k2.example."])
+def test_an_address_that_resolvers_take_is_taken(host: str) -> None:
+    topology = Topology([SEED])
+    topology.record(metadata([BrokerNode(2, host, 9092, "", fenced=False)]))
+    assert topology.brokers["2"].endpoint == Endpoint(host, 9092)
+
+
+def test_brokers_with_one_address_are_not_told_apart_and_one_that_left_shares_nothing() -> None:
+    topology = Topology([SEED])
+    topology.record(metadata([node(1, host="lb"), node(2, host="lb"), node(3)]))
+    assert topology.sharing() == ["1", "2"]
+    assert [topology.claim(label).broker for label in ("1", "2", "3")] == [None, None, 3]
+    assert topology.claim("seed:9092").broker is None
+    topology.record(metadata([node(1, host="lb"), node(3)]))
+    assert topology.shut_out("2")
+    assert not topology.shut_out("1")
+    topology.record(metadata([node(1, host="k1"), node(2, host="lb"), node(3)]))
+    assert topology.sharing() == []
+
+
+def test_nothing_of_another_cluster_is_recorded() -> None:
+    topology = Topology([SEED])
+    topology.record(metadata([1, 2], {"events": [partition(1, [1, 2])]}))
+    other = metadata([7], {"theirs": [partition(7, [7])]})._replace(cluster_id="another")
+    topology.record(other)
+    topology.learn_brokers(other)
+    assert list(topology.brokers) == ["1", "2"]
+    assert topology.topics is not None
+    assert list(topology.topics) == ["events"]
+    assert topology.cluster_id == "cluster-id"
+
+
+def test_a_verdict_does_not_outlive_the_address_at_which_it_was_found() -> None:
+    topology = Topology([SEED])
+    topology.record(metadata([1, 2]))
+    for label in ("1", "2"):
+        topology.report(label, up=False, reason=Reason.REFUSED)
+    assert topology.living() == []
+    topology.learn_brokers(metadata([node(1, host="elsewhere")]))
+    assert [broker.label for broker in topology.living()] == ["1"]
+
+
+def test_a_cluster_is_calm_again_when_who_missed_is_retired() -> None:
+    topology = Topology([SEED, Endpoint("other", 1)])
+    topology.report_attempt("other:1", answered=False)
+    whole = {"events": [partition(1, [1, 2])]}
+    for brokers in ([1, 2, 3], [1, 2]):
+        topology.record(metadata(brokers, whole))
+        topology.learn_registered([node(broker) for broker in brokers])
+        for broker in brokers:
+            topology.report_attempt(str(broker), answered=True)
+            topology.report(str(broker), up=True)
+        assert topology.calm()
+        topology.report_attempt("3", answered=False)
+    assert topology.calm()

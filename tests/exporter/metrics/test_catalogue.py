@@ -32,6 +32,7 @@ BOUNDED_BY = {
     "port": "one for each broker",
     "rack": "one for each broker",
     "cluster_id": "one for each cluster",
+    "other_cluster_id": "the last one met at each broker's address, 64 letters at most",
     "topic": "the patterns of topics",
     "partition": "the partitions of those topics",
     "group": "the patterns of groups",

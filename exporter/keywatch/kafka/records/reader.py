@@ -28,10 +28,10 @@ class RecordReader:
         """Read the first record from the offset `wanted` for each position on, until `deadline` (monotonic).
 
         Returns offsets and timestamps in milliseconds, negative for none. A partition wanted at several offsets takes
-        several rounds.
+        several rounds. Raises `ProbeError` while another cluster answers at an address of this one.
         """
         if self._consumer is None or self._version != self._clients.version():
-            self._version = self._clients.version()
+            self._consumer, self._version = None, self._clients.version()
             self._consumer, self._located = self._clients.lookup(), set()
         found: dict[Position, tuple[int, int]] = {}
         left = dict(wanted)

@@ -24,12 +24,9 @@ def api_versions_of(cluster_id: str, broker: int) -> Request:
 
 def describe_broker(broker: int) -> Request:
     """Ask for one setting of one broker, version 1: only that broker itself answers without an error."""
-    body = Writer().array([broker], lambda one: _resource(one, body)).boolean(False)
+    body = Writer().int32(1).int8(_BROKER_RESOURCE).string(str(broker))
+    body.int32(1).string("broker.id").boolean(False)
     return Request(DESCRIBE_CONFIGS, 1, False, body.done())
-
-
-def _resource(broker: int, body: Writer) -> None:
-    body.int8(_BROKER_RESOURCE).string(str(broker)).array(["broker.id"], body.string)
 
 
 def read_describe_broker(reader: Reader) -> tuple[int, str]:

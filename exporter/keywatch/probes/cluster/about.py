@@ -7,7 +7,7 @@ from typing import Final
 
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
-from keywatch.kafka import connection, membership, peers
+from keywatch.kafka import connection, peers, proof
 
 _DESCRIBE: Final = "`Describe` on topics"
 
@@ -27,7 +27,7 @@ ABOUT: Final[Mapping[str, About]] = {
                 "`DescribeConfigs` on the cluster", "before Kafka 4.4 `other_broker` is not seen, `other_cluster` is"
             ),
         ),
-        reasons=connection.REASONS | membership.REASONS | {Reason.UNREGISTERED, Reason.FENCED},
+        reasons=connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.FENCED},
         guides=("security.md",),
     ),
     "cluster": About(
@@ -60,7 +60,7 @@ ABOUT: Final[Mapping[str, About]] = {
             Right(_DESCRIBE, "those topics are left out"),
             Right("`DescribeConfigs` on topics", "it fails with `authorization`; what was known of those topics stays"),
         ),
-        reasons=(connection.REASONS | {Reason.UNREGISTERED, Reason.NO_METADATA})
+        reasons=(connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.NO_METADATA})
         | {Reason.AUTHORIZATION, Reason.UNKNOWN_TOPIC},
     ),
     "offsets": About(

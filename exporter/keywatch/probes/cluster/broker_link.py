@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect
-from keywatch.kafka.membership import REASONS, Claim, Membership
+from keywatch.kafka.membership import Claim, Membership
+from keywatch.kafka.proof import REASONS, prove
 
 # What is left of the deadline when a connection is taken as it is: it came late, and the proof comes later still.
 _IN_HAND = 0.1
@@ -60,7 +61,7 @@ async def open_link(
         proof = loop.create_future()
         proof.set_result(None)
         return BrokerLink(connection, proof)
-    proof = asyncio.ensure_future(membership.prove(connection, claim, answer_within))
+    proof = asyncio.ensure_future(prove(membership, connection, claim, answer_within))
     proof.add_done_callback(_seen)
     link = BrokerLink(connection, proof)
     try:

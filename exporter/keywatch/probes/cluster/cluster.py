@@ -12,6 +12,7 @@ from keywatch.engine.slices import Pieces
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
+from keywatch.kafka.proof import other_cluster
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader
@@ -180,7 +181,7 @@ class ClusterProbe:
     def _own(self, label: str, metadata: requests.Metadata) -> requests.Metadata:
         """Return metadata that is of the cluster that is watched; raises `BrokerError` for that of another one."""
         if not self._topology.membership.admits(metadata.cluster_id):
-            raise self._topology.membership.refuse(label, metadata.cluster_id)
+            raise other_cluster(self._topology.membership, label, metadata.cluster_id)
         return metadata
 
     def _learn_after(self) -> float:

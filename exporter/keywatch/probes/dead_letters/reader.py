@@ -73,7 +73,7 @@ class DeadLetterReader:
 
     def _fetch(self, wanted: Mapping[TopicPartition, Stretch], deadline: float) -> DeadLetterBatch:
         if self._consumer is None or self._version != self._clients.version():
-            self._version = self._clients.version()
+            self._consumer, self._version = None, self._clients.version()
             self._consumer = self._clients.stretch()
         consumer, batch, missing = self._consumer, DeadLetterBatch(), set(wanted)
         records, received = 0, 0

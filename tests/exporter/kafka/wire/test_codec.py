@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka.wire import fetch, groups, requests, share_groups
+from keywatch.kafka.wire import fetch, groups, identity, produce, requests, share_groups
 from keywatch.kafka.wire.codec import Reader, WireError, Writer, uvarint
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
@@ -22,6 +22,9 @@ READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
     "metadata 10": (True, requests.read_metadata),
     "describe_cluster": (True, requests.read_describe_cluster),
     "fetch": (False, fetch.read_fetch),
+    "fetch_tails": (False, fetch.read_fetch_tails),
+    "produce": (False, produce.read_produce),
+    "describe_broker": (False, identity.read_describe_broker),
     "list_offsets": (False, requests.read_list_offsets),
     "describe_configs": (False, requests.read_describe_configs),
     "create_topic": (False, requests.read_create_topic),
@@ -42,7 +45,7 @@ every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), i
 def test_every_reader_of_the_modules_is_in_the_table() -> None:
     functions = {
         name.removeprefix("read_")
-        for module in (requests, groups, share_groups, fetch)
+        for module in (requests, groups, share_groups, fetch, produce, identity)
         for name in vars(module)
         if "read_" in name
     }

@@ -11,9 +11,11 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.requests import BrokerNode
 from keywatch.metrics import cluster as cat
 from keywatch.probes.cluster.broker import BrokerProbe
 from tests.exporter.fakes.fake_broker import FakeBroker, listening
+from tests.exporter.fakes.metadata import metadata, node
 
 TIMEOUT = 0.2
 ENOUGH = 10.0
@@ -205,3 +207,58 @@ async def test_a_certificate_that_does_not_hold_is_looked_at_again_at_once(
 
 def reasons(samples: Sequence[Sample]) -> set[str]:
     return {sample.labels[2] for sample in samples if sample.metric is cat.BROKER_DOWN_REASON and sample.value}
+
+
+async def test_a_defect_in_asking_is_a_verdict_on_that_broker(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise UnicodeError("label too long")
+
+    monkeypatch.setattr("keywatch.probes.cluster.broker_link.connect", broken)
+    probe = probe_of(endpoint)
+    await probe.run(2 * TIMEOUT)
+    samples = await probe.run(2 * TIMEOUT)
+    assert up(samples) == 0
+    assert failures(samples) == [Reason.INTERNAL]
+    assert len([record for record in caplog.records if record.exc_info]) == 1, "told once, not each time"
+    await probe.close()
+
+
+async def test_an_address_that_is_none_is_down_for_that() -> None:
+    topology = Topology([Endpoint("seed", 9092)])
+    topology.record(metadata([node(1, host="kafka-1..svc"), node(2)]))
+    probe = BrokerProbe("kafka", "1", topology, Schedule(TIMEOUT / 2, TIMEOUT))
+    await probe.run(2 * TIMEOUT)
+    (told,) = [s for s in await probe.run(2 * TIMEOUT) if s.metric is cat.BROKER_UP]
+    assert (told.value, told.note) == (
+        0.0,
+        "down, dns: the cluster names an address that is none: 'kafka-1..svc' is not a host name",
+    )
+
+
+async def test_an_advertised_address_that_never_answered_is_told_as_such(endpoint: Endpoint) -> None:
+    async with listening(FakeBroker()) as gone:
+        pass
+    topology = Topology([endpoint])
+    topology.record(metadata([BrokerNode(1, gone.host, gone.port, "", fenced=False)]))
+    probe = BrokerProbe("kafka", "1", topology, Schedule(TIMEOUT / 2, TIMEOUT))
+    await probe.run(2 * TIMEOUT)
+    (told,) = [s for s in await probe.run(2 * TIMEOUT) if s.metric is cat.BROKER_UP]
+    assert str(told.note).startswith(f"down, refused: the bootstrap answered, and advertises {gone} for this broker: ")
+    await probe.close()
+
+
+async def test_a_broker_that_shares_its_address_is_down_when_the_cluster_lacks_it(endpoint: Endpoint) -> None:
+    topology = Topology([Endpoint("seed", 9092)])
+    both = [BrokerNode(broker, endpoint.host, endpoint.port, "", fenced=False) for broker in (1, 2)]
+    topology.record(metadata(both)._replace(cluster_id=""))
+    probe = BrokerProbe("kafka", "2", topology, Schedule(TIMEOUT / 2, ENOUGH))
+    assert up(await probe.run(2 * ENOUGH)) == 1
+    topology.record(metadata(both[:1])._replace(cluster_id=""))
+    topology.learn_registered(both)
+    await probe.run(2 * ENOUGH)
+    samples = await probe.run(2 * ENOUGH)
+    assert up(samples) == 0
+    assert failures(samples) == [Reason.FENCED]
+    await probe.close()
