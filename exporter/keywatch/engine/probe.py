@@ -53,6 +53,11 @@ class Reason(StrEnum):
         "fenced",
         "The cluster has shut the broker out, though something answers at its address, which others share.",
     )
+    THROTTLED = "throttled", "A quota for keywatch is used up: Kafka wants it to wait before it asks again."
+    CONNECTION_LIMIT = (
+        "connection_limit",
+        "New connections are closed at once while others are answered: a limit such as max.connections.per.ip.",
+    )
     UNREGISTERED = "unregistered", "The cluster names the broker, and nobody says where it lives."
     COORDINATOR = (
         "coordinator",

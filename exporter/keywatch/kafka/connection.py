@@ -63,6 +63,8 @@ class Security(Protocol):
 
 
 _API_VERSIONS_REQUEST = Request(_API_VERSIONS, 0, False, b"")
+_THROTTLE_TOLD = 2  # before, brokers that throttle kept the answer back (KIP-219)
+_PINGS = (_API_VERSIONS_REQUEST, Request(_API_VERSIONS, _THROTTLE_TOLD, False, b""))
 
 
 class BrokerConnection:
@@ -201,20 +203,29 @@ async def _resolve(endpoint: Endpoint) -> list[AddrInfoType]:
 
 
 def ping(connection: BrokerConnection) -> asyncio.Future[bytes]:
-    """Ask for ApiVersions v0: the cheapest question that a broker's request handler answers; see `check_ping`."""
-    return connection.send(_API_VERSIONS_REQUEST, _MAX_VERSIONS_BYTES)
+    """Ask for ApiVersions: the cheapest question that a broker's request handler answers; see `check_ping`."""
+    return connection.send(_PINGS[_tells_throttle(connection)], _MAX_VERSIONS_BYTES)
 
 
-def check_ping(connection: BrokerConnection, answer: asyncio.Future[bytes]) -> None:
-    """Judge the answer to a ping that came; raises `BrokerError`.
+def _tells_throttle(connection: BrokerConnection) -> bool:
+    return connection.versions.get(_API_VERSIONS, (0, 0))[1] >= _THROTTLE_TOLD
 
-    The list of versions is passed over: it took half of a ping's time, and it is known since the connection opened.
+
+def check_ping(connection: BrokerConnection, answer: asyncio.Future[bytes]) -> float:
+    """Judge the answer to a ping that came, and return for how many seconds the broker wants to be left alone.
+
+    Raises `BrokerError`. The list of versions is passed over: it took half of a ping's time, and it is known since the
+    connection opened.
     """
     try:
         reader = Reader(answer.result(), position=4)
     except (OSError, EOFError, WireError) as error:
         raise connection.broken(error) from error
     _check_versions(connection, reader)
+    if not _tells_throttle(connection):
+        return 0.0
+    with protocol_errors(connection, connection.endpoint):
+        return reader.peek_int32(last=True) / 1000
 
 
 def _check_versions(connection: BrokerConnection, reader: Reader) -> None:

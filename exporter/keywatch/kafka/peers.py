@@ -10,14 +10,20 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
+from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.proof import REASONS as PROOF_REASONS
 from keywatch.kafka.proof import prove
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.produce import PRODUCE
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
-REASONS = CONNECTION_REASONS | PROOF_REASONS | {Reason.UNREGISTERED, Reason.UNSUPPORTED}
+REASONS = (
+    CONNECTION_REASONS
+    | PROOF_REASONS
+    | {*(Reason.UNREGISTERED, Reason.UNSUPPORTED, Reason.THROTTLED, Reason.CONNECTION_LIMIT)}
+)
 """Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
 
 
@@ -46,7 +52,10 @@ class Peers:
         self.disconnect(label)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        connection = await connect(endpoint, timeout, self._security)
+        try:
+            connection = await connect(endpoint, timeout, self._security)
+        except BrokerError as error:
+            raise limited(error, label, self._topology) from None
         try:
             left = max(deadline - loop.time(), 0.001)
             await prove(self._topology.membership, connection, self._topology.claim(label), left)
@@ -71,12 +80,24 @@ class Peers:
     async def _reply(self, label: str, request: Request, timeout: float) -> tuple[BrokerConnection, Reader]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        connection = await self.connection(label, timeout)
+        throttle = self._topology.throttle
+        if (wait := throttle.wait(label)) > 0:
+            if wait > timeout / 2:
+                raise BrokerError(
+                    Reason.THROTTLED, f"Kafka throttles keywatch: broker {label} wants {wait:.1f} s of rest"
+                )
+            await asyncio.sleep(wait)
+        connection = await self.connection(label, max(deadline - loop.time(), 0.001))
         low, high = connection.versions.get(request.api, (0, -1))
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
             raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
-        return connection, await connection.ask(request, max(deadline - loop.time(), 0.001))
+        reader = await connection.ask(request, max(deadline - loop.time(), 0.001))
+        self._topology.report_answer(label)
+        with protocol_errors(connection, f"broker {label}"):
+            # All replies to what is asked here begin with it (KIP-124), but for that to Produce, which ends with it.
+            throttle.record(label, reader.peek_int32(last=request.api == PRODUCE) / 1000)
+        return connection, reader
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
         """Return the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from keywatch.config.endpoint import Endpoint, advertised
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.membership import Claim, Membership
+from keywatch.kafka.throttle import Throttle
 from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState
 
 _HIGHEST_PORT = 65535
@@ -45,6 +46,8 @@ class Topology:
     ) -> None:
         self.bootstrap = tuple(bootstrap)
         self.membership = membership or Membership()
+        self.throttle = Throttle(clock)
+        self._answered: dict[str, float] = {}
         self.bootstrap_answered = False
         """Whether metadata was last read from a bootstrap address because no broker that it names answers."""
         self.controller = -1
@@ -182,6 +185,14 @@ class Topology:
         """Return whether the broker did not answer when it was last asked, whether or not that is a verdict yet."""
         return str(broker) in self._missed or not self.lives(broker)
 
+    def report_answer(self, label: str) -> None:
+        """Record that a broker answered something on some connection."""
+        self._answered[label] = self._clock()
+
+    def answered_within(self, label: str, seconds: float) -> bool:
+        """Return whether the broker answered something within the last `seconds`."""
+        return self._clock() - self._answered.get(label, float("-inf")) <= seconds
+
     def report_attempt(self, label: str, answered: bool) -> None:
         """Take the outcome of one attempt of the broker probe."""
         if answered:
@@ -283,6 +294,8 @@ class Topology:
                 if label in brokers and brokers[label].endpoint == self._brokers[label].endpoint
             }
             self._missed.intersection_update(brokers)
+            self._answered = {label: at for label, at in self._answered.items() if label in brokers}
+            self.throttle.retain(frozenset(brokers))
             self._brokers = brokers
             for label in self.membership.strangers:
                 if self.endpoint(label) is None:

@@ -42,6 +42,29 @@ BROKER_RESPONSE_SECONDS = Metric(
     "broker",
     health=True,
 )
+BROKER_THROTTLE_SECONDS = Metric(
+    "keywatch_broker_throttle_seconds",
+    MetricKind.GAUGE,
+    "How long the broker last asked keywatch to wait because a quota is used up; 0 when it did not for ten seconds.",
+    _CB,
+    "broker",
+    health=True,
+)
+BROKER_THROTTLE_SECONDS_TOTAL = Metric(
+    "keywatch_broker_throttle_seconds_total",
+    MetricKind.COUNTER,
+    "Seconds for which the broker asked keywatch to wait because a quota is used up.",
+    _CB,
+    "broker",
+)
+BROKER_CONNECTION_LIMIT = Metric(
+    "keywatch_broker_connection_limit",
+    MetricKind.GAUGE,
+    "1 while the broker closes new connections of keywatch and answers on others: a limit is reached.",
+    _CB,
+    "broker",
+    health=True,
+)
 BROKER_INFO = Metric(
     "keywatch_broker_info",
     MetricKind.GAUGE,

@@ -43,9 +43,15 @@ class FakeBroker:
             if self.delay:
                 await asyncio.sleep(self.delay)
             skip = 8 + 2 + int.from_bytes(request[8:10], "big")  # the header: key, version, correlation, client id
-            body = VERSIONS if key not in self.answers and key == 18 else self.answers[key](request[skip:])
+            body = self.answers[key](request[skip:]) if key in self.answers else _versions(request)
             writer.write((len(body) + 4).to_bytes(4, "big") + request[4:8] + body)
             time.sleep(self.busy)  # noqa: ASYNC251 - that is what is asked for
+
+
+def _versions(request: bytes) -> bytes:
+    """Answer ApiVersions, which ends with the throttle time from version 1 on."""
+    assert int.from_bytes(request[:2], "big") == 18
+    return VERSIONS + (bytes(4) if int.from_bytes(request[2:4], "big") else b"")
 
 
 @contextlib.asynccontextmanager

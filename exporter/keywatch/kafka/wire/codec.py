@@ -218,6 +218,14 @@ class Reader:
         """Return the bytes read since the position `start`."""
         return self._data[start : self._at]
 
+    def peek_int32(self, *, last: bool = False) -> int:
+        """Return the next four bytes as a number, or the last ones of the reply, without passing over them."""
+        at = len(self._data) - 4 if last else self._at
+        if at < self._at:
+            raise WireError("the reply ends in the middle of a number")
+        value: int = _INT32.unpack_from(self._data, at)[0] if at + 4 <= len(self._data) else 0
+        return value
+
     def back(self, position: int) -> None:
         """Go back to a position read before."""
         self._at = position

@@ -29,6 +29,8 @@ _COUNTERS = (
 )
 # After leadership moved the client may still send to the old leader for one refresh of its metadata.
 _MOVING_FOR = 5.0
+# What says of keywatch that it has to wait, and nothing of records.
+_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT})
 
 
 class CanaryProbe:
@@ -182,7 +184,8 @@ class CanaryProbe:
             if trouble is not None:
                 labels = (self.cluster, entry.broker, trouble[0])
                 samples.append(Sample(cat.CANARY_FAILURES_TOTAL, labels, 1.0))
-                if self._clock() - self._leaders[entry.partition][1] < _MOVING_FOR:
+                if self._clock() - self._leaders[entry.partition][1] < _MOVING_FOR or trouble[0] in _KEPT_OUT:
+                    troubles.setdefault(entry.broker, [])  # no verdict, and the last one holds
                     continue
             troubles.setdefault(entry.broker, []).append(trouble)
         for state in self._topic.partitions.values():
@@ -194,7 +197,7 @@ class CanaryProbe:
             verdict = self._verdicts.setdefault(broker, Verdict())
             if (worst := next((one for one in found if one is not None), None)) is not None:
                 verdict.failed(*worst)
-            else:
+            elif found:
                 verdict.answered()
             whose = (self.cluster, broker)
             samples += verdict.samples(cat.CANARY_UP, cat.CANARY_DOWN_REASON, whose, bad="records do not cross")
@@ -217,6 +220,8 @@ class CanaryProbe:
             if trouble is not None and trouble[0] is Reason.AUTHORIZATION:
                 return Reason.AUTHORIZATION, f"Read on Topic:{self._topic.name} is missing"
             detail = "acknowledged, but not read back in time"
+        if reason is Reason.TIMEOUT_RESPONSE and (rest := self._topology.throttle.lately(entry.broker)):
+            return Reason.THROTTLED, f"Kafka throttles keywatch: broker {entry.broker} wants {rest:.1f} s of rest"
         return reason, detail
 
     def _counts(self) -> list[Sample]:

@@ -27,7 +27,7 @@ ABOUT: Final[Mapping[str, About]] = {
                 "`DescribeConfigs` on the cluster", "before Kafka 4.4 `other_broker` is not seen, `other_cluster` is"
             ),
         ),
-        reasons=connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.FENCED},
+        reasons=connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.FENCED, Reason.CONNECTION_LIMIT},
         guides=("security.md",),
     ),
     "cluster": About(
@@ -60,8 +60,8 @@ ABOUT: Final[Mapping[str, About]] = {
             Right(_DESCRIBE, "those topics are left out"),
             Right("`DescribeConfigs` on topics", "it fails with `authorization`; what was known of those topics stays"),
         ),
-        reasons=(connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.NO_METADATA})
-        | {Reason.AUTHORIZATION, Reason.UNKNOWN_TOPIC},
+        reasons=(peers.REASONS - {Reason.UNSUPPORTED})
+        | {Reason.NO_METADATA, Reason.AUTHORIZATION, Reason.UNKNOWN_TOPIC},
     ),
     "offsets": About(
         needs="""

@@ -15,6 +15,7 @@ from keywatch.engine.first_done import first_done
 from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.engine.verdict import Verdict
 from keywatch.kafka.connection import BrokerError, Security, check_ping, ping
+from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.topology import Broker, Topology
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.probes.cluster.broker_link import BrokerLink, open_link
@@ -46,7 +47,7 @@ class _Attempt:
         if self.kept is None:
             fresh: BrokerLink = self.answer.result()
             return fresh
-        check_ping(self.kept.connection, self.answer)
+        self.kept.rest = check_ping(self.kept.connection, self.answer)
         return self.kept
 
 
@@ -92,11 +93,13 @@ class BrokerProbe:
         self._claim = topology.claim(label)
         self._answered_at: Endpoint | None = None
         self._proven_at = float("-inf")
+        self._limit = ""
         self._defects: set[str] = set()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead broker is an answer."""
         failures: list[Reason] = []
+        self._limit = ""
         begun = self._clock()
         error = await self._try(min(self._answer_within, timeout), failures)
         # What a certificate says it says again, so the second try need not wait, where there is time for one.
@@ -112,7 +115,11 @@ class BrokerProbe:
         try:
             await self._ask(timeout, failures)
         except BrokerError as error:
-            return self._missed(error, failures)
+            if error.reason is not Reason.CONNECTION_LIMIT:
+                return self._missed(error, failures)
+            # It lives, for others are answered, and what it lacks is room for keywatch.
+            failures.append(error.reason)
+            self._limit = error.detail
         except Exception as error:  # noqa: BLE001 - whatever happens here, a broker that is not heard of must not go unsaid
             if (kind := type(error).__name__) not in self._defects:
                 self._defects.add(kind)
@@ -187,7 +194,8 @@ class BrokerProbe:
                 self._attempts.remove(attempt)
                 try:
                     link = attempt.result()
-                except BrokerError as error:
+                except BrokerError as broken:
+                    error = broken if attempt.kept is not None else limited(broken, self.target, self._topology)
                     # A broker may close a connection and be well: only what a new one says counts.
                     if attempt.kept is None or error.reason is not Reason.RESET:
                         failure = error
@@ -209,7 +217,9 @@ class BrokerProbe:
         kept, now = self._link, self._clock()
         # What is due before the next question is due now.
         due = now - self._opened + self.schedule.period / 2 >= self._renew_after
-        if kept is not None and kept.connection.is_open and not self._attempts and not due:
+        # One that is to rest is not listened to: a new connection is.
+        resting = kept is not None and now < kept.rests_until
+        if kept is not None and kept.connection.is_open and not self._attempts and not due and not resting:
             self._attempts.append(_Attempt(ping(kept.connection), now, kept))
             return
         opening = open_link(
@@ -227,6 +237,9 @@ class BrokerProbe:
         """Keep the connection that answered; what else was asked need not answer any more."""
         self._response = self._clock() - attempt.started
         self._answered_at = link.connection.endpoint
+        self._topology.report_answer(self.target)
+        self._topology.throttle.record(self.target, link.rest)
+        link.rests_until, link.rest = self._clock() + link.rest, 0.0
         if attempt.kept is None:
             self._drop()
             if link.proof.done():
@@ -253,6 +266,14 @@ class BrokerProbe:
         if self._verdict.reason is Reason.OTHER_CLUSTER and stranger:
             ids = (self._topology.cluster_id, stranger)
             samples.append(Sample(cluster_metrics.BROKER_OTHER_CLUSTER_INFO, (*labels, *ids), 1.0))
+        rest = self._topology.throttle.lately(self.target)
+        grown = self._topology.throttle.take(self.target)
+        note = f"Kafka throttles keywatch, {rest:.3g} s: a quota is used up" if rest else None
+        samples += [
+            Sample(cluster_metrics.BROKER_THROTTLE_SECONDS, labels, rest, note),
+            Sample(cluster_metrics.BROKER_THROTTLE_SECONDS_TOTAL, labels, grown),
+            Sample(cluster_metrics.BROKER_CONNECTION_LIMIT, labels, float(bool(self._limit)), self._limit or None),
+        ]
         if self._not_after is not None:
             samples.append(Sample(cluster_metrics.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS, labels, self._not_after))
         if self._verdict.up:

@@ -23,6 +23,9 @@ class BrokerLink:
 
     connection: BrokerConnection
     proof: asyncio.Future[None]
+    rest: float = 0.0
+    """For how many seconds the broker's last answer asked to be left alone."""
+    rests_until: float = 0.0
 
     def disproved(self) -> BrokerError | None:
         """Return the error that says who answers there instead; None as long as nobody else was found."""

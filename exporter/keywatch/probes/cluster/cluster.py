@@ -27,6 +27,7 @@ _MOST_ASKED_FOR = 100
 # A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
 _PARTITIONS_PER_SECOND = 2000
 _LONGEST = 10.0
+_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT})
 # Where nobody who is known answers, the bootstrap addresses are asked in each run, and otherwise one of them this
 # often: clients that start now meet what they say.
 _BOOTSTRAP_AFTER = 30.0
@@ -88,6 +89,9 @@ class ClusterProbe:
         if not answers:
             self._misses += 1
             error = errors[0]
+            if error.reason in _KEPT_OUT and self._topology.up():
+                # It lives: what is lacking is room for keywatch.
+                raise ProbeError(error.reason, f"no metadata: {error.detail}", self._samples(None))
             certain = self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
         self._misses = 0
