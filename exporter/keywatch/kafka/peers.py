@@ -10,6 +10,7 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
+from keywatch.kafka.connection_limit import REASONS as LIMIT_REASONS
 from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.proof import REASONS as PROOF_REASONS
 from keywatch.kafka.proof import prove
@@ -19,11 +20,9 @@ from keywatch.kafka.wire.produce import PRODUCE
 from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
-REASONS = (
-    CONNECTION_REASONS
-    | PROOF_REASONS
-    | {*(Reason.UNREGISTERED, Reason.UNSUPPORTED, Reason.THROTTLED, Reason.CONNECTION_LIMIT)}
-)
+REASONS = (CONNECTION_REASONS | PROOF_REASONS | LIMIT_REASONS) | {
+    *(Reason.UNREGISTERED, Reason.UNSUPPORTED, Reason.THROTTLED)
+}
 """Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
 
 

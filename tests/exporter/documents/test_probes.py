@@ -13,7 +13,7 @@ from keywatch.documents import probe_alerts, probes
 from keywatch.elastic import server
 from keywatch.engine.about import ANY_PROBE
 from keywatch.engine.probe import Reason
-from keywatch.kafka import connection, peers, proof
+from keywatch.kafka import connection, connection_limit, peers, proof
 from keywatch.metrics import catalogue
 from keywatch.net import failures, http_peer
 from keywatch.service.wiring import broker_plan, plans
@@ -186,7 +186,7 @@ PARTS = {"kafka.connection": ["kafka.security.sasl"], "elastic.server": ["elasti
 BASES = {
     "net.http_peer": failures.REASONS,
     "kafka.connection": failures.REASONS,
-    "kafka.peers": connection.REASONS | proof.REASONS,
+    "kafka.peers": connection.REASONS | proof.REASONS | connection_limit.REASONS,
     "elastic.server": http_peer.REASONS,
 }
 
