@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import time
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
 from tests.kafka import admin, raw, scene
 from tests.kafka.cluster import KafkaCluster
-from tests.kafka.exporter_process import ExporterProcess, Recorder, Scrape
+from tests.kafka.exporter_process import PROBE_SECONDS, ExporterProcess, Recorder, Scrape
 from tests.kafka.fixtures import kafka_required
+from tests.kafka.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -134,7 +136,28 @@ def test_a_limit_of_connections_is_no_death(kafka: KafkaCluster) -> None:
             with Recorder(exporter) as recorder:
                 scrapes = watch(recorder)
             check_lives(scrapes)
-            assert "max.connections.per.ip" in exporter.log.read_text(encoding="utf-8")
+            assert "max.connections.per.ip" in log_of(exporter)
     finally:
         # Whoever wants to lift the limit must get in first.
         limit_connections(kafka.bootstrap, "2147483647")
+
+
+def test_descriptors_that_are_used_up_are_keywatchs_own_lack(kafka: KafkaCluster) -> None:
+    with ExporterProcess(scene.config(kafka.bootstrap)) as exporter:
+        exporter.until(well, 60, "all is read")
+        former = resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE)
+        # No new one from now on, also for a scrape: what was told meanwhile is in the log.
+        resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, (3, former[1]))
+        try:
+            wait_until(lambda: "could not be asked, exhausted: " in log_of(exporter), 30, "its own lack is told")
+            time.sleep(3 * PROBE_SECONDS)  # long enough for a verdict on a dead broker
+        finally:
+            resource.prlimit(exporter.pid, resource.RLIMIT_NOFILE, former)
+        after = exporter.until(well, 60, "all is read again")
+        assert after.total("keywatch_broker_failures_total", reason="exhausted") > 0
+        assert " down, " not in log_of(exporter)
+
+
+def log_of(exporter: ExporterProcess) -> str:
+    """Return what it logged."""
+    return exporter.log.read_text(encoding="utf-8")

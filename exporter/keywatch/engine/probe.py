@@ -58,6 +58,10 @@ class Reason(StrEnum):
         "connection_limit",
         "New connections are closed at once while others are answered: a limit such as max.connections.per.ip.",
     )
+    EXHAUSTED = (
+        "exhausted",
+        "keywatch itself has no file descriptor, memory or port left: nothing was asked, and nobody is down for it.",
+    )
     UNREGISTERED = "unregistered", "The cluster names the broker, and nobody says where it lives."
     COORDINATOR = (
         "coordinator",

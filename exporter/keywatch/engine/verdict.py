@@ -16,6 +16,7 @@ class Verdict:
         self._reason: Reason | None = None
         self._detail = ""
         self._reasons: set[Reason] = set()
+        self._unasked = ""
 
     @property
     def reason(self) -> Reason | None:
@@ -34,10 +35,14 @@ class Verdict:
 
     def answered(self) -> None:
         """Record an answer."""
-        self.up, self._misses, self._reason, self._detail = True, 0, None, ""
+        self.up, self._misses, self._reason, self._detail, self._unasked = True, 0, None, "", ""
 
     def failed(self, reason: Reason, detail: str) -> None:
-        """Record a failure, with words about it."""
+        """Record a failure, with words about it; what keywatch itself lacks says nothing of the thing, and is told."""
+        if reason is Reason.EXHAUSTED:
+            self._unasked = detail
+            return
+        self._unasked = ""
         self._misses += 1
         if self._misses >= self._allowed:
             self.up, self._reason, self._detail = False, reason, detail
@@ -49,5 +54,7 @@ class Verdict:
         if self._reason:
             self._reasons.add(self._reason)
         note = f"{bad}, {self._reason}: {self._detail}" if self._reason else None
+        if self._unasked:
+            note = f"could not be asked, {Reason.EXHAUSTED}: {self._unasked}"
         reasons = (Sample(down_reason, (*labels, one), float(one is self._reason)) for one in self._reasons)
         return [Sample(up, labels, float(self.up), note), *reasons]

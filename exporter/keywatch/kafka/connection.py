@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import math
 import socket
 import ssl
@@ -172,6 +173,9 @@ async def connect(
     except (OSError, EOFError) as error:
         _discard(sock)
         reason, detail = connection_error(error)
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and ":" not in endpoint.host:
+            # Towards IPv6 it means that there is none here; else no port is left to connect from.
+            reason, detail = Reason.EXHAUSTED, f"keywatch itself: {error.strerror}"
         raise BrokerError(reason, f"{endpoint}: {detail}") from error
     except asyncio.CancelledError:
         _discard(sock)

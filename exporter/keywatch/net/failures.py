@@ -8,10 +8,13 @@ import ssl
 
 from keywatch.engine.probe import Reason
 
+# What the process or its machine lacks, and not the other side.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL})
 REASONS = frozenset(
     {
         *(Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.RESET, Reason.INTERNAL),
+        Reason.EXHAUSTED,
         *(Reason.TLS, Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME, Reason.TLS_CLIENT),
     }
 )
@@ -29,6 +32,10 @@ def connection_error(error: BaseException) -> tuple[Reason, str]:
         return _tls(error)
     if isinstance(error, socket.gaierror):
         return Reason.DNS, f"the name does not resolve: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return Reason.EXHAUSTED, "keywatch itself: out of memory"
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        return Reason.EXHAUSTED, f"keywatch itself: {error.strerror or error}"
     if isinstance(error, ConnectionRefusedError):
         return Reason.REFUSED, "connection refused"
     if isinstance(error, EOFError | ConnectionError):

@@ -60,3 +60,18 @@ def test_common_reasons_are_counted_from_0_on_the_first_call_only() -> None:
     assert {sample.labels[-1] for sample in first[1:]} == {"refused", "reset", "timeout_connect", "timeout_response"}
     assert {sample.value for sample in first[1:]} == {0.0}
     assert counter.samples([]) == []
+
+
+def test_what_keywatch_lacks_is_no_verdict_and_is_told_until_something_was_asked() -> None:
+    verdict = Verdict()
+    verdict.answered()
+    for _ in range(3):
+        verdict.failed(Reason.EXHAUSTED, "keywatch itself: Too many open files")
+    (sample,) = told(verdict)
+    assert (sample.value, sample.note) == (
+        1.0,
+        "could not be asked, exhausted: keywatch itself: Too many open files",
+    )
+    verdict.failed(Reason.REFUSED, "nobody listens")
+    up, *_ = told(verdict)
+    assert (up.value, up.note) == (0.0, "down, refused: nobody listens")

@@ -30,7 +30,7 @@ _COUNTERS = (
 # After leadership moved the client may still send to the old leader for one refresh of its metadata.
 _MOVING_FOR = 5.0
 # What says of keywatch that it has to wait, and nothing of records.
-_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT})
+_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT, Reason.EXHAUSTED})
 
 
 class CanaryProbe:

@@ -27,7 +27,7 @@ _MOST_ASKED_FOR = 100
 # A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
 _PARTITIONS_PER_SECOND = 2000
 _LONGEST = 10.0
-_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT})
+_KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT, Reason.EXHAUSTED})
 # Where nobody who is known answers, the bootstrap addresses are asked in each run, and otherwise one of them this
 # often: clients that start now meet what they say.
 _BOOTSTRAP_AFTER = 30.0
