@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from keywatch.bounds import NAMES_REMEMBERED
+from keywatch.names import LONGEST
+
 
 def checked(text: str) -> str:
     """Return a pattern back that is a regular expression; raises `ValueError`."""
@@ -26,11 +29,12 @@ class Patterns:
         self._texts = tuple(include), tuple(exclude)
         self._include = [re.compile(pattern) for pattern in include]
         self._exclude = [re.compile(pattern) for pattern in exclude]
-        self._cached = lru_cache(maxsize=100_000)(self._match)
+        # Of names of a usual length: 100,000 of the longest that Kafka allows would be 3 GB.
+        self._cached = lru_cache(maxsize=NAMES_REMEMBERED)(self._match)
 
     def __contains__(self, name: str) -> bool:
         """Return whether the name is meant."""
-        return self._cached(name)
+        return self._cached(name) if len(name) <= LONGEST else self._match(name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Patterns) and self._texts == other._texts

@@ -13,15 +13,15 @@ import keywatch
 
 ROOT: Final = Path(keywatch.__file__).parent
 
-_PROBE: Final = ("kafka", "net", "listeners", "engine", "metrics", "patterns", "config.endpoint")
+_PROBE: Final = ("kafka", "net", "listeners", "engine", "metrics", "patterns", "names", "bounds", "config.endpoint")
 # A place may import its own folder and those named here; the longest place that fits a module counts. `*`: all.
 ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "__main__": ("cli",),
     "cli": ("*",),
     "demo": ("web", "service", "metrics", "config"),
-    "web": ("service", "engine", "metrics", "config"),
+    "web": ("service", "engine", "metrics", "config", "names"),
     "documents": ("probes", "elastic", "rules", "config", "engine", "metrics"),
-    "service": ("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns"),
+    "service": ("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns", "bounds"),
     "probes": (),  # the folder itself
     "probes.canary": _PROBE,
     "probes.cluster": _PROBE,
@@ -32,16 +32,18 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "probes.dead_letters": _PROBE,
     "probes.logs": (*_PROBE, "elastic"),
     "elastic": ("kafka.wire", "kafka.records", "net", "listeners", "config", "engine"),
-    "kafka": ("net", "config", "engine"),
+    "kafka": ("net", "config", "engine", "names", "bounds"),
     "kafka.wire": ("engine",),
     "net": ("config", "engine"),
     "rules": ("config", "metrics"),
     "logstash": ("config",),
-    "config": ("listeners", "patterns"),
-    "engine": ("metrics",),
+    "config": ("listeners", "patterns", "bounds"),
+    "engine": ("metrics", "names"),
     "listeners": ("patterns",),
     "metrics": (),
-    "patterns": (),
+    "patterns": ("names", "bounds"),
+    "names": (),
+    "bounds": (),
 }
 # Who alone may use a name: import it, call it, or ask for it as an attribute.
 _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -124,7 +126,7 @@ def violations(module: str, source: str) -> list[str]:
             allowed = ALLOWED[place]
             if "*" not in allowed and not any(_within(one.imported, name) for name in (place, *allowed)):
                 found.append(f"{where}; {place} may import {', '.join(allowed) or 'nothing of ours'}")
-        elif place in {"metrics", "patterns"} and not _standard(one.imported):
+        elif place in {"metrics", "patterns", "names", "bounds"} and not _standard(one.imported):
             found.append(f"{where}; {place} may import the standard library only")
     for line, use in uses(module, source):
         users = _ONLY.get(use)

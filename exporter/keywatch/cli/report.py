@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keywatch.config.model import Config
+from keywatch.engine.series import shown
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import groups
 from keywatch.service.watch import Watch
@@ -43,10 +44,7 @@ def _complete(watch: Watch) -> bool:
 
 def report(watch: Watch) -> dict[str, Any]:
     """Return what was found as data: whether all is well, and per cluster its brokers, and all that is wrong."""
-    problems = [
-        {"metric": str(i.metric), "labels": dict(zip(i.metric.labels, i.labels, strict=True)), "what": i.note}
-        for i in watch.incidents
-    ]
+    problems = [{"metric": str(i.metric), "labels": shown(i.metric, i.labels), "what": i.note} for i in watch.incidents]
     clusters = {}
     for name, topology in watch.topologies.items():
         up = watch.store.values(cluster_metrics.BROKER_UP)

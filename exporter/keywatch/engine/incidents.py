@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from keywatch.engine.probe import Sample
-from keywatch.engine.series import Labels, SeriesSet
+from keywatch.engine.series import Labels, SeriesSet, shown
 from keywatch.engine.store import Key
 from keywatch.metrics.metric import Metric
+from keywatch.names import cut
 
 _LOG = logging.getLogger(__name__)
 # A dead coordinator may hold a thousand groups: that is one event for a reader, not a thousand lines.
@@ -34,7 +35,7 @@ class Incident:
     @property
     def where(self) -> str:
         """The object as `label=value` pairs."""
-        return " ".join(f"{name}={value}" for name, value in zip(self.metric.labels, self.labels, strict=True))
+        return " ".join(f"{name}={value}" for name, value in shown(self.metric, self.labels).items())
 
 
 class Incidents:
@@ -58,7 +59,7 @@ class Incidents:
             if note is None:
                 continue
             known = before.get((metric, labels))
-            incident = Incident(metric, labels, known.since if known else now, note, value)
+            incident = Incident(metric, labels, known.since if known else now, cut(note), value)
             after[(metric, labels)] = incident
             if known is None or known.reason != incident.reason:
                 opened.append(incident)
@@ -90,5 +91,5 @@ def _report(opened: list[Incident], closed: list[Incident], now: float) -> None:
 
 
 def _fields(incident: Incident) -> dict[str, object]:
-    labels = dict(zip(incident.metric.labels, incident.labels, strict=True))
+    labels = shown(incident.metric, incident.labels)
     return {"keywatch": {"metric": incident.metric.name, "value": incident.value, "labels": labels}}

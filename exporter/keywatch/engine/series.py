@@ -9,6 +9,7 @@ from itertools import chain
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.probe import Sample
 from keywatch.metrics.metric import Metric
+from keywatch.names import shortened
 
 Labels = tuple[str, ...]
 Value = float | int
@@ -126,7 +127,14 @@ def prefix(metric: Metric, labels: Labels) -> str:
 
 def pairs(metric: Metric, labels: Labels) -> str:
     """Write the labels between the braces."""
-    return ",".join([f'{name}="{_escape(value)}"' for name, value in zip(metric.labels, labels, strict=True)])
+    return ",".join(
+        [f'{name}="{_escape(shortened(value))}"' for name, value in zip(metric.labels, labels, strict=True)]
+    )
+
+
+def shown(metric: Metric, labels: Labels) -> dict[str, str]:
+    """Return the labels as people see them, by name."""
+    return {name: shortened(value) for name, value in zip(metric.labels, labels, strict=True)}
 
 
 def _escape(value: str) -> str:

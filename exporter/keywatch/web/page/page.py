@@ -10,6 +10,7 @@ from keywatch.engine.series import Labels
 from keywatch.metrics import canary, groups
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
+from keywatch.names import shortened
 from keywatch.service.watch import Watch
 from keywatch.web.page.cells import ago, count, heads, milliseconds, number, numeric, table, text, verdict
 from keywatch.web.page.logs import logs
@@ -119,7 +120,7 @@ def _topics(watch: Watch, cluster: str) -> str:
     rows = []
     for labels, size in _worst_first(partitions, columns):
         cells = "".join(count(column.get(labels)) for column in columns)
-        rows.append(f"<td>{text(labels[1])}</td>{numeric(number(size))}{cells}")
+        rows.append(f"<td>{text(shortened(labels[1]))}</td>{numeric(number(size))}{cells}")
     counted = ("partitions", "offline", "electing", "below min ISR", "under-replicated")
     return table(heads(("topic",), counted), rows)
 
@@ -132,7 +133,7 @@ def _groups(watch: Watch, cluster: str) -> str:
     rows = []
     for labels, lag in _worst_first(records, [unknown, records]):
         rows.append(
-            f"<td>{text(labels[1])}</td><td>{text(labels[2])}</td>"
+            f"<td>{text(shortened(labels[1]))}</td><td>{text(shortened(labels[2]))}</td>"
             f"{numeric(number(members.get(labels[:2])))}{numeric(number(lag))}"
             f"{numeric(ago(seconds.get(labels)))}{count(unknown.get(labels))}"
         )
