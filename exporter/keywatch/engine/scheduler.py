@@ -38,6 +38,9 @@ class Scheduler:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._lanes: dict[Key, _Lane] = {}
+        # By cluster and name, so that a kick costs what it kicks: with each of many brokers that come and go at once
+        # comes a kick.
+        self._kicked: dict[tuple[str, str], dict[Key, _Lane]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -47,21 +50,22 @@ class Scheduler:
 
     def add(self, probe: Probe) -> None:
         """Put a probe into service; it runs at once and then every period. Needs a running event loop."""
-        lane = _Lane(probe)
-        self._lanes[key_of(probe)] = lane
-        lane.task = asyncio.get_running_loop().create_task(self._drive(lane), name="/".join(key_of(probe)))
+        key, lane = key_of(probe), _Lane(probe)
+        self._lanes[key] = lane
+        self._kicked.setdefault((key.cluster, key.probe), {})[key] = lane
+        lane.task = asyncio.get_running_loop().create_task(self._drive(lane), name="/".join(key))
 
     async def remove(self, key: Key) -> None:
         """Take a probe out of service, with its frame."""
-        lane = self._lanes.pop(key, None)
-        if lane is not None:
+        if key in self._lanes:
+            lane = self._take_out(key)
             await self._end(lane)
             if key not in self._lanes:  # or else it came back meanwhile
                 self._runner.drop(lane.probe)
 
     def replace(self, probe: Probe) -> None:
         """Put a probe in the place of the one with its key, whose last values are served until it has found its own."""
-        lane = self._lanes.pop(key_of(probe))
+        lane = self._take_out(key_of(probe))
         ending = asyncio.get_running_loop().create_task(self._end(lane))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
@@ -70,8 +74,8 @@ class Scheduler:
 
     def kick(self, cluster: str, *names: str) -> None:
         """Let probes of these names run now, because something that they build on has changed."""
-        for key, lane in self._lanes.items():
-            if key.cluster == cluster and key.probe in names:
+        for name in names:
+            for lane in self._kicked.get((cluster, name), {}).values():
                 lane.kicked.set()
 
     def standing_still(self) -> list[Key]:
@@ -90,7 +94,7 @@ class Scheduler:
 
     async def stop(self) -> None:
         """End all lanes and close their probes."""
-        lanes, self._lanes = list(self._lanes.values()), {}
+        lanes, self._lanes, self._kicked = list(self._lanes.values()), {}, {}
         await asyncio.gather(*(self._end(lane) for lane in lanes), *self._ending)
 
     async def _drive(self, lane: _Lane) -> None:
@@ -110,6 +114,13 @@ class Scheduler:
             finally:
                 timer.cancel()
             due = min(due, time.monotonic())
+
+    def _take_out(self, key: Key) -> _Lane:
+        of_name = self._kicked[key.cluster, key.probe]
+        del of_name[key]
+        if not of_name:
+            del self._kicked[key.cluster, key.probe]
+        return self._lanes.pop(key)
 
     async def _end(self, lane: _Lane) -> None:
         if lane.task is not None:

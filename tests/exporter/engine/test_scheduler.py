@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import Reason, Sample
 from keywatch.engine.runner import Runner
-from keywatch.engine.scheduler import Scheduler, _shift
+from keywatch.engine.scheduler import Scheduler, _Lane, _shift
 from keywatch.engine.store import Key, Store, key_of
 from keywatch.engine.worker import Worker
 from keywatch.metrics import cluster as cluster_metrics
@@ -79,6 +80,40 @@ async def test_a_kick_runs_a_probe_now(scheduler: Scheduler) -> None:
     scheduler.kick("kafka", "topics", "no such probe")
     await until(lambda: topics.runs == 3, "the run kicked again")
     assert cluster.runs == 1
+
+
+async def test_a_kick_looks_only_at_what_it_kicks(scheduler: Scheduler) -> None:
+    # Each of many brokers that come or go at once kicks: were all lanes looked at each time, that would be quadratic.
+    brokers = [Scripted("broker", gives(), period=RARELY, target=str(index)) for index in range(50)]
+    topics = Scripted("topics", gives(), period=RARELY)
+    for probe in (*brokers, topics):
+        scheduler.add(probe)
+    await until(lambda: not scheduler.not_yet_run(), "the first runs")
+    looked: list[Key] = []
+
+    class Watched(dict[Key, _Lane]):
+        def __iter__(self) -> Iterator[Key]:
+            looked.extend(super().keys())
+            return super().__iter__()
+
+        def items(self) -> Any:
+            looked.extend(super().keys())
+            return super().items()
+
+    scheduler._lanes = Watched(scheduler._lanes)
+    scheduler.kick("kafka", "topics", "cluster")
+    assert looked == []
+    await until(lambda: topics.runs == 2, "the kicked run")
+    await scheduler.remove(key_of(topics))
+    scheduler.kick("kafka", "topics")
+    scheduler.add(replacement := Scripted("topics", gives(), period=RARELY))
+    await until(lambda: replacement.runs == 1, "the first run of another")
+    scheduler.replace(last := Scripted("topics", gives(), period=RARELY))
+    await until(lambda: last.runs == 1, "the first run of the one in its place")
+    scheduler.kick("kafka", "topics")
+    await until(lambda: last.runs == 2, "the run kicked again")
+    assert replacement.runs == 1
+    assert topics.runs == 2
 
 
 async def test_a_kick_during_a_run_is_followed_by_another_run(scheduler: Scheduler) -> None:
