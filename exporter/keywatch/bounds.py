@@ -16,3 +16,5 @@ COMMITS_PER_REQUEST: Final = 20_000
 """Commits that are asked for at once, about, so that no answer is too large to be read."""
 NAMES_REMEMBERED: Final = 20_000
 """Names of which is remembered whether a pattern means them."""
+LISTING_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of the list of a broker's groups that are read: 300,000 groups with names of a usual length."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from keywatch import bounds
 from keywatch.config.security import Section
 from keywatch.config.values import Pattern, Period, Timeout, TopicName
 
@@ -42,6 +43,12 @@ class TopicsSection(Section):
     include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of topics to report.")
     exclude: tuple[Pattern, ...] = Field((), description="Patterns of topics to leave out.")
     watch: tuple[TopicName, ...] = Field((), description="Topics that must exist.")
+    max_topics: int = Field(
+        bounds.TOPICS, ge=1, le=1_000_000, description="How many topics are reported; `watch` is reported beside."
+    )
+    max_partitions: int = Field(
+        bounds.TOPIC_PARTITIONS, ge=1, le=10_000_000, description="How many partitions they may have together."
+    )
     period: Period = Field(1.0, description="Seconds between two cycles.")
     timeout: Timeout = Field(2.0, description="Seconds for one cycle.")
     detail: bool = Field(True, description="Whether to export series per partition.")

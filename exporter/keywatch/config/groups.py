@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from keywatch import bounds
 from keywatch.config.security import Section
 from keywatch.config.values import Pattern, Period, Timeout
 
@@ -40,5 +41,18 @@ class GroupsSection(Section):
     )
     idle_cycles: int = Field(
         10, ge=1, le=600, description="Cycles after which an idle group is asked at the latest; 1: in every cycle."
+    )
+    max_groups: int = Field(
+        bounds.GROUPS,
+        ge=1,
+        le=100_000,
+        description="How many groups are read: those with limits first, then those with members, then older ones; "
+        "`watch` is read beside.",
+    )
+    max_partitions: int = Field(
+        bounds.GROUP_PARTITIONS,
+        ge=1,
+        le=10_000_000,
+        description="Of how many committed partitions, of all groups together, the lag is reckoned.",
     )
     detail: bool = Field(True, description="Whether to export series per partition.")

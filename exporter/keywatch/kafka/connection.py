@@ -18,7 +18,7 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
 from keywatch.kafka.errors import request_error
-from keywatch.kafka.wire.codec import Reader, WireError, Writer
+from keywatch.kafka.wire.codec import Reader, ReplyTooLargeError, WireError, Writer
 from keywatch.kafka.wire.replies import Replies
 from keywatch.kafka.wire.request import Request
 from keywatch.net.failures import REASONS as CONNECTION_REASONS
@@ -41,12 +41,16 @@ _NEXT_ADDRESS_AFTER = 0.25
 
 
 class BrokerError(Exception):
-    """A broker could not be asked: the reason, and words for the log."""
+    """A broker could not be asked: the reason, and words for the log.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    `too_large` are the bytes of an answer that is more than may be read, so that it may be asked for in parts; else 0.
+    """
+
+    def __init__(self, reason: Reason, detail: str, too_large: int = 0) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.too_large = too_large
 
 
 class Security(Protocol):
@@ -134,7 +138,8 @@ class BrokerConnection:
         """Close, and name why a request failed."""
         self.close()
         reason, words = request_error(error)
-        return BrokerError(reason, f"{self.endpoint}: {words}")
+        too_large = error.size if isinstance(error, ReplyTooLargeError) else 0
+        return BrokerError(reason, f"{self.endpoint}: {words}", too_large)
 
     def close(self) -> None:
         """Close at once, without waiting for the other side."""

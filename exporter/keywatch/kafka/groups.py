@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+from zlib import crc32
 
+from keywatch import bounds
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
+from keywatch.kafka.group_lists import GroupLists
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.portions import in_portions, portions
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests, share_groups
@@ -23,6 +29,7 @@ from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
 from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.names import shortened
 
 _Describe = Callable[[Sequence[str]], Request]
 _Described = Callable[[Reader], dict[str, tuple[int, str, int]]]
@@ -36,6 +43,11 @@ _DESCRIBED_PER_CYCLE = 50
 _VANISHED_AFTER = 5.0
 _MOST_ASKED_FOR = 20
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
+_GROUPS_PER_PIECE = 500
+# Of a group that was not asked yet nobody knows on how many partitions it committed.
+_COMMITS_EXPECTED = 200
+_BYTES_PER_COMMIT = 20
+_UNRECKONED_EVERY = 60  # cycles
 _SHARE = "share"
 # By which request, at least in which version, members are asked for; those of streams groups (KIP-1071) are not.
 _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
@@ -59,46 +71,51 @@ _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
 class ConsumerGroup:
     """A group as last known; `trouble` says why it could not be read in the last cycle.
 
-    `offsets` and `unread` are new objects whenever they change. `asked` is the cycle in which it was last asked for its
-    commits; `moved` says that its state or its coordinator changed since.
+    `offsets` and `unread` are new objects whenever they change. `listed` and `asked` are the cycles in which it was last
+    listed and
+    asked for its commits; `moved` says that its state or its coordinator changed since.
     """
 
     name: str
+    protocol: str = ""
     kind: str = ""
     state: str = "Unknown"
     coordinator: str = ""
     members: int | None = None
     members_at: float = float("-inf")
     found: GroupOffsets | None = None
+    listed: int = 0
     asked: int = 0
     moved: bool = True
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     unread: dict[TopicPartition, str] = field(default_factory=dict)
     gone: dict[TopicPartition, float] = field(default_factory=dict)
+    unreckoned: int = 0
+    """On how many partitions it committed when that was more than there is room for; its lag is left out then."""
     trouble: tuple[Reason, str] | None = None
     seen: float = float("-inf")
 
 
 class Groups:
-    """The groups of one cluster: those that `wanted` names, found by listing, and `named` ones in any case."""
+    """The groups of one cluster: those that are `chosen` of what brokers list, and `named` ones in any case."""
 
     def __init__(
         self,
         topology: Topology,
         peers: Peers,
-        wanted: Callable[[str], bool],
+        chosen: ChosenGroups,
         named: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._topology = topology
         self._peers = peers
-        self._wanted = wanted
+        self._chosen = chosen
         self._named = tuple(named)
         self._clock = clock
         self.known: dict[str, ConsumerGroup] = {}
         self.unread_brokers: dict[str, tuple[Reason, str]] = {}
         self.cycle = 0
-        self._listed: dict[str, ReplyMemory[tuple[int, list[ListedGroup]]]] = {}
+        self._lists = GroupLists(peers, chosen, named, clock)
         self._committed: ReplyMemory[GroupOffsets] = ReplyMemory()
 
     async def fetch(self, timeout: float, may_wait: Callable[[ConsumerGroup], bool] = lambda _: False) -> None:
@@ -125,11 +142,32 @@ class Groups:
             if name not in self.known:
                 self.known[name] = ConsumerGroup(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
         await self._ask_for_rights(living, timeout / 2)
-        for name, group in list(self.known.items()):
-            gone = group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers
-            if gone and name not in self._named:
-                del self.known[name]
+        self._let_go(now)
         self._committed.retain(self.known)
+        self._lists.retain(self._topology.brokers)
+
+    def _let_go(self, now: float) -> None:
+        """Drop groups that are gone, and those that were put out for others while several brokers told theirs."""
+        for name, group in list(self.known.items()):
+            if name in self._named:
+                continue
+            if name not in self._chosen:
+                del self.known[name]
+                if group.listed == self.cycle:
+                    self._chosen.put_out(group.coordinator)
+            elif group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers:
+                del self.known[name]
+                self._chosen.release(name)
+
+    @property
+    def left_out(self) -> int:
+        """How many groups are left out, because there are more than are read."""
+        return sum(self._chosen.left_out.values())
+
+    @property
+    def unreckoned(self) -> int:
+        """On how many partitions groups committed whose lag is left out, because it is more than is reckoned."""
+        return sum(group.unreckoned for group in self.known.values())
 
     async def _ask_for_rights(self, living: Sequence[str], timeout: float) -> None:
         """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
@@ -143,7 +181,7 @@ class Groups:
                 with contextlib.suppress(BrokerError):
                     error, _ = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
                     if error == GROUP_AUTHORIZATION_FAILED:
-                        group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{group.name} is missing")
+                        group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
                         group.seen = now
 
     async def refetch(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
@@ -167,51 +205,58 @@ class Groups:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         try:
-            listed = await self._list(label, timeout)
-            fresh = [self._adopt(label, group) for group in listed]
-            asked = [group for group in fresh if group.moved or not may_wait(group)]
-            now = self._clock()
-            for group in fresh:
-                if not group.moved and may_wait(group):
-                    group.trouble, group.seen = None, now
+            error, listed = await self._lists.fetch(label, timeout, partial(self._of, label))
+            if error:
+                self.unread_brokers[label] = (reason_of(error), f"ListGroups: {name_of(error)}")
+            fresh, asked = await in_slices(self._adopting(label, listed, may_wait))
             await self._offsets(label, asked, deadline - loop.time())
-        except BrokerError as error:
-            self.unread_brokers[label] = (error.reason, error.detail)
+        except BrokerError as failure:
+            self.unread_brokers[label] = (failure.reason, failure.detail)
             return
         with contextlib.suppress(BrokerError):  # the lag is known; members are asked for again in the next cycle
             await self._members(label, fresh, deadline - loop.time())
 
-    async def _list(self, label: str, timeout: float) -> list[ListedGroup]:
-        version = min(await self._peers.highest(label, requests.LIST_GROUPS, timeout), 5)
-        if version < 4:
-            return await self._find(label, timeout)
-        memory = self._listed.setdefault(label, ReplyMemory())
-        error, groups = await self._peers.ask_much(
-            label,
-            group_wire.list_groups(version),
-            timeout,
-            lambda r: group_wire.reading_list_groups(r, version, memory),
-        )
-        if error:
-            self.unread_brokers[label] = (reason_of(error), f"ListGroups: {name_of(error)}")
-        return [g for g in groups if g.state != "Dead" and self._wanted(g.name)]
+    def _of(self, label: str) -> Sequence[ListedGroup]:
+        groups = [group for group in self.known.values() if group.coordinator == label]
+        return [ListedGroup(group.name, group.protocol, group.state, group.kind) for group in groups]
 
-    async def _find(self, label: str, timeout: float) -> list[ListedGroup]:
-        """Without ListGroups (Kafka before 2.6, librdkafka's mock) only groups named in the configuration are known."""
-        found = []
-        for name in self._named:
-            request = group_wire.find_coordinator(name)
-            error, coordinator = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
-            if not error and str(coordinator) == label:
-                found.append(ListedGroup(name, "consumer", "Unknown", ""))
-        return found
+    def _adopting(
+        self, label: str, listed: Sequence[ListedGroup], may_wait: Callable[[ConsumerGroup], bool]
+    ) -> Pieces[tuple[list[ConsumerGroup], list[ConsumerGroup]]]:
+        """Take over what a broker lists: return its groups, and those of them to be asked what they committed."""
+        now = self._clock()
+        fresh: list[ConsumerGroup] = []
+        asked: list[ConsumerGroup] = []
+        for one in listed:
+            group = self._adopt(label, one)
+            fresh.append(group)
+            if group.offsets and not self._chosen.is_reckoned(group.name):
+                self._leave_out(group, len(group.offsets))
+            waits = not self._its_turn(group) if group.unreckoned else not group.moved and may_wait(group)
+            if waits:
+                group.trouble, group.seen = None, now
+            else:
+                asked.append(group)
+            if len(fresh) % _GROUPS_PER_PIECE == 0:
+                yield
+        return fresh, asked
+
+    def _its_turn(self, group: ConsumerGroup) -> bool:
+        """Return whether a group whose lag is left out is looked at again: it may have become smaller, or find room."""
+        return crc32(group.name.encode()) % _UNRECKONED_EVERY == self.cycle % _UNRECKONED_EVERY
+
+    def _leave_out(self, group: ConsumerGroup, partitions: int) -> None:
+        group.unreckoned, group.found, group.offsets, group.unread, group.gone = partitions, None, {}, {}, {}
+        group.moved = False
+        self._committed.drop(group.name)
 
     def _adopt(self, label: str, listed: ListedGroup) -> ConsumerGroup:
         group = self.known.setdefault(listed.name, ConsumerGroup(listed.name))
         if listed.state != group.state or label != group.coordinator:
             group.members_at = float("-inf")
             group.moved = True
-        group.kind, group.state, group.coordinator = listed.kind or "classic", listed.state, label
+        group.protocol, group.kind = listed.protocol, listed.kind or "classic"
+        group.state, group.coordinator, group.listed = listed.state, label, self.cycle
         if listed.state in _WITHOUT_MEMBERS:
             group.members, group.members_at = 0, self._clock()
         return group
@@ -225,9 +270,12 @@ class Groups:
         """Share groups (KIP-932) commit nothing; the first record that is not settled stands for the commit."""
         found = {name: GroupOffsets(0, {}) for name in sharing}
         if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, timeout) >= 0:
-            for names in _chunks(sharing, _GROUPS_PER_REQUEST):
+
+            async def ask(names: Sequence[str]) -> None:
                 request = share_groups.fetch_start_offsets(names)
-                found |= await self._peers.ask(label, request, timeout, share_groups.read_start_offsets)
+                found.update(await self._peers.ask(label, request, timeout, share_groups.read_start_offsets))
+
+            await self._in_portions(sharing, _GROUPS_PER_REQUEST, ask)
         for name, offsets in found.items():
             known = self.known[name].found
             found[name] = known if known == offsets else offsets
@@ -235,7 +283,8 @@ class Groups:
 
     async def _commits(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
         version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, timeout) >= 8 else 5
-        for names in _chunks([group.name for group in groups], _GROUPS_PER_REQUEST if version >= 8 else 1):
+
+        async def ask(names: Sequence[str]) -> None:
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
             answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), timeout, read)
             if version < 8:
@@ -243,6 +292,25 @@ class Groups:
                     if not found.error and not found.offsets:
                         answer[name] = await self._named_offsets(label, name, timeout)
             await in_slices(self._taking(answer))
+
+        most = _GROUPS_PER_REQUEST if version >= 8 else 1
+        await self._in_portions([group.name for group in groups], most, ask)
+
+    async def _in_portions(
+        self, names: Iterable[str], most: int, ask: Callable[[Sequence[str]], Coroutine[Any, Any, None]]
+    ) -> None:
+        await in_portions(portions(names, most, bounds.COMMITS_PER_REQUEST, self._expected), ask, self._too_large)
+
+    def _too_large(self, name: str, error: BrokerError) -> None:
+        group = self.known[name]
+        group.trouble = (error.reason, f"what it committed is too large to be read: {error.too_large} bytes")
+        group.seen = self._clock()  # it is there
+
+    def _expected(self, name: str) -> int:
+        """Return for how many commits an answer about a group is expected to be as large."""
+        group = self.known[name]
+        known = len(group.offsets) or group.unreckoned or (0 if group.asked else _COMMITS_EXPECTED)
+        return known + len(name) // _BYTES_PER_COMMIT
 
     async def _named_offsets(self, label: str, group: str, timeout: float) -> GroupOffsets:
         """Ask partition by partition: some brokers (librdkafka's mock) do not answer for all when none is named."""
@@ -266,6 +334,11 @@ class Groups:
         if found is group.found and not found.error and not group.gone:
             group.trouble, group.seen = None, self._clock()
             return
+        if not found.error and not self._chosen.reckoned(group.name, len(found.offsets)):
+            self._leave_out(group, len(found.offsets))
+            group.trouble, group.seen = None, self._clock()
+            return
+        group.unreckoned = 0
         group.found = found
         if found.error:
             group.trouble = (reason_of(found.error), f"OffsetFetch: {name_of(found.error)}")
@@ -300,17 +373,17 @@ class Groups:
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
         found: dict[str, tuple[int, str, int]] = {}
+
         for kind, (api, version, request, read) in _DESCRIBED_BY.items():
             names = [group.name for group in due if group.kind == kind]
+
+            async def ask(some: Sequence[str], request: _Describe = request, read: _Described = read) -> None:
+                found.update(await self._peers.ask(label, request(some), timeout, read))
+
             if names and await self._peers.highest(label, api, timeout) >= version:
-                for some in _chunks(names, _GROUPS_PER_REQUEST):
-                    found.update(await self._peers.ask(label, request(some), timeout, read))
+                # One of very many members costs the number of its own, and neither that of others nor its lag.
+                await in_portions([names], ask, lambda *_: None)
         for name, (error, _, members) in found.items():
             group = self.known.get(name)
             if group is not None and not error:
                 group.members, group.members_at = members, self._clock()
-
-
-def _chunks(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    for start in range(0, len(names), size):
-        yield names[start : start + size]

@@ -8,8 +8,15 @@ from typing import Any, TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.connection import (
+    MAX_REPLY_BYTES,
+    BrokerConnection,
+    BrokerError,
+    Security,
+    connect,
+    protocol_errors,
+)
 from keywatch.kafka.connection import REASONS as CONNECTION_REASONS
-from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect, protocol_errors
 from keywatch.kafka.connection_limit import REASONS as LIMIT_REASONS
 from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.proof import REASONS as PROOF_REASONS
@@ -70,13 +77,22 @@ class Peers:
         with protocol_errors(connection, f"broker {label}"):
             return read(reader)
 
-    async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
+    async def ask_much(
+        self,
+        label: str,
+        request: Request,
+        timeout: float,
+        read: Callable[[Reader], Pieces[_T]],
+        max_reply: int = MAX_REPLY_BYTES,
+    ) -> _T:
         """Do as `ask` does for a reply that may be long: `read` reads it in pieces, after the `timeout` too."""
-        connection, reader = await self._reply(label, request, timeout)
+        connection, reader = await self._reply(label, request, timeout, max_reply)
         with protocol_errors(connection, f"broker {label}"):
             return await in_slices(read(reader))
 
-    async def _reply(self, label: str, request: Request, timeout: float) -> tuple[BrokerConnection, Reader]:
+    async def _reply(
+        self, label: str, request: Request, timeout: float, max_reply: int = MAX_REPLY_BYTES
+    ) -> tuple[BrokerConnection, Reader]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         throttle = self._topology.throttle
@@ -91,7 +107,7 @@ class Peers:
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
             raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
-        reader = await connection.ask(request, max(deadline - loop.time(), 0.001))
+        reader = await connection.ask(request, max(deadline - loop.time(), 0.001), max_reply)
         self._topology.report_answer(label)
         with protocol_errors(connection, f"broker {label}"):
             # All replies to what is asked here begin with it (KIP-124), but for that to Produce, which ends with it.

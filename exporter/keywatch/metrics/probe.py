@@ -52,3 +52,11 @@ PROBE_FAILURES_TOTAL = Metric(
     "probe",
     health=True,
 )
+PROBE_LEFT_OUT = Metric(
+    "keywatch_probe_left_out",
+    MetricKind.GAUGE,
+    "Groups, topics, partitions or realms without series, as there are more than are read; at least so many.",
+    (*_CP, "kind"),
+    "probe",
+    health=True,
+)

@@ -15,6 +15,7 @@ from keywatch.config.model import Cluster
 from keywatch.config.reconciliation import ReconciliationSection
 from keywatch.engine.probe import Probe, Schedule
 from keywatch.engine.store import Key
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.client import OWN_GROUP_PREFIX
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.records.allowance import Allowance
@@ -203,11 +204,15 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
     peers, beside = base.peers(), base.peers()
     search = RecordSearch(base.topology, beside, Allowance(section.fetch_rate))
     limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
+    limited = Patterns(tuple(limit.groups for limit in section.limits))
+    chosen = ChosenGroups(
+        wanted.__contains__, section.watch, limited.__contains__, section.max_groups, section.max_partitions
+    )
     return GroupsProbe(
         base.cluster,
         base.topology,
         peers,
-        Groups(base.topology, peers, wanted.__contains__, section.watch),
+        Groups(base.topology, peers, chosen, section.watch),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keywatch.config.logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, Schedule
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.records.reader import RecordReader
@@ -61,7 +62,7 @@ def _log_canary(
     carried = None
     if group is not None:
         peers = base.peers()
-        carried = group, Groups(base.topology, peers, group.__eq__, (group,)), peers
+        carried = group, Groups(base.topology, peers, ChosenGroups(group.__eq__, (group,)), (group,)), peers
     return LogCanaryProbe(
         base.cluster,
         base.topology,
@@ -86,7 +87,7 @@ def _log_lag(base: Base, section: ElasticsearchSection, lags: tuple[LogLagSectio
         base.cluster,
         base.topology,
         peers,
-        Groups(base.topology, peers, frozenset(named).__contains__, named),
+        Groups(base.topology, peers, ChosenGroups(frozenset(named).__contains__, named), named),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
         _elastic_server(section),
         schedule,

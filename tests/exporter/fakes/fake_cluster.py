@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
-from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.connection import MAX_REPLY_BYTES, BrokerError
 from keywatch.kafka.records.search import Found, Position
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader, Writer
@@ -38,18 +38,23 @@ class FakePeers:
     asked: list[str] = field(default_factory=list)
     before_ends: Callable[[], None] | None = None
     interrupt: bool = False
+    max_reply: int = MAX_REPLY_BYTES
     after_reply: Callable[[], object] | None = None
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Answer one request."""
-        assert timeout > 0
-        if label in self.down:
-            raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
-        return read(Reader(self._answer(label, request), flexible=request.flexible))
+        return read(self._reader(label, request, timeout))
 
-    async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[[Reader], Pieces[_T]]) -> _T:
+    async def ask_much(
+        self,
+        label: str,
+        request: Request,
+        timeout: float,
+        read: Callable[[Reader], Pieces[_T]],
+        max_reply: int = MAX_REPLY_BYTES,
+    ) -> _T:
         """Answer one request."""
-        pieces = await self.ask(label, request, timeout, read)
+        pieces = read(self._reader(label, request, timeout, max_reply))
         if self.interrupt:
             next(pieces)
             raise asyncio.CancelledError
@@ -69,10 +74,19 @@ class FakePeers:
     def close(self) -> None:
         """Nothing is held."""
 
+    def _reader(self, label: str, request: Request, timeout: float, max_reply: int = MAX_REPLY_BYTES) -> Reader:
+        assert timeout > 0
+        if label in self.down:
+            raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer")
+        data = self._answer(label, request)
+        if len(data) > min(max_reply, self.max_reply):
+            raise BrokerError(Reason.PROTOCOL, f"a reply of {len(data)} bytes is announced", len(data))
+        return Reader(data, flexible=request.flexible)
+
     def _answer(self, label: str, request: Request) -> bytes:
         reader = Reader(request.body, flexible=request.flexible)
         if request.api == requests.LIST_GROUPS:
-            return self._list(label)
+            return self._list(label, reader.array(reader.string))
         if request.api == requests.OFFSET_FETCH:
             return self._fetch(self._names(reader))
         if request.api == requests.LIST_OFFSETS:
@@ -83,9 +97,10 @@ class FakePeers:
         body.array((), str)
         return body.done()
 
-    def _list(self, label: str) -> bytes:
+    def _list(self, label: str, states: Collection[str]) -> bytes:
         body = Writer(flexible=True).int32(0).int16(0)
         own = [name for name in self.commits if coordinator(name) == label]
+        own = [name for name in own if not states or self.states.get(name, "Empty") in states]
         body.array(
             own,
             lambda name: (

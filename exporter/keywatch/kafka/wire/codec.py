@@ -20,6 +20,14 @@ class WireError(Exception):
     """The bytes are not what the Kafka protocol says they should be."""
 
 
+class ReplyTooLargeError(WireError):
+    """A reply of `size` bytes is announced, which is more than may be read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"not the Kafka protocol, or too much: a reply of {size} bytes is announced")
+        self.size = size
+
+
 class Writer:
     """Builds a request; `flexible` chooses compact strings and arrays with tagged fields."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.wire.codec import Reader, Writer
@@ -19,6 +19,7 @@ from keywatch.kafka.wire.requests import (
     TopicPartition,
 )
 
+_T = TypeVar("_T")
 NO_COMMIT = -1
 _GROUPS_PER_PIECE = 200
 # Index, offset, leader epoch, the note's length (0 and 1: none), error code, tagged fields: all alike without a note.
@@ -41,9 +42,10 @@ class GroupOffsets(NamedTuple):
     offsets: dict[TopicPartition, tuple[int, int]]
 
 
-def list_groups(version: int) -> Request:
-    """Ask a broker which groups it coordinates, version 4 or 5 (5 tells the kind, KIP-848)."""
-    body = Writer(flexible=True).array((), str)
+def list_groups(version: int, states: Sequence[str] = ()) -> Request:
+    """Ask a broker which groups it coordinates, version 4 or 5 (5 tells the kind, KIP-848); of all states for none."""
+    body = Writer(flexible=True)
+    body.array(states, body.string)
     if version >= 5:
         body.array((), str)
     return Request(LIST_GROUPS, version, True, body.tags().done())
@@ -51,27 +53,57 @@ def list_groups(version: int) -> Request:
 
 def read_list_groups(reader: Reader, version: int) -> tuple[int, list[ListedGroup]]:
     """Read a reply to ListGroups v4 or v5: error code, groups."""
-    return at_once(reading_list_groups(reader, version, ReplyMemory()))
+    error, parts = at_once(reading_list_groups(reader, version, ReplyMemory(), list))
+    return error, [group for part in parts for group in part]
 
 
 def reading_list_groups(
-    reader: Reader, version: int, memory: ReplyMemory[tuple[int, list[ListedGroup]]]
-) -> Pieces[tuple[int, list[ListedGroup]]]:
-    """Read a reply to ListGroups in pieces; one that is as in `memory` gives the same object."""
+    reader: Reader, version: int, memory: ReplyMemory[tuple[int, _T]], sort: Callable[[Sequence[ListedGroup]], _T]
+) -> Pieces[tuple[int, list[_T]]]:
+    """Read a reply to ListGroups in pieces: error code, and what `sort` made of each part of the groups.
+
+    A part that is as in `memory` is not decoded again, wherever it stands in the reply: brokers list groups in an order
+    that stays, so of 100,000 groups only those cost anything beside which one came or went.
+    """
     reader.int32()  # throttle time
-    start = reader.position
-    if (known := memory.recall(reader, "")) is not None:
-        return known
     error = reader.int16()
+    left = reader.count()
+    parts: list[_T] = []
+    names: set[str] = set()
+    while left > 0:
+        start, name = reader.position, reader.string()
+        reader.back(start)
+        known = memory.recall(reader, name)
+        if known is None:
+            known = _listed_part(reader, version, memory, min(left, _GROUPS_PER_PIECE), sort)
+            memory.record(reader, name, start, known)
+        names.add(name)
+        left -= known[0]
+        parts.append(known[1])
+        yield
+    memory.retain(names)
+    return error, parts
+
+
+def _listed_part(
+    reader: Reader,
+    version: int,
+    memory: ReplyMemory[tuple[int, _T]],
+    most: int,
+    sort: Callable[[Sequence[ListedGroup]], _T],
+) -> tuple[int, _T]:
+    """Decode groups up to one with which a known part begins: how many they are, and what `sort` makes of them."""
     groups: list[ListedGroup] = []
-    for _ in range(reader.count()):
-        name, protocol, state = reader.string(), reader.string(), reader.string()
+    while len(groups) < most:
+        start, name = reader.position, reader.string()
+        if groups and name in memory:
+            reader.back(start)
+            break
+        protocol, state = reader.string(), reader.string()
         kind = reader.string() if version >= 5 else ""
         reader.tags()
         groups.append(ListedGroup(name, protocol, state, kind.lower()))
-        if len(groups) % _GROUPS_PER_PIECE == 0:
-            yield
-    return memory.record(reader, "", start, (error, groups))
+    return len(groups), sort(groups)
 
 
 def find_coordinator(group: str) -> Request:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import NamedTuple, cast
 
-from keywatch.kafka.wire.codec import WireError
+from keywatch.kafka.wire.codec import ReplyTooLargeError, WireError
 
 _FIRST_BYTES = {b"HTTP": "an HTTP server answers there", b"\x15\x03": "the port speaks TLS", b"SSH-": "an SSH server"}
 
@@ -73,7 +73,7 @@ class Replies(asyncio.Protocol):
             raise WireError("a reply that nobody asked for")
         correlation, max_reply, answer = self._waiting[0]
         if not 4 <= size <= max_reply:
-            raise WireError(_not_kafka(bytes(buffer[:4]), size))
+            raise _refused(bytes(buffer[:4]), size)
         if len(buffer) < size + 4:
             return False
         if int.from_bytes(buffer[4:8], "big", signed=True) != correlation:
@@ -105,8 +105,10 @@ class Replies(asyncio.Protocol):
             self._transport.abort()
 
 
-def _not_kafka(prefix: bytes, size: int) -> str:
+def _refused(prefix: bytes, size: int) -> WireError:
     for start, words in _FIRST_BYTES.items():
         if prefix.startswith(start):
-            return words
-    return f"not the Kafka protocol: a reply of {size} bytes is announced"
+            return WireError(words)
+    if size < 4:
+        return WireError(f"not the Kafka protocol: a reply of {size} bytes is announced")
+    return ReplyTooLargeError(size)

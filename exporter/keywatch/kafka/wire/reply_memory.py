@@ -20,6 +20,9 @@ class ReplyMemory(Generic[_T]):
     def __init__(self) -> None:
         self._known: dict[str, tuple[bytes, _T]] = {}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
     def recall(self, reader: Reader, name: str) -> _T | None:
         """Pass over the piece and give its meaning if the reply goes on with the same bytes as last time."""
         known = self._known.get(name)

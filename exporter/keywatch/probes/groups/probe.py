@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import MetricSeries, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
@@ -241,6 +242,8 @@ class GroupsProbe:
             Sample(cat.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
             Sample(cat.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
             Sample(cat.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
+            left_out(self.cluster, self.name, "group", self._groups.left_out, "groups.max_groups"),
+            left_out(self.cluster, self.name, "partition", self._groups.unreckoned, "groups.max_partitions"),
         ]
         now = self._clock()
         series: list[MetricSeries] = []

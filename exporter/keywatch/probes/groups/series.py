@@ -73,8 +73,8 @@ class GroupSeries:
         that `topics` are others than before.
         """
         group = self.group
-        told = (group.trouble, group.kind, group.state, group.coordinator, group.members)
-        due = told[0] != self._told[0] if self._told else True
+        told = (group.trouble, bool(group.unreckoned), group.kind, group.state, group.coordinator, group.members)
+        due = told[:2] != self._told[:2]
         if told != self._told:
             self._told = told
             self._state = self._state_series()
@@ -144,6 +144,8 @@ class GroupSeries:
     def _lag_series(
         self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]
     ) -> Iterable[MetricSeries]:
+        if self.group.unreckoned:
+            return
         counted = {name: topic.records for name, topic in topics.items() if topic.records is not None}
         if counted:
             most = self._limit.records if self._limit else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,10 +132,52 @@ def test_groups_are_listed_once_while_the_list_is_the_same() -> None:
         return Reader(body.tags().done(), flexible=True)
 
     memory: ReplyMemory[tuple[int, list[group_wire.ListedGroup]]] = ReplyMemory()
-    first = at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory))
-    assert at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory)) is first
-    other = at_once(group_wire.reading_list_groups(reply("Empty"), 5, memory))
-    assert other == (0, [group_wire.ListedGroup("g", "consumer", "Empty", "classic")])
+    _, first = at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory, list))
+    _, again = at_once(group_wire.reading_list_groups(reply("Stable"), 5, memory, list))
+    assert again[0] is first[0]
+    other = at_once(group_wire.reading_list_groups(reply("Empty"), 5, memory, list))
+    assert other == (0, [[group_wire.ListedGroup("g", "consumer", "Empty", "classic")]])
+
+
+@given(st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=6), st.integers(1, 5))
+def test_a_list_of_groups_reads_as_if_it_had_never_been_read_before(lists: list[set[int]], per_piece: int) -> None:
+    memory: ReplyMemory[tuple[int, tuple[group_wire.ListedGroup, ...]]] = ReplyMemory()
+    for numbers in lists:
+        body = Writer(flexible=True).int32(0).int16(0)
+
+        def write(number: int, body: Writer = body) -> None:
+            body.string(f"g{number}").string("consumer").string("Empty").string("classic").tags()
+
+        data = body.array(numbers, write).tags().done()
+        with mock.patch.object(group_wire, "_GROUPS_PER_PIECE", per_piece):
+            error, parts = at_once(group_wire.reading_list_groups(Reader(data, flexible=True), 5, memory, tuple))
+        assert error == 0
+        assert [group for part in parts for group in part] == group_wire.read_list_groups(
+            Reader(data, flexible=True), 5
+        )[1]
+
+
+def test_of_many_groups_only_those_beside_a_change_are_decoded_again() -> None:
+    def reply(names: list[str]) -> Reader:
+        body = Writer(flexible=True).int32(0).int16(0)
+        body.array(names, lambda name: body.string(name).string("consumer").string("Empty").string("classic").tags())
+        return Reader(body.tags().done(), flexible=True)
+
+    memory: ReplyMemory[tuple[int, int]] = ReplyMemory()
+    decoded: list[int] = []
+
+    def sort(groups: Sequence[group_wire.ListedGroup]) -> int:
+        decoded.append(len(groups))
+        return len(groups)
+
+    names = [f"group-{number}" for number in range(5000)]
+    at_once(group_wire.reading_list_groups(reply(names), 5, memory, sort))
+    assert sum(decoded) == 5000
+    for changed in ([*names[:2500], "new", *names[2500:]], names[:100] + names[101:], names):
+        decoded.clear()
+        _, parts = at_once(group_wire.reading_list_groups(reply(changed), 5, memory, sort))
+        assert sum(parts) == len(changed)
+        assert sum(decoded) <= 600
 
 
 def test_a_reply_that_was_cut_short_is_not_remembered() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Sample, Schedule
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.times import RecordTimes
@@ -39,7 +40,7 @@ class Bed:
     runner: ClassVar[asyncio.Runner]
     """One loop for all cycles: what one of them left under way is there in the next."""
 
-    def __init__(self, idle_cycles: int = 4) -> None:
+    def __init__(self, idle_cycles: int = 4, chosen: ChosenGroups | None = None, named: tuple[str, ...] = ()) -> None:
         self.peers = FakePeers(ends=dict.fromkeys(PARTITIONS, 5))
         self.times = FakeTimes()
         self.now = 1000.0
@@ -47,7 +48,7 @@ class Bed:
         self.topology = topology
         self.learn()
         peers = cast("Peers", self.peers)
-        groups = Groups(topology, peers, lambda _: True, clock=lambda: self.now)
+        groups = Groups(topology, peers, chosen or ChosenGroups(lambda _: True), named, clock=lambda: self.now)
         self.probe = GroupsProbe(
             "kafka", topology, peers, groups, cast("RecordTimes", self.times), Schedule(1.0, 2.0), topics=Patterns(),
             beside=peers, idle_cycles=idle_cycles, clock=lambda: self.now,

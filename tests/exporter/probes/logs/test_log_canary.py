@@ -12,6 +12,7 @@ import pytest
 from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.record import Moment, Record
@@ -108,7 +109,7 @@ class Bed:
         self.topology = topology = Topology([Endpoint("k1", 9092)])
         topology.record(metadata([1, 2], {PLACE.topic: [partition(1, [1]), partition(2, [2])]}))
         peers = cast("Peers", self.peers)
-        carried = (GROUP, Groups(topology, peers, GROUP.__eq__, (GROUP,)), peers) if known_group else None
+        carried = (GROUP, Groups(topology, peers, ChosenGroups(GROUP.__eq__), (GROUP,)), peers) if known_group else None
         self.probe = LogCanaryProbe(
             "kafka", topology, PLACE.topic, self.writer, cast("ElasticServer", self.server), Schedule(1.0, 5.0),
             realm=REALM, carried=carried,

@@ -11,6 +11,7 @@ import pytest
 from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.times import RecordTimes
@@ -91,7 +92,7 @@ class Bed:
         told = metadata([1, 2], {topic: [partition(1, [1]), partition(2, [2])] for topic in ("a", "b")})
         self.topology.record(told)
         peers = cast("Peers", self.peers)
-        groups = Groups(self.topology, peers, lambda _: True, (GROUP,))
+        groups = Groups(self.topology, peers, ChosenGroups(lambda _: True), (GROUP,))
         self.probe = LogLagProbe(
             "kafka", self.topology, peers, groups, cast("RecordTimes", self.times), cast("ElasticServer", self.server),
             Schedule(5.0, 4.0), carried={"a": GROUP, "b": GROUP},

@@ -1,0 +1,91 @@
+"""Which of a cluster's groups are read, and of which of them the commits: any client may make more than can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from keywatch import bounds
+from keywatch.engine.choice import ALWAYS, Choice
+from keywatch.kafka.wire.groups import ListedGroup
+
+_WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
+_NO_BOUND = 2**62
+
+
+class ListedPart(NamedTuple):
+    """Some of the groups that a broker lists: those that are read, and how many are left out beside them."""
+
+    groups: tuple[ListedGroup, ...]
+    left_out: int
+
+
+class ChosenGroups:
+    """Chooses `most` groups, and of them those that committed on `most_partitions` partitions together.
+
+    Those that are `named` come first and are bounded by the configuration alone. Then come those that have a limit,
+    then those that had members since they are known, then those that were there before.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[str], bool],
+        named: Collection[str] = (),
+        limited: Callable[[str], bool] = lambda _: False,
+        most: int = bounds.GROUPS,
+        most_partitions: int = bounds.GROUP_PARTITIONS,
+    ) -> None:
+        self._wanted = wanted
+        self._named = frozenset(named)
+        self._limited = limited
+        self._groups = Choice(most, 0)
+        self._reckoned = Choice(_NO_BOUND, most_partitions)
+        self._freed = 0
+        self.left_out: dict[str, int] = {}
+        """Broker → groups that it listed and that are left out."""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one when groups that were left out should be looked at again, or such that were chosen."""
+        return self._groups.version, self._freed
+
+    def sort(self, listed: Sequence[ListedGroup]) -> ListedPart:
+        """Return those of the listed groups that are read."""
+        chosen: list[ListedGroup] = []
+        left_out = 0
+        for group in listed:
+            if group.state == "Dead" or not self._wanted(group.name):
+                continue
+            if self._groups.offer(group.name, self._rank(group)):
+                chosen.append(group)
+            else:
+                left_out += 1
+        return ListedPart(tuple(chosen), left_out)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._groups
+
+    def reckoned(self, name: str, partitions: int) -> bool:
+        """Return whether the lag of a chosen group that committed on so many partitions is reckoned."""
+        rank = ALWAYS if name in self._named else self._groups.rank(name)
+        return self._reckoned.offer(name, rank, partitions)
+
+    def is_reckoned(self, name: str) -> bool:
+        """Return whether the lag of a group is reckoned still."""
+        return name in self._reckoned
+
+    def release(self, name: str) -> None:
+        """Give the room of a group that is gone to others."""
+        self._groups.release(name)
+        self._reckoned.release(name)
+        self._freed += any(self.left_out.values())
+
+    def put_out(self, broker: str) -> None:
+        """Count a group that a broker listed, and that was put out for another one since."""
+        self.left_out[broker] = self.left_out.get(broker, 0) + 1
+
+    def _rank(self, group: ListedGroup) -> int:
+        if group.name in self._named:
+            return ALWAYS
+        without_members = group.state in _WITHOUT_MEMBERS
+        return 1 + without_members if self._limited(group.name) else 3 + without_members

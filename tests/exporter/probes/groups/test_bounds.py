@@ -1,0 +1,211 @@
+"""However many groups and commits clients make: what matters is read whole, the rest is counted, and nothing flaps."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from keywatch.kafka.chosen_groups import ChosenGroups
+from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.metrics import groups as group_metrics
+from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics import probe as probe_metrics
+from tests.exporter.probes.groups.test_probe import PARTITIONS, Bed
+
+ONE = PARTITIONS[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runner() -> Iterator[None]:
+    with asyncio.Runner() as Bed.runner:
+        yield
+
+
+def bed(most: int = 10, most_partitions: int = 1000) -> Bed:
+    """Watch `watched`, and limit what begins with `siem`."""
+    chosen = ChosenGroups(
+        lambda name: not name.startswith("own"),
+        ("watched",),
+        lambda name: name.startswith("siem"),
+        most,
+        most_partitions,
+    )
+    made = Bed(1, chosen, ("watched",))
+    made.peers.commits["watched"] = {ONE: 1}
+    return made
+
+
+def shown(made: Bed) -> set[str]:
+    return {labels[0] for labels in made.series(group_metrics.GROUP_UP)}
+
+
+def left_out(made: Bed, kind: str = "group") -> float:
+    return made.series(probe_metrics.PROBE_LEFT_OUT)["groups", kind]
+
+
+def flood(made: Bed, count: int) -> None:
+    made.peers.commits |= {f"flood-{'x' * (index % 2)}{index}": {ONE: 3} for index in range(count)}
+
+
+def test_a_flood_is_counted_and_what_was_there_before_stays_whole() -> None:
+    made = bed()
+    old = {f"old-{index}": {ONE: index} for index in range(6)}
+    made.peers.commits |= old
+    made.cycle()
+    assert left_out(made) == 0
+    flood(made, 400)
+    for _ in range(3):
+        made.cycle()
+        assert {"watched", *old} <= shown(made)
+        assert len(shown(made)) == 11
+        assert left_out(made) == 396
+        assert len(made.peers.asked) <= 11, "nothing is asked of what is left out"
+    first = shown(made)
+    flood(made, 800)
+    made.cycle()
+    assert shown(made) == first
+    assert left_out(made) == 796
+    assert made.lag["watched", "a", "0"] == 4
+    notes = [note for metric, _, _, note in made.told if metric is probe_metrics.PROBE_LEFT_OUT and note]
+    assert notes == ["796 or more are left out: there are more than groups.max_groups allows"]
+
+
+def test_who_matters_gets_in_while_the_flood_lasts_and_who_is_displaced_does_not_come_back() -> None:
+    made = bed(most=4)
+    flood(made, 50)
+    made.cycle()
+    made.peers.commits |= {"siem-1": {ONE: 2}, "alive": {ONE: 2}}
+    made.peers.states["alive"] = "Stable"
+    made.cycle()
+    assert {"watched", "siem-1", "alive"} < shown(made)
+    assert len(shown(made)) == 5
+    assert left_out(made) == 48
+    seen = set()
+    for state in ("Empty", "Stable", "Empty", "Stable"):
+        made.peers.states["alive"] = state  # it is deployed anew, again and again
+        seen |= shown(made.cycle())
+    assert seen == shown(made)
+
+
+def test_limited_groups_are_bounded_too_because_whoever_makes_groups_chooses_their_names() -> None:
+    made = bed(most=4)
+    made.peers.commits |= {f"siem-{index}": {ONE: 2} for index in range(50)}
+    made.cycle()
+    assert len(shown(made)) == 5
+    assert left_out(made) == 46
+
+
+def test_room_that_is_free_again_goes_to_those_left_out() -> None:
+    made = bed(most=4)
+    flood(made, 6)
+    made.cycle()
+    assert left_out(made) == 2
+    gone = sorted(shown(made) - {"watched"})[:2]
+    for name in gone:
+        del made.peers.commits[name]
+    for _ in range(3):
+        made.now += 5.0
+        made.cycle()
+    assert shown(made) == set(made.peers.commits)
+    assert left_out(made) == 0
+
+
+def test_what_nobody_wants_is_not_counted() -> None:
+    made = bed(most=4)
+    made.peers.commits |= {f"own-{index}": {ONE: 2} for index in range(50)}
+    made.cycle()
+    assert shown(made) == {"watched"}
+    assert left_out(made) == 0
+
+
+def test_commits_beyond_the_bound_are_not_kept_and_their_group_is_not_said_to_commit_nothing() -> None:
+    made = bed(most_partitions=5)
+    made.peers.ends = dict.fromkeys((TopicPartition("a", index) for index in range(2)), 5)
+    many = {TopicPartition("elsewhere", index): 1 for index in range(100)}
+    made.peers.commits |= {"small": {ONE: 3}, "huge": many}
+    for _ in range(3):
+        made.cycle()
+        assert made.lag == {("watched", "a", "0"): 4, ("small", "a", "0"): 2}
+        assert left_out(made, "partition") == 100
+        assert made.series(group_metrics.GROUP_UP)["huge",] == 1
+        assert ("huge",) not in made.series(lag_metrics.GROUP_LAG_KNOWN)
+    asked = 0
+    for _ in range(60):
+        made.cycle()
+        asked += made.peers.asked.count("huge")
+    assert asked == 1, "it is looked at again now and then"
+    made.peers.commits["huge"] = {ONE: 5}
+    for _ in range(60):
+        made.cycle()
+    assert made.lag["huge", "a", "0"] == 0
+    assert left_out(made, "partition") == 0
+
+
+def test_a_watched_group_is_whole_whatever_it_commits_on() -> None:
+    made = bed(most_partitions=1)
+    made.peers.commits["watched"] = dict.fromkeys(PARTITIONS, 4)
+    made.peers.commits["other"] = {ONE: 4}
+    made.cycle()
+    assert {labels[0] for labels in made.lag} == {"watched", "other"}
+    assert left_out(made, "partition") == 0
+
+
+def test_a_group_whose_answer_is_too_large_costs_no_other_group_anything() -> None:
+    made = bed()
+    made.peers.commits |= {f"small-{index}": {ONE: 3} for index in range(8)}
+    made.peers.commits["huge"] = {TopicPartition("elsewhere", index): 1 for index in range(200)}
+    made.peers.max_reply = 1000
+    made.cycle()
+    up = made.series(group_metrics.GROUP_UP)
+    assert up.pop(("huge",)) == 0
+    assert set(up.values()) == {1.0}
+    assert len(made.lag) == 9
+
+
+def test_where_the_whole_list_is_too_large_those_with_members_are_listed_and_the_known_ones_stay() -> None:
+    made = bed(most=100)
+    made.peers.commits |= {"known": {ONE: 2}, "alive": {ONE: 2}}
+    made.peers.states["alive"] = "Stable"
+    made.cycle()
+    made.peers.commits |= {f"{'x' * 200}{index}": {ONE: 3} for index in range(400)}
+    made.peers.max_reply = 20_000
+    with mock.patch("keywatch.kafka.group_lists._LARGEST_ENTRY", 250):
+        for _ in range(3):
+            made.now += 4.0
+            made.cycle()
+            assert {"watched", "known", "alive"} <= shown(made)
+            assert len(made.lag) >= 3
+            assert left_out(made) > 100
+    made.peers.commits["newcomer"] = {ONE: 2}
+    made.peers.states["newcomer"] = "Stable"
+    made.cycle()
+    assert "newcomer" in shown(made)
+    # And when it is over everything is as before.
+    made.peers.commits = {name: found for name, found in made.peers.commits.items() if len(name) < 100}
+    for _ in range(8):
+        made.now += 6.0
+        made.cycle()
+    assert shown(made) == {"watched", "known", "alive", "newcomer"}
+    assert left_out(made) == 0
+
+
+def test_memory_follows_the_bound_and_not_the_flood() -> None:
+    made = bed(most=20)
+    made.cycle()
+    flood(made, 20_000)
+    tracemalloc.start()
+    try:
+        made.cycle()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(3):
+            made.cycle()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(made.probe._groups.known) == 21
+    assert before < 4_000_000, "the lists themselves, as bytes"
+    assert grown < 500_000
