@@ -176,7 +176,7 @@ def _views() -> list[Panel]:
         StateTimeline(
             title="Do instances agree",
             description="Do all instances see the same of each broker? If not, the network differs between them.",
-            width=12,
+            width=8,
             mappings=house.words({0: ("agree", house.GOOD), 1: ("differ", house.ATTENTION)}),
             no_value=_NONE,
             targets=[query(f"max by ({by}) ({broker}) - min by ({by}) ({broker})", "{{cluster}} / {{broker}}")],
@@ -185,9 +185,16 @@ def _views() -> list[Panel]:
             "keywatch's clock against Prometheus'",
             "Is an instance's clock wrong? From 5 s on a ticket is opened.",
             f"abs(time() - max by (instance) ({pick(probe_metrics.PROBE_LAST_RUN_TIMESTAMP_SECONDS)}))",
-            width=12,
+            width=8,
             unit="s",
             steps=house.above(attention=5),
+        ),
+        _graph(
+            "Left out",
+            "Is there more in a cluster than keywatch reads? A client may be making it without end.",
+            now(probe_metrics.PROBE_LEFT_OUT, "probe", "kind"),
+            f"{_PROBE}: {{{{kind}}}}",
+            steps=house.above(attention=1),
         ),
     ]
 

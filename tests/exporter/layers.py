@@ -32,7 +32,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "probes.dead_letters": _PROBE,
     "probes.logs": (*_PROBE, "elastic"),
     "elastic": ("kafka.wire", "kafka.records", "net", "listeners", "config", "engine"),
-    "kafka": ("net", "config", "engine", "names", "bounds"),
+    "kafka": ("net", "config", "engine", "names", "bounds", "patterns"),
     "kafka.wire": ("engine",),
     "net": ("config", "engine"),
     "rules": ("config", "metrics"),

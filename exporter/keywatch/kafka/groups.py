@@ -71,9 +71,8 @@ _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
 class ConsumerGroup:
     """A group as last known; `trouble` says why it could not be read in the last cycle.
 
-    `offsets` and `unread` are new objects whenever they change. `listed` and `asked` are the cycles in which it was last
-    listed and
-    asked for its commits; `moved` says that its state or its coordinator changed since.
+    `offsets` and `unread` are new objects whenever they change. `listed` and `asked` are the cycles in which it was
+    last listed and asked for its commits; `moved` says that its state or its coordinator changed since.
     """
 
     name: str

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
+from keywatch.config.cluster import TopicsSection
 from keywatch.config.model import Cluster
 from keywatch.engine.probe import Probe
 from keywatch.engine.store import Key
+from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.client import Clients
 from keywatch.kafka.membership import Membership
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.kafka.topology import Topology
+from keywatch.patterns import Patterns
 from keywatch.probes.events.seen import EventsSeen
+
+
+class TopicsBound(NamedTuple):
+    """The part of the configuration that says which topics are looked at whatever there is, and how many others."""
+
+    watch: tuple[str, ...]
+    topics: int
+    partitions: int
+
+    @classmethod
+    def of(cls, section: TopicsSection) -> Self:
+        """Take it from its section."""
+        return cls(section.watch, section.max_topics, section.max_partitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,8 @@ class Base:
     clients: Clients
     seen: dict[str, EventsSeen] = field(default_factory=dict)
     """What each listener's events were read as, by its label."""
+    chosen: dict[object, ChosenTopics] = field(default_factory=dict)
+    """Which topics are looked at, by what of the configuration says so."""
 
     @classmethod
     def of(cls, cluster: Cluster) -> Base:
@@ -36,6 +55,13 @@ class Base:
         topology = Topology(cluster.endpoints, section.expected, section.forget_after, membership=membership)
         clients = Clients(",".join(cluster.bootstrap), cluster.client, security, membership)
         return cls(cluster.name, topology, security, clients)
+
+    def chosen_topics(self, meant: Patterns, bound: TopicsBound) -> ChosenTopics:
+        """Return the one choice that all probes share which are made from the same parts of the configuration."""
+        if (meant, bound) not in self.chosen:
+            self.chosen.clear()
+            self.chosen[meant, bound] = ChosenTopics(meant, *bound)
+        return self.chosen[meant, bound]
 
     def peers(self) -> Peers:
         """Make connections for one probe, so that none waits behind another's."""

@@ -45,7 +45,7 @@ from keywatch.probes.keycloak.probe import KeycloakProbe
 from keywatch.probes.reconciliation.counters import KeycloakMetrics
 from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
 from keywatch.service import wiring_logs
-from keywatch.service.base import Base, ProbePlan
+from keywatch.service.base import Base, ProbePlan, TopicsBound
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 
@@ -64,7 +64,7 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     watch = (*cluster.topics.watch, *(topic for queue in cluster.dlq for topic in queue.named_topics))
     plan(ClusterProbe.name, _cluster, cluster.cluster, watch)
     plan(TopicsProbe.name, _topics, cluster.topics, topics)
-    plan(ConfigsProbe.name, _configs, topics)
+    plan(ConfigsProbe.name, _configs, topics, TopicsBound.of(cluster.topics))
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
     if cluster.groups.enabled:
         plan(GroupsProbe.name, _groups, cluster.groups, topics)
@@ -111,16 +111,19 @@ def _cluster(base: Base, section: ClusterSection, watch: tuple[str, ...]) -> Pro
 
 def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
     schedule = Schedule(section.period, section.timeout)
-    return TopicsProbe(base.cluster, base.topology, schedule, topics=topics, watch=section.watch, detail=section.detail)
+    chosen = base.chosen_topics(topics, TopicsBound.of(section))
+    return TopicsProbe(base.cluster, base.topology, schedule, chosen=chosen, detail=section.detail)
 
 
-def _configs(base: Base, topics: Patterns) -> Probe:
-    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, topics=topics)
+def _configs(base: Base, topics: Patterns, bound: TopicsBound) -> Probe:
+    chosen = base.chosen_topics(topics, bound)
+    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, chosen=chosen)
 
 
 def _offsets(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
     schedule = Schedule(section.period, section.timeout)
-    return OffsetsProbe(base.cluster, base.topology, base.peers(), schedule, topics=topics, detail=section.detail)
+    chosen = base.chosen_topics(topics, TopicsBound.of(section))
+    return OffsetsProbe(base.cluster, base.topology, base.peers(), schedule, chosen=chosen, detail=section.detail)
 
 
 def _canary(base: Base, section: CanarySection) -> Probe:

@@ -47,6 +47,7 @@ BOUNDED_BY = {
     "pipeline": "fifty for each Logstash; the rest is `other`",
     "plugin": "two hundred for each pipeline; the rest is `other`, those without an id are `unnamed`",
     "stage": "the code",
+    "kind": "the code",
     "window": "the code",
     "result": "the code",
     "code": "twenty statuses of HTTP for each Logstash; the rest is `other`",

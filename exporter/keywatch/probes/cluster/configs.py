@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.patterns import Patterns
 
 _SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
 _TOPICS_PER_REQUEST = 500
@@ -23,18 +23,20 @@ class ConfigsProbe:
     name = "configs"
     target = ""
 
-    def __init__(self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, topics: Patterns) -> None:
+    def __init__(
+        self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, chosen: ChosenTopics
+    ) -> None:
         self.cluster = cluster
         self.schedule = schedule
         self._topology = topology
         self._peers = peers
-        self._patterns = topics
+        self._chosen = chosen
         self._turn = 0
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read the settings of all topics; raises `ProbeError`."""
         topics = await self._topology.partitions(timeout / 2)
-        names = sorted(name for name in topics if name in self._patterns)
+        names = sorted(await self._chosen.of(topics))
         living = [broker.label for broker in self._topology.living()]
         if not living:
             raise ProbeError(Reason.REFUSED, "no broker answers")

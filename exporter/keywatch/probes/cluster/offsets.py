@@ -7,14 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.chosen_topics import ChosenTopics, Topics
 from keywatch.kafka.offsets import Watermarks, without
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.recreated_topics import RecreatedTopics
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
-from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.patterns import Patterns
 
 # Start offsets move when retention deletes segments, which Kafka does every five minutes.
 _START_EVERY = 10
@@ -22,7 +21,7 @@ _NOTHING: Mapping[int, tuple[Reason, str]] = {}
 
 
 class OffsetsProbe:
-    """The offsets of every partition of the patterns; an unread partition costs only its own series."""
+    """The offsets of every partition of the chosen topics; an unread partition costs only its own series."""
 
     name = "offsets"
     target = ""
@@ -34,20 +33,20 @@ class OffsetsProbe:
         peers: Peers,
         schedule: Schedule,
         *,
-        topics: Patterns,
+        chosen: ChosenTopics,
         detail: bool = True,
     ) -> None:
         self.cluster = cluster
         self.schedule = schedule
         self._topology = topology
         self._peers = peers
-        self._patterns = topics
+        self._chosen = chosen
         self._detail = detail
         self._runs = 0
         self._ends = Watermarks(topology, peers, requests.END)
         self._starts = Watermarks(topology, peers, requests.START)
         self._renewals = RecreatedTopics(topology)
-        self._topics: Mapping[str, Mapping[int, PartitionState]] = {}
+        self._topics: Topics = {}
         self._wanted: dict[str, tuple[int, ...]] = {}
         self._topics_offsets: dict[str, _TopicOffsets] = {}
         self._touched: set[str] = set()
@@ -58,7 +57,7 @@ class OffsetsProbe:
             self._ends.drop(topic)
             self._starts.drop(topic)
             self._runs = 0
-        self._choose(await self._topology.partitions(timeout / 2))
+        self._choose(await self._chosen.of(await self._topology.partitions(timeout / 2)))
         ends = await self._ends.fetch(self._wanted, timeout * 0.6)
         self._touched |= {partition.topic for partition in ends.changed}
         if self._runs % _START_EVERY == 0:
@@ -83,12 +82,12 @@ class OffsetsProbe:
         """Close the connections."""
         self._peers.close()
 
-    def _choose(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> None:
+    def _choose(self, topics: Topics) -> None:
         """Work out which partitions are wanted, when metadata changed."""
         if topics is self._topics:
             return
         self._topics = topics
-        self._wanted = {topic: tuple(states) for topic, states in topics.items() if topic in self._patterns}
+        self._wanted = {topic: tuple(states) for topic, states in topics.items() if topic in self._chosen.meant}
         self._topics_offsets = {
             topic: self._topics_offsets.get(topic) or _TopicOffsets((self.cluster, topic)) for topic in self._wanted
         }

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.kafka.chosen_topics import ChosenTopics, Topics
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
-from keywatch.patterns import Patterns
 
 
 class PartitionHealth(NamedTuple):
@@ -75,7 +75,7 @@ _PARTITIONS_PER_PIECE = 1000
 
 
 class TopicsProbe:
-    """Every topic of the patterns, and the watched ones, which must exist."""
+    """Every topic that is chosen, and the watched ones, which must exist."""
 
     name = "topics"
     target = ""
@@ -86,15 +86,14 @@ class TopicsProbe:
         topology: Topology,
         schedule: Schedule,
         *,
-        topics: Patterns,
-        watch: Sequence[str] = (),
+        chosen: ChosenTopics,
         detail: bool = True,
     ) -> None:
         self.cluster = cluster
         self.schedule = schedule
         self._topology = topology
-        self._patterns = topics
-        self._watch = tuple(watch)
+        self._chosen = chosen
+        self._watch = chosen.watch
         self._detail = detail
         self._version = -1
         self._told = SeriesSet([])
@@ -105,9 +104,10 @@ class TopicsProbe:
         topics = await self._topology.partitions(timeout / 2)
         version = self._topology.version
         if version != self._version:
-            self._told = await in_slices(self._judge(topics))
+            chosen = await self._chosen.of(topics)
+            self._told = await in_slices(self._judge(topics, chosen))
             self._version = version
-        found = (topic for topic in self._topology.forbidden if topic in self._patterns or topic in self._watch)
+        found = (topic for topic in self._topology.forbidden if topic in self._chosen.meant or topic in self._watch)
         wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
         if wanted:
             words = f"{len(wanted)} topics may not be described; Describe on Topic:{wanted[0]} is missing"
@@ -117,10 +117,9 @@ class TopicsProbe:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _judge(self, topics: Mapping[str, Mapping[int, PartitionState]]) -> Pieces[SeriesSet]:
+    def _judge(self, topics: Topics, chosen: Topics) -> Pieces[SeriesSet]:
         # With few brokers most partitions are in one of a few states, and each state is judged once.
         verdicts: dict[tuple[object, ...], PartitionHealth] = {}
-        chosen = [topic for topic in topics if topic in self._patterns or topic in self._watch]
         self._topics = {topic: self._topics.get(topic) or _TopicJudgement((self.cluster, topic)) for topic in chosen}
         series: list[MetricSeries] = []
         for topic, kept in self._topics.items():
@@ -138,7 +137,7 @@ class TopicsProbe:
             kept.fill(topics[topic], healths, demands=demands, watched=topic in self._watch, detail=self._detail)
             series += kept.series
             yield
-        loose = []
+        loose = self._chosen.samples(self.cluster, self.name)
         for topic in self._watch:
             if topic not in topics and topic not in self._topology.forbidden:
                 note = "the watched topic does not exist"

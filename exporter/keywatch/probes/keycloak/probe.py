@@ -25,10 +25,9 @@ from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.keycloak.health import Health, health_of
 
 _MOST_BYTES = 64 * 1024
-# Check names are Keycloak's, and no documented API: so many of them, of such letters, get a series of their own.
+# Check names are Keycloak's, and no documented API: so many of them get a series of their own.
 _MOST_CHECKS = 20
 _NOT_IN_A_CHECK = re.compile(r"[^a-z0-9]+")
-_LONGEST_CHECK = 60
 _PACKAGES = re.compile(r"^(?:\w+\.)+(?=\w+$)")
 # Each answer that something is not ready writes a line into Keycloak's log.
 _NOT_READY_EVERY = 1.0
@@ -210,6 +209,6 @@ class KeycloakProbe:
             if len(self._checks) >= _MOST_CHECKS:
                 return "other"
             words = _NOT_IN_A_CHECK.sub("_", _PACKAGES.sub("", name).lower())
-            known = words.strip("_")[:_LONGEST_CHECK].strip("_") or "other"
+            known = words.strip("_") or "other"
             self._checks[name] = known
         return known

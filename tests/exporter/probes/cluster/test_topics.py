@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import cast
+
 import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.kafka.chosen_topics import ChosenTopics
+from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.metrics import cluster as cat
+from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
+from keywatch.probes.cluster.offsets import OffsetsProbe
 from keywatch.probes.cluster.topics import TopicsProbe, judge
+from tests.exporter.fakes.fake_cluster import FakePeers
 from tests.exporter.fakes.metadata import metadata, partition
 
 
@@ -79,7 +87,7 @@ def test_a_broker_that_comes_back_mends_its_partitions_at_once() -> None:
 
 
 async def run(it: Topology, *, watch: tuple[str, ...] = (), detail: bool = True, **patterns: list[str]) -> list[Sample]:
-    probe = TopicsProbe("kafka", it, Schedule(1, 1), topics=Patterns(**patterns), watch=watch, detail=detail)
+    probe = TopicsProbe("kafka", it, Schedule(1, 1), chosen=ChosenTopics(Patterns(**patterns), watch), detail=detail)
     return list(await probe.run(0.02))
 
 
@@ -134,3 +142,39 @@ async def test_before_the_first_metadata_nothing_is_judged() -> None:
     with pytest.raises(ProbeError) as refused:
         await run(it, watch=("events",))
     assert refused.value.reason is Reason.NO_METADATA
+
+
+async def test_more_topics_than_there_is_room_for_are_counted_and_the_same_ones_stay() -> None:
+    it = topology()
+    led = partition(2, [2])
+    old = {f"old-{index}": [led] for index in range(3)}
+    chosen = ChosenTopics(Patterns(exclude=["own.*"]), ("watched",), 5, 20)
+    probe = TopicsProbe("kafka", it, Schedule(1, 1), chosen=chosen)
+    offsets = OffsetsProbe("kafka", it, cast("Peers", FakePeers()), Schedule(1, 1), chosen=chosen)
+    it.record(metadata([1, 2, 3], old))
+    await probe.run(0.02)
+    flood = {f"flood-{index}": [led] for index in range(50)} | {f"own-{index}": [led] for index in range(9)}
+    shown = []
+    for more in (flood, {**flood, "more": [led]}):
+        # Each broker names topics in an order of its own.
+        it.record(metadata([1, 2, 3], {**more, **old, "watched": [led] * 40}))
+        samples = list(await probe.run(0.02))
+        shown.append(set(values(samples, cat.TOPIC_PARTITIONS)))
+        assert {"watched", *old} < shown[-1]
+        assert len(shown[-1]) == 6
+        lost = len(more) - 9 - 2
+        assert values(samples, probe_metrics.PROBE_LEFT_OUT) == {"topics,topic": lost, "topics,partition": lost}
+    assert shown[0] == shown[1]
+    with contextlib.suppress(ProbeError):  # nobody answers
+        await offsets.run(1.0)
+    assert set(offsets._wanted) == shown[0]
+
+
+async def test_a_topic_that_outgrows_the_bound_is_left_out_and_its_neighbours_are_not() -> None:
+    it = topology()
+    led = partition(2, [2])
+    probe = TopicsProbe("kafka", it, Schedule(1, 1), chosen=ChosenTopics(Patterns(), (), 10, 20))
+    for partitions, expected in ((5, {"a", "grows"}), (21, {"a"}), (15, {"a", "grows"})):
+        it.record(metadata([1, 2, 3], {"grows": [led] * partitions, "a": [led]}))
+        samples = await probe.run(0.02)
+        assert set(values(list(samples), cat.TOPIC_PARTITIONS)) == expected
