@@ -21,6 +21,7 @@ from tests.bench import (
     elections,
     event_path,
     events,
+    flood,
     large,
     log_path,
     logs,
@@ -45,6 +46,7 @@ _WORDS = {
     "elections": "What elections take from a listener",
     "many": "Many brokers",
     "large": "A large cluster",
+    "flood": "A client that makes groups without end",
     "logs_model": "Logstash's pipelines, as tests run them",
     "logs": "Logs in OpenSearch",
     "log_path": "The path of logs, with a stand-in for Logstash",
@@ -77,6 +79,7 @@ def main() -> int:
         "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),
         "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
+        "flood": lambda: flood.measure((6_000,) if options.quick else (20_000, 100_000), 10, _say),
     }
     met = True
     for name, part in parts.items():

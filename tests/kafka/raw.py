@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from keywatch.config.endpoint import Endpoint
@@ -15,6 +16,7 @@ _T = TypeVar("_T")
 _OFFSET_COMMIT = 8
 _ALTER_PARTITION_REASSIGNMENTS = 45
 _SECONDS = 60.0
+_UNDER_WAY = 200
 
 
 def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:
@@ -33,13 +35,7 @@ def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:
 
 def commit_for(address: str, group: str, offsets: Mapping[tuple[str, int], int], seconds: float) -> None:
     """Commit for a group without members, at its coordinator, what expires after `seconds` (OffsetCommit v2)."""
-    body = Writer().string(group).int32(-1).string("").int64(int(seconds * 1000))
-
-    def write(item: tuple[tuple[str, int], int]) -> None:
-        (topic, partition), offset = item
-        body.string(topic).int32(1).int32(partition).int64(offset).string("")
-
-    request = Request(_OFFSET_COMMIT, 2, False, body.array(offsets.items(), write).done())
+    request = _commit(group, offsets, int(seconds * 1000))
     errors = ask(address, request, _committed)
     assert not any(errors), errors
 
@@ -79,3 +75,38 @@ def _committed(reader: Reader) -> list[int]:
             reader.int32()
             errors.append(reader.int16())
     return errors
+
+
+def flood(address: str, groups: Iterable[str], offsets: Mapping[tuple[str, int], int]) -> None:
+    """Commit the same for many groups without members, many requests under way at once, as whoever floods a broker."""
+    host, _, port = address.rpartition(":")
+
+    async def commit() -> None:
+        connection: BrokerConnection = await connect(Endpoint(host, int(port)), _SECONDS)
+        try:
+            under_way: deque[asyncio.Future[bytes]] = deque()
+            for group in groups:
+                under_way.append(connection.send(_commit(group, offsets, -1)))
+                if len(under_way) >= _UNDER_WAY:
+                    _check(await under_way.popleft())
+            for answer in under_way:
+                _check(await answer)
+        finally:
+            connection.close()
+
+    asyncio.run(commit())
+
+
+def _check(answer: bytes) -> None:
+    errors = _committed(Reader(answer, position=4))
+    assert not any(errors), errors
+
+
+def _commit(group: str, offsets: Mapping[tuple[str, int], int], milliseconds: int) -> Request:
+    body = Writer().string(group).int32(-1).string("").int64(milliseconds)
+
+    def write(item: tuple[tuple[str, int], int]) -> None:
+        (topic, partition), offset = item
+        body.string(topic).int32(1).int32(partition).int64(offset).string("")
+
+    return Request(_OFFSET_COMMIT, 2, False, body.array(offsets.items(), write).done())
