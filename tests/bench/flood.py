@@ -69,11 +69,12 @@ def _flooded(
     untold = sum(not _is_told(scrape) for scrape in recorder.scrapes)
     largest = max(len(scrape.text) for scrape in recorder.scrapes)
     memory = process.memory_info().rss / 1e6
+    times = spread([scrape.took for scrape in recorder.scrapes])
     return Figure(
         f"{size:,} groups of one client, {len(names):,} of them made in {took:.0f} s; {bounds.GROUPS:,} are read",
         "the watched group's lag in every scrape, ≤ 250 MB, ≤ 0.5 of a core afterwards",
         f"missing in {untold} of {len(recorder.scrapes)}, {memory:.0f} MB, {share:.2f} of a core, a health scrape"
-        f" {largest / 1e6:.1f} MB in {spread([scrape.took for scrape in recorder.scrapes])}, loop lag {lag * 1000:.0f} ms",
+        f" {largest / 1e6:.1f} MB in {times}, loop lag {lag * 1000:.0f} ms",
         untold == 0 and memory <= 250 and share <= 0.5,
     )
 

@@ -17,7 +17,7 @@ from keywatch.metrics.metric import Metric, MetricKind
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 HEALTH = "health"
-_BLOCKS_PER_PIECE = 64
+_ROWS_PER_PIECE = 500
 
 
 class UnknownCollectorError(ValueError):
@@ -57,7 +57,10 @@ def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bo
         if metric.kind is MetricKind.GAUGE and metric not in accounts:
             yield from _gauges(frames, metric, body)
         else:
-            body.extend(_accumulated(store, accounts, metric))
+            for count, lines in enumerate(_accumulated(store, accounts, metric), 1):
+                body.append(lines)
+                if count % _ROWS_PER_PIECE == 0:
+                    yield
             yield
         if body:
             parts.append(_header(metric, openmetrics))
@@ -73,20 +76,21 @@ def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) 
     for _, frame in frames:
         gauge = frame.get(metric)
         for series in gauge.series if gauge is not None else ():
-            body.append(series.render())
-            count += 1
-            if count % _BLOCKS_PER_PIECE == 0:
+            count += 1 if series.is_rendered else len(series.values)
+            body.append((yield from series.rendering()))
+            if count >= _ROWS_PER_PIECE:
+                count = 0
                 yield
     yield
 
 
 def _accumulated(store: Store, accounts: dict[Metric, dict[Labels, float]], metric: Metric) -> Iterator[bytes]:
     if metric.kind is MetricKind.HISTOGRAM:
-        for labels, distribution in store.histograms.get(metric, {}).items():
+        for labels, distribution in list(store.histograms.get(metric, {}).items()):
             yield _histogram(metric, labels, distribution)
     else:
         series = store.counters.get(metric, {}) if metric.kind is MetricKind.COUNTER else accounts[metric]
-        for labels, value in series.items():
+        for labels, value in list(series.items()):  # which may grow meanwhile
             yield f"{_prefix(metric, labels)}{number(value)}\n".encode()
 
 

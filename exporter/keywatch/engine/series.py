@@ -8,6 +8,7 @@ from itertools import chain
 
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.probe import Sample
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.metrics.metric import Metric
 from keywatch.names import shortened
 
@@ -15,6 +16,7 @@ Labels = tuple[str, ...]
 Value = float | int
 Notes = tuple[str | None, ...]
 Observations = tuple[Metric, Labels, Distribution]
+_ROWS_PER_PIECE = 1000
 
 
 class Rows:
@@ -24,16 +26,17 @@ class Rows:
 
     def __init__(self, labels: Sequence[Labels]) -> None:
         self.labels = tuple(labels)
-        self._templates: dict[Metric, str | None] = {}
+        self._templates: dict[tuple[Metric, int], str | None] = {}
 
-    def template(self, metric: Metric) -> str:
-        """Return the metric's lines with `%s` in place of each value."""
-        found = self._templates.get(metric)
+    def template(self, metric: Metric, start: int = 0) -> str:
+        """Return the metric's lines with `%s` in place of each value: those of one piece, from row `start` on."""
+        key = metric, start
+        found = self._templates.get(key)
         if found is None:
-            lines = [prefix(metric, labels).replace("%", "%%") for labels in self.labels]
-            found = "%s\n".join([*lines, ""])
+            rows = self.labels[start : start + _ROWS_PER_PIECE]
+            found = "%s\n".join([*[prefix(metric, labels).replace("%", "%%") for labels in rows], ""])
             # Kept from the second time on: most series of a large cluster never change, and the text is half of it.
-            self._templates[metric] = found if metric in self._templates else None
+            self._templates[key] = found if key in self._templates else None
         return found
 
 
@@ -49,12 +52,27 @@ class MetricSeries:
         self.notes = notes
         self._rendered: bytes | None = None
 
+    @property
+    def is_rendered(self) -> bool:
+        """Whether its lines are known, so that rendering costs nothing."""
+        return self._rendered is not None
+
     def render(self) -> bytes:
         """Return the lines of the text format, which both formats share for gauges."""
+        return at_once(self.rendering())
+
+    def rendering(self) -> Pieces[bytes]:
+        """Render as `render` does, in pieces: of one topic or group there may be a hundred thousand partitions."""
         if self._rendered is None:
-            # Almost all values are whole, and told as such by the probes that have many.
-            values = tuple([value if type(value) is int else number(value) for value in self.values])
-            self._rendered = (self.rows.template(self.metric) % values).encode()
+            parts: list[bytes] = []
+            for start in range(0, len(self.values), _ROWS_PER_PIECE):
+                if start:
+                    yield
+                # Almost all values are whole, and told as such by the probes that have many.
+                values = self.values[start : start + _ROWS_PER_PIECE]
+                written = tuple([value if type(value) is int else number(value) for value in values])
+                parts.append((self.rows.template(self.metric, start) % written).encode())
+            self._rendered = b"".join(parts)
         return self._rendered
 
     def samples(self) -> Iterator[Sample]:

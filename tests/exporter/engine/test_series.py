@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from keywatch.engine.exposition import render, rendering, selection
 from keywatch.engine.probe import Sample
-from keywatch.engine.series import LatestSeries, MetricSeries, Rows, SeriesSet
+from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet, prefix
 from keywatch.engine.slices import at_once
 from keywatch.engine.store import Key, Store
 from keywatch.metrics import cluster as cat
+from keywatch.metrics.metric import Metric
 from tests.exporter.fakes.states import NOW, ODD, WALL
 
 KEY = Key("kafka", "offsets", "")
@@ -121,3 +122,35 @@ def test_a_scrape_tells_what_the_store_held_when_it_began() -> None:
     store.expire(NOW + 100)
     store.replace(KEY, keeper.tell({"b": {0: 2}}), WALL, NOW)
     assert at_once(pieces) == anew({"a": {0: 1}})
+
+
+def test_no_piece_of_rendering_writes_many_lines_however_many_one_thing_has() -> None:
+    store = Store()
+    rows = Rows([("kafka", "wide", str(index)) for index in range(5_500)])
+    wide = MetricSeries(cat.PARTITION_END_OFFSET, rows, range(5_500))
+    narrow = [MetricSeries(cat.TOPIC_PARTITIONS, Rows([("kafka", f"t{index}")]), [1]) for index in range(3_000)]
+    counters = [Sample(cat.BROKER_FAILURES_TOTAL, ("kafka", str(index), "reset"), 1.0) for index in range(3_000)]
+    store.replace(KEY, SeriesSet([wide, *narrow], counters), WALL, NOW)
+    for _ in range(3):
+        written: list[int] = [0]
+
+        def count(metric: Metric, labels: Labels, written: list[int] = written) -> str:
+            written[-1] += 1
+            return prefix(metric, labels)
+
+        with (
+            mock.patch("keywatch.engine.series.prefix", count),
+            mock.patch("keywatch.engine.exposition._prefix", count),
+        ):
+            pieces = rendering(store, EVERYTHING, openmetrics=False)
+            while True:
+                try:
+                    next(pieces)
+                except StopIteration as end:
+                    page = end.value
+                    break
+                written.append(0)
+        assert max(written) <= 1_500
+        assert page.count(b"\nkeywatch_partition_end_offset{") == 5_500
+        assert b'keywatch_partition_end_offset{cluster="kafka",topic="wide",partition="5499"} 5499\n' in page
+        assert page.count(b"\nkeywatch_topic_partitions{") == page.count(b"\nkeywatch_broker_failures_total{") == 3_000
