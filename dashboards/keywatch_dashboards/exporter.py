@@ -192,8 +192,8 @@ def _views() -> list[Panel]:
         _graph(
             "Left out",
             "Is there more in a cluster than keywatch reads? A client may be making it without end.",
-            now(probe_metrics.PROBE_LEFT_OUT, "probe", "kind"),
-            f"{_PROBE}: {{{{kind}}}}",
+            now(probe_metrics.PROBE_LEFT_OUT, "probe", "target", "kind"),
+            f"{_PROBE} {{{{target}}}}: {{{{kind}}}}",
             steps=house.above(attention=1),
         ),
     ]

@@ -12,6 +12,10 @@ TOPICS: Final = 20_000
 """Topics of a cluster that are reported."""
 TOPIC_PARTITIONS: Final = 100_000
 """Partitions of these topics, all together."""
+READ_TOPICS: Final = 1_000
+"""Topics that one pattern of events or of dead letters may mean and whose records are read, beside those named."""
+READ_PARTITIONS: Final = 10_000
+"""Partitions of these topics, all together."""
 COMMITS_PER_REQUEST: Final = 20_000
 """Commits that are asked for at once, about, so that no answer is too large to be read."""
 NAMES_REMEMBERED: Final = 20_000

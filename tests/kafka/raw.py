@@ -99,7 +99,7 @@ def flood(address: str, groups: Iterable[str], offsets: Mapping[tuple[str, int],
 
 def _check(answer: bytes) -> None:
     errors = _committed(Reader(answer, position=4))
-    assert not any(errors), errors
+    assert not any(errors), set(errors)
 
 
 def _commit(group: str, offsets: Mapping[tuple[str, int], int], milliseconds: int) -> Request:

@@ -10,6 +10,7 @@ from keywatch.engine.choice import ALWAYS, Choice
 from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import Sample
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.engine.store import Key
 from keywatch.kafka.wire.requests import PartitionState
 from keywatch.patterns import Patterns
 
@@ -32,12 +33,15 @@ class ChosenTopics:
         watch: Sequence[str] = (),
         most: int = bounds.TOPICS,
         most_partitions: int = bounds.TOPIC_PARTITIONS,
+        *,
+        bound: str = "topics.max_topics or max_partitions",
     ) -> None:
         self.meant = meant
         self.watch = tuple(watch)
         self.left_out = 0
         """Topics that are left out, because there are more than are looked at."""
         self.partitions_left_out = 0
+        self._bound = bound
         self._choice = Choice(most, most_partitions)
         self._topics: Topics = {}
         self._chosen: Topics = {}
@@ -51,11 +55,11 @@ class ChosenTopics:
                 self._topics = topics
         return self._chosen
 
-    def samples(self, cluster: str, probe: str) -> list[Sample]:
-        """Tell how much is left out."""
+    def samples(self, key: Key) -> list[Sample]:
+        """Tell how much the probe of this key leaves out."""
         return [
-            left_out(cluster, probe, "topic", self.left_out, "topics.max_topics or max_partitions"),
-            left_out(cluster, probe, "partition", self.partitions_left_out, "topics.max_topics or max_partitions"),
+            left_out(key, "topic", self.left_out, self._bound),
+            left_out(key, "partition", self.partitions_left_out, self._bound),
         ]
 
     def _choose(self, topics: Topics) -> Pieces[Topics]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keywatch import bounds
+from keywatch.engine.probe import Reason
 from keywatch.kafka.chosen_groups import ChosenGroups, ListedPart
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers
@@ -18,7 +20,15 @@ from keywatch.kafka.wire.reply_memory import ReplyMemory
 # Where the whole list of a broker is too large, these are asked for: whoever floods it has no members, as a rule.
 _WITH_MEMBERS = ("Stable", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady")
 _TOO_LARGE_FOR = 30.0
+# So many groups of a broker are a large list: it takes longer than the look at lags may.
+_LARGE = 10_000
+_LARGE_WITHIN = 10.0
+# Of the time for a look, what is waited for a large list before the last one serves, which it does for so long.
+_PATIENCE = 0.3
+_SERVES = 30.0
 _LARGEST_ENTRY = 33_000  # bytes of a group in such a list: a name of 32,767, and a few words
+
+_Listed = tuple[int, Sequence[ListedGroup]]
 
 
 @dataclass(slots=True)
@@ -28,27 +38,35 @@ class _List:
     memory: ReplyMemory[tuple[int, ListedPart]] = field(default_factory=ReplyMemory)
     version: tuple[int, int] = (0, 0)
     active_until: float = float("-inf")
+    is_large: bool = False
+    reading: asyncio.Future[_Listed] | None = None
+    last: _Listed | None = None
+    read_at: float = float("-inf")
 
 
 class GroupLists:
-    """The lists of all brokers of one cluster; a list that says the same is neither decoded nor sorted again."""
+    """The lists of all brokers of one cluster; a list that says the same is neither decoded nor sorted again.
+
+    One that is large is read `beside`, on connections of its own and for as long as it takes, so that no lag waits for
+    it; the one before serves meanwhile.
+    """
 
     def __init__(
         self,
         peers: Peers,
+        beside: Peers,
         chosen: ChosenGroups,
         named: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._peers = peers
+        self._beside = beside
         self._chosen = chosen
         self._named = tuple(named)
         self._clock = clock
         self._lists: dict[str, _List] = {}
 
-    async def fetch(
-        self, label: str, timeout: float, known: Callable[[], Sequence[ListedGroup]]
-    ) -> tuple[int, Sequence[ListedGroup]]:
+    async def fetch(self, label: str, timeout: float, known: Callable[[], Sequence[ListedGroup]]) -> _Listed:
         """Return an error code of Kafka, and the chosen groups that a broker coordinates; raises `BrokerError`.
 
         `known` are those that it coordinated when it was last asked: where its whole list is too large to be read, only
@@ -58,44 +76,81 @@ class GroupLists:
         if version < 4:
             return 0, await self._find(label, timeout)
         kept = self._lists.setdefault(label, _List())
+        if kept.reading is None and not kept.is_large:
+            try:
+                return await self._read(label, self._peers, version, kept, timeout, known)
+            except BrokerError as error:
+                kept.is_large = error.reason is Reason.TIMEOUT_RESPONSE
+                raise
+        if kept.reading is None:
+            reading = self._read(label, self._beside, version, kept, _LARGE_WITHIN, known)
+            kept.reading = asyncio.ensure_future(reading)
+            kept.reading.add_done_callback(_seen)
+        done, _ = await asyncio.wait({kept.reading}, timeout=timeout * _PATIENCE)
+        if done:
+            read, kept.reading = kept.reading, None
+            return read.result()
+        if kept.last is None or self._clock() - kept.read_at > _SERVES:
+            raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} has not told its groups yet")
+        return kept.last
+
+    async def _read(
+        self,
+        label: str,
+        peers: Peers,
+        version: int,
+        kept: _List,
+        timeout: float,
+        known: Callable[[], Sequence[ListedGroup]],
+    ) -> _Listed:
         if kept.version != self._chosen.version:
+            # Noted before it is read: what a reading that is cut short has decoded serves the next one.
+            kept.version = self._chosen.version
             kept.memory.clear()
         states = _WITH_MEMBERS if self._clock() < kept.active_until else ()
         try:
-            error, parts = await self._ask(label, version, states, kept, timeout)
+            error, parts = await self._ask(label, peers, version, states, kept, timeout)
         except BrokerError as refusal:
             if not refusal.too_large or states:
                 raise
             kept.active_until = self._clock() + _TOO_LARGE_FOR
             states = _WITH_MEMBERS
             self._chosen.left_out[label] = max(refusal.too_large // _LARGEST_ENTRY - len(known()), 1)
-            error, parts = await self._ask(label, version, states, kept, timeout)
+            error, parts = await self._ask(label, peers, version, states, kept, timeout)
         sorted_in = [group for part in parts for group in part.groups]
         groups = [group for group in sorted_in if group.name in self._chosen]  # or put out for one further down
+        count = sum(part.left_out for part in parts) + len(sorted_in)
         if states:
             listed = {group.name for group in groups}
-            return error, [*groups, *(group._replace(state="Empty") for group in known() if group.name not in listed)]
-        self._chosen.left_out[label] = sum(part.left_out for part in parts) + len(sorted_in) - len(groups)
-        return error, groups
+            groups += [group._replace(state="Empty") for group in known() if group.name not in listed]
+        else:
+            self._chosen.left_out[label] = count - len(groups)
+        kept.is_large = count > _LARGE
+        kept.last, kept.read_at = (error, groups), self._clock()
+        return kept.last
+
+    def close(self) -> None:
+        """Give up what is under way, and close the connections for it."""
+        self.retain(())
+        self._beside.close()
 
     def retain(self, brokers: Collection[str] | Mapping[str, object]) -> None:
         """Drop the lists of all other brokers."""
         for label in [label for label in self._lists if label not in brokers]:
-            del self._lists[label]
+            if (reading := self._lists.pop(label).reading) is not None:
+                reading.cancel()
             self._chosen.left_out.pop(label, None)
 
     async def _ask(
-        self, label: str, version: int, states: Sequence[str], kept: _List, timeout: float
+        self, label: str, peers: Peers, version: int, states: Sequence[str], kept: _List, timeout: float
     ) -> tuple[int, list[ListedPart]]:
-        answer = await self._peers.ask_much(
+        return await peers.ask_much(
             label,
             group_wire.list_groups(version, states),
             timeout,
             lambda r: group_wire.reading_list_groups(r, version, kept.memory, self._chosen.sort),
             bounds.LISTING_BYTES,
         )
-        kept.version = self._chosen.version
-        return answer
 
     async def _find(self, label: str, timeout: float) -> Sequence[ListedGroup]:
         """Without ListGroups (Kafka before 2.6, librdkafka's mock) only groups named in the configuration are known."""
@@ -106,3 +161,9 @@ class GroupLists:
             if not error and str(coordinator) == label:
                 found.append(ListedGroup(name, "consumer", "Unknown", ""))
         return self._chosen.sort(found).groups
+
+
+def _seen(reading: asyncio.Future[_Listed]) -> None:
+    """Take the outcome of a reading that nobody may wait for any more, so that asyncio does not warn about it."""
+    if not reading.cancelled():
+        reading.exception()

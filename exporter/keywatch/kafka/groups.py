@@ -105,6 +105,8 @@ class Groups:
         chosen: ChosenGroups,
         named: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        *,
+        beside: Peers | None = None,
     ) -> None:
         self._topology = topology
         self._peers = peers
@@ -114,7 +116,7 @@ class Groups:
         self.known: dict[str, ConsumerGroup] = {}
         self.unread_brokers: dict[str, tuple[Reason, str]] = {}
         self.cycle = 0
-        self._lists = GroupLists(peers, chosen, named, clock)
+        self._lists = GroupLists(peers, beside or peers, chosen, named, clock)
         self._committed: ReplyMemory[GroupOffsets] = ReplyMemory()
 
     async def fetch(self, timeout: float, may_wait: Callable[[ConsumerGroup], bool] = lambda _: False) -> None:
@@ -182,6 +184,10 @@ class Groups:
                     if error == GROUP_AUTHORIZATION_FAILED:
                         group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
                         group.seen = now
+
+    def close(self) -> None:
+        """Give up what is under way, and close the connections that are not for lags."""
+        self._lists.close()
 
     async def refetch(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
         """Read what these groups committed, within `timeout` seconds, after they waited in `read`."""

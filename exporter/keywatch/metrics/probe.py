@@ -56,7 +56,7 @@ PROBE_LEFT_OUT = Metric(
     "keywatch_probe_left_out",
     MetricKind.GAUGE,
     "Groups, topics, partitions or realms without series, as there are more than are read; at least so many.",
-    (*_CP, "kind"),
+    (*_CP, "target", "kind"),
     "probe",
     health=True,
 )

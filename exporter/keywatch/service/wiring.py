@@ -215,7 +215,7 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
         base.cluster,
         base.topology,
         peers,
-        Groups(base.topology, peers, chosen, section.watch),
+        Groups(base.topology, peers, chosen, section.watch, beside=beside),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,

@@ -62,7 +62,11 @@ def _log_canary(
     carried = None
     if group is not None:
         peers = base.peers()
-        carried = group, Groups(base.topology, peers, ChosenGroups(group.__eq__, (group,)), (group,)), peers
+        carried = (
+            group,
+            Groups(base.topology, peers, ChosenGroups(group.__eq__, (group,)), (group,), beside=base.peers()),
+            peers,
+        )
     return LogCanaryProbe(
         base.cluster,
         base.topology,
@@ -87,7 +91,7 @@ def _log_lag(base: Base, section: ElasticsearchSection, lags: tuple[LogLagSectio
         base.cluster,
         base.topology,
         peers,
-        Groups(base.topology, peers, ChosenGroups(frozenset(named).__contains__, named), named),
+        Groups(base.topology, peers, ChosenGroups(frozenset(named).__contains__, named), named, beside=base.peers()),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
         _elastic_server(section),
         schedule,

@@ -38,6 +38,8 @@ class FakePeers:
     asked: list[str] = field(default_factory=list)
     before_ends: Callable[[], None] | None = None
     interrupt: bool = False
+    slow_list: asyncio.Event | None = None
+    """Lists of groups do not come before it is set."""
     max_reply: int = MAX_REPLY_BYTES
     after_reply: Callable[[], object] | None = None
 
@@ -54,7 +56,14 @@ class FakePeers:
         max_reply: int = MAX_REPLY_BYTES,
     ) -> _T:
         """Answer one request."""
-        pieces = read(self._reader(label, request, timeout, max_reply))
+        reader = self._reader(label, request, timeout, max_reply)
+        if request.api == requests.LIST_GROUPS and self.slow_list is not None:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self.slow_list.wait()
+            except TimeoutError:
+                raise BrokerError(Reason.TIMEOUT_RESPONSE, f"broker {label} did not answer") from None
+        pieces = read(reader)
         if self.interrupt:
             next(pieces)
             raise asyncio.CancelledError

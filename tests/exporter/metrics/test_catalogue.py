@@ -48,6 +48,7 @@ BOUNDED_BY = {
     "plugin": "two hundred for each pipeline; the rest is `other`, those without an id are `unnamed`",
     "stage": "the code",
     "kind": "the code",
+    "target": "the configuration",
     "window": "the code",
     "result": "the code",
     "code": "twenty statuses of HTTP for each Logstash; the rest is `other`",

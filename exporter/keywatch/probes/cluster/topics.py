@@ -9,6 +9,7 @@ from typing import NamedTuple
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.engine.store import key_of
 from keywatch.kafka.chosen_topics import ChosenTopics, Topics
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import PartitionState
@@ -137,7 +138,7 @@ class TopicsProbe:
             kept.fill(topics[topic], healths, demands=demands, watched=topic in self._watch, detail=self._detail)
             series += kept.series
             yield
-        loose = self._chosen.samples(self.cluster, self.name)
+        loose = self._chosen.samples(key_of(self))
         for topic in self._watch:
             if topic not in topics and topic not in self._topology.forbidden:
                 note = "the watched topic does not exist"

@@ -7,7 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from keywatch import bounds
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.store import key_of
+from keywatch.kafka.chosen_topics import ChosenTopics, Topics
 from keywatch.kafka.offsets import Wanted, Watermarks
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topic_ids import ask_topic_ids
@@ -56,6 +59,9 @@ class DlqTopicsProbe:
         self._letters = letters
         self._patterns = topics
         self._named = tuple(named)
+        self._chosen = ChosenTopics(
+            topics, named, bounds.READ_TOPICS, bounds.READ_PARTITIONS, bound="one pattern of topics"
+        )
         self._clock = clock
         self._series = DeadLetterSeries(cluster, dlq)
         self._ledger = DeadLetterLedger()
@@ -76,7 +82,7 @@ class DlqTopicsProbe:
         except ProbeError as error:
             state = QueueState(f"{error.reason}: {error.detail}", None, None, None, {})
             raise ProbeError(error.reason, error.detail, self._series.samples(state, {})) from None
-        self._choose()
+        self._choose(await self._chosen.of(self._topology.existing))
         if self._returned or self._clock() < self._ask_until:
             await self._identify(timeout * _IDS)
         unread = await self._measure(timeout)
@@ -89,14 +95,13 @@ class DlqTopicsProbe:
         self._peers.close()
         self._letters.close()
 
-    def _choose(self) -> None:
+    def _choose(self, existing: Topics) -> None:
         """Work out which partitions there are, when metadata changed."""
         self._hidden |= {topic for topic in self._topology.forbidden if topic in self._patterns}
-        existing = self._topology.existing
         if existing is self._seen:
             return
         begun, self._seen = self._seen is not None, existing
-        topics = {topic: states for topic, states in existing.items() if topic in self._patterns}
+        topics = dict(existing)
         if topics == self._topics and begun:
             return
         # What was there before it could be seen is not new.
@@ -182,7 +187,7 @@ class DlqTopicsProbe:
         oldest, newest = self._ledger.span
         example = next((f"{partition.topic}/{partition.partition}" for partition in unread), "")
         state = QueueState(trouble, self._ledger.depth, oldest, newest, unreadable, example)
-        samples = self._series.samples(state, self._take_added())
+        samples = [*self._series.samples(state, self._take_added()), *self._chosen.samples(key_of(self))]
         if failure:
             raise ProbeError(*failure, samples)
         return samples

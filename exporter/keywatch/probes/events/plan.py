@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from keywatch import bounds
+from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topic_ids import TopicIds
@@ -39,6 +41,10 @@ class ReadingPlan:
         self._peers = peers
         self._patterns = topics
         self._names = frozenset(names)
+        self.chosen = ChosenTopics(
+            topics, tuple(self._names), bounds.READ_TOPICS, bounds.READ_PARTITIONS, bound="one pattern of topics"
+        )
+        """Which of the topics that patterns mean are read."""
         self._ids = TopicIds(topology, peers)
         self._began = False
         self._existing: Mapping[str, Mapping[int, PartitionState]] = {}
@@ -67,9 +73,10 @@ class ReadingPlan:
         `lost` are partitions that have no record at the position where reading should go on.
         """
         existing = self._topology.existing
+        chosen = await self.chosen.of(existing)
         if existing is not self._existing:
             self._existing = existing
-            self.wanted = {topic: tuple(states) for topic, states in existing.items() if topic in self._patterns}
+            self.wanted = {topic: tuple(states) for topic, states in chosen.items() if topic in self._patterns}
         # Whatever is found out stands in the plan until it is handed over: a run may be cut short at any wait.
         self._remade |= await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
         remade = self._remade

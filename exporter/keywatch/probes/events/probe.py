@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
+from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import SeriesSet
+from keywatch.engine.store import key_of
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.offsets import Watermarks
@@ -236,6 +238,8 @@ class EventsProbe:
             Sample(EVENTS_PARTITIONS, labels, float(count)),
             Sample(EVENTS_PARTITIONS_UNREAD, labels, float(unread)),
             Sample(EVENTS_BEHIND_RECORDS, labels, float(behind)),
+            left_out(key_of(self), "realm", self.seen.realms.left_out, "max_realms"),
+            *self._plan.chosen.samples(key_of(self)),
         ]
         told = SeriesSet([], samples, distributions)
         if trouble is not None and trouble[1]:

@@ -19,6 +19,7 @@ class Realms:
         self._names = dict(configured)
         self._labels = set(list(configured.values())[:most])
         self._most = most
+        self._others: set[str] = set()
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -36,9 +37,16 @@ class Realms:
         label = self._names.get(realm_id, realm_id)
         if label not in self._labels:
             if len(self._labels) >= self._most:
+                if len(self._others) < _NAMES_KEPT:
+                    self._others.add(realm_id)
                 return OTHER
             self._labels.add(label)
         return label
+
+    @property
+    def left_out(self) -> int:
+        """How many realms share the label `other`, at least."""
+        return len(self._others)
 
     @property
     def labels(self) -> tuple[str, ...]:

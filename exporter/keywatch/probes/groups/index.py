@@ -11,6 +11,8 @@ from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.series import GroupSeries
 
+_PARTITIONS_PER_PIECE = 500
+
 
 class LagIndex:
     """The series of all groups, those that are due to be reckoned anew, and the partitions that all of them need."""
@@ -101,10 +103,13 @@ class LagIndex:
 
     def _rebuild(self) -> Pieces[None]:
         partitions: dict[TopicPartition, list[GroupSeries]] = {}
-        for count, group_series in enumerate(self.series.values()):
+        count = 0
+        for group_series in self.series.values():
             for partition in group_series.partitions:
                 partitions.setdefault(partition, []).append(group_series)
-            if count % 50 == 0:
+            count += 1 + len(group_series.partitions)
+            if count >= _PARTITIONS_PER_PIECE:
+                count = 0
                 yield
         topics: dict[str, list[int]] = {}
         for partition in partitions:

@@ -9,6 +9,7 @@ from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import MetricSeries, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.engine.store import key_of
 from keywatch.kafka.groups import ConsumerGroup, Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
@@ -126,6 +127,7 @@ class GroupsProbe:
 
     async def close(self) -> None:
         """Close the connections and give up what is under way."""
+        self._groups.close()
         self._starts.close()
         self._lookups.close()
         self._beside.close()
@@ -190,9 +192,12 @@ class GroupsProbe:
         now = self._clock()
         for group_series in due:
             behind = group_series.behind
-            group_series.record(
-                [self._lag(group_series.group, partition, now) for partition in group_series.partitions], now
-            )
+            lags: list[PartitionLag] = []
+            for partition in group_series.partitions:
+                lags.append(self._lag(group_series.group, partition, now))
+                if len(lags) % _PARTITIONS_PER_PIECE == 0:
+                    yield
+            group_series.record(lags, now)
             self._index.record(group_series, behind)
             yield
 
@@ -242,8 +247,8 @@ class GroupsProbe:
             Sample(cat.GROUP_COORDINATORS_UNREAD, (self.cluster,), float(len(unread))),
             Sample(cat.GROUP_RECORD_READS_TOTAL, (self.cluster,), float(reads)),
             Sample(cat.GROUP_RECORD_READ_BYTES_TOTAL, (self.cluster,), float(received)),
-            left_out(self.cluster, self.name, "group", self._groups.left_out, "groups.max_groups"),
-            left_out(self.cluster, self.name, "partition", self._groups.unreckoned, "groups.max_partitions"),
+            left_out(key_of(self), "group", self._groups.left_out, "groups.max_groups"),
+            left_out(key_of(self), "partition", self._groups.unreckoned, "groups.max_partitions"),
         ]
         now = self._clock()
         series: list[MetricSeries] = []

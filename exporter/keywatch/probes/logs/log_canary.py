@@ -113,6 +113,7 @@ class LogCanaryProbe:
         self._writer.close()
         await self._server.close()
         if self._carried is not None:
+            self._carried[1].close()
             self._carried[2].close()
 
     async def _write(self, timeout: float) -> None:

@@ -115,6 +115,7 @@ class LogLagProbe:
     async def close(self) -> None:
         """Close the connections and give up what is under way."""
         self._times.close()
+        self._groups.close()
         self._peers.close()
         await self._server.close()
 

@@ -163,7 +163,7 @@ async def test_more_topics_than_there_is_room_for_are_counted_and_the_same_ones_
         assert {"watched", *old} < shown[-1]
         assert len(shown[-1]) == 6
         lost = len(more) - 9 - 2
-        assert values(samples, probe_metrics.PROBE_LEFT_OUT) == {"topics,topic": lost, "topics,partition": lost}
+        assert values(samples, probe_metrics.PROBE_LEFT_OUT) == {"topics,,topic": lost, "topics,,partition": lost}
     assert shown[0] == shown[1]
     with contextlib.suppress(ProbeError):  # nobody answers
         await offsets.run(1.0)

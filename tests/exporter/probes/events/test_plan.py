@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from typing import cast
+from unittest import mock
 
 import pytest
 
@@ -230,3 +231,15 @@ def test_ids_are_asked_for_when_something_moved_and_now_and_then() -> None:
     assert (len(peers.asked), ids.certain) == (4, False)
     assert asyncio.run(ids.renew([], 1.0)) == set()
     assert ids.certain
+
+
+async def test_more_topics_than_may_be_read_are_counted_and_the_named_ones_are_read_all_the_same() -> None:
+    bed = Bed()
+    with mock.patch("keywatch.bounds.READ_TOPICS", 3):
+        plan = ReadingPlan(bed.topology, cast("Peers", bed.peers), Patterns(["events|other.*"]), ["events"])
+    topics = {name: [partition(1, [1])] for name in ("events", *(f"other-{index}" for index in range(10)))}
+    bed.topology.record(metadata([1, 2], topics))
+    await plan.compare({}, (), 1.0)
+    assert len(plan.wanted) == 4
+    assert "events" in plan.wanted
+    assert plan.chosen.left_out == plan.chosen.partitions_left_out == 7

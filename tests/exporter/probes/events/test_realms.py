@@ -33,6 +33,10 @@ def test_a_realm_that_is_renamed_is_called_by_its_new_name() -> None:
 def test_too_many_realms_are_other_and_those_before_keep_their_labels() -> None:
     realms = Realms({"a": "configured"}, 2)
     assert [realms.label(realm) for realm in ("b", "c", "a", "b", "d")] == ["b", "other", "configured", "b", "other"]
+    assert realms.left_out == 2
+    for index in range(20_000):
+        realms.label(f"invented-{index}")
+    assert realms.left_out == 10_000, "counted, but not without end"
 
 
 def test_the_view_of_names_lives() -> None:

@@ -44,7 +44,7 @@ def shown(made: Bed) -> set[str]:
 
 
 def left_out(made: Bed, kind: str = "group") -> float:
-    return made.series(probe_metrics.PROBE_LEFT_OUT)["groups", kind]
+    return made.series(probe_metrics.PROBE_LEFT_OUT)["groups", "", kind]
 
 
 def flood(made: Bed, count: int) -> None:
@@ -191,6 +191,30 @@ def test_where_the_whole_list_is_too_large_those_with_members_are_listed_and_the
         made.cycle()
     assert shown(made) == {"watched", "known", "alive", "newcomer"}
     assert left_out(made) == 0
+
+
+def test_a_large_list_that_takes_long_holds_up_no_lag() -> None:
+    made = bed(most=5)
+    flood(made, 40)
+    with mock.patch("keywatch.kafka.group_lists._LARGE", 10), mock.patch("keywatch.kafka.group_lists._PATIENCE", 0.0):
+        made.cycle()  # it turns out to be large
+        made.peers.slow_list = asyncio.Event()
+        for end in (6, 8, 9):
+            made.peers.ends[ONE] = end
+            made.runner.run(made.watch())
+            assert made.lag["watched", "a", "0"] == end - 1
+        made.peers.commits["alive"] = {ONE: 9}
+        made.peers.states["alive"] = "Stable"
+        made.peers.slow_list.set()
+        for _ in range(3):
+            made.cycle()
+        assert made.lag["alive", "a", "0"] == 0
+        made.peers.slow_list.clear()
+        made.runner.run(made.watch())
+        made.now += 40.0
+        made.runner.run(made.watch())
+        assert made.series(group_metrics.GROUP_UP)["watched",] == 0, "a list that old is none any more"
+        made.runner.run(made.probe.close())
 
 
 def test_memory_follows_the_bound_and_not_the_flood() -> None:
