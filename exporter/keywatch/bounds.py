@@ -8,6 +8,8 @@ GROUPS: Final = 5_000
 """Consumer groups of a cluster that are read, unless configured otherwise."""
 GROUP_PARTITIONS: Final = 100_000
 """Partitions that these groups committed on, all together, of which the lag is reckoned."""
+NEW_GROUPS: Final = 500
+"""Groups that are taken in anew in one cycle after the first, so that no flood makes a cycle long."""
 TOPICS: Final = 20_000
 """Topics of a cluster that are reported."""
 TOPIC_PARTITIONS: Final = 100_000

@@ -11,6 +11,7 @@ from keywatch.kafka.wire.groups import ListedGroup
 
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 _NO_BOUND = 2**62
+_UNLIMITED = 3  # the rank of groups with members and without a limit
 
 
 class ListedPart(NamedTuple):
@@ -41,6 +42,8 @@ class ChosenGroups:
         self._groups = Choice(most, 0)
         self._reckoned = Choice(_NO_BOUND, most_partitions)
         self._freed = 0
+        self._room = most
+        self._waiting = False
         self.left_out: dict[str, int] = {}
         """Broker → groups that it listed and that are left out."""
 
@@ -49,6 +52,13 @@ class ChosenGroups:
         """Another one when groups that were left out should be looked at again, or such that were chosen."""
         return self._groups.version, self._freed
 
+    def begin(self, *, first: bool) -> None:
+        """Begin a cycle: in all but the `first` one, only some of those that came are taken in at once."""
+        if not first:
+            self._room = bounds.NEW_GROUPS
+        self._freed += self._waiting
+        self._waiting = False
+
     def sort(self, listed: Sequence[ListedGroup]) -> ListedPart:
         """Return those of the listed groups that are read."""
         chosen: list[ListedGroup] = []
@@ -56,7 +66,7 @@ class ChosenGroups:
         for group in listed:
             if group.state == "Dead" or not self._wanted(group.name):
                 continue
-            if self._groups.offer(group.name, self._rank(group)):
+            if self._offer(group.name, self._rank(group)):
                 chosen.append(group)
             else:
                 left_out += 1
@@ -84,8 +94,17 @@ class ChosenGroups:
         """Count a group that a broker listed, and that was put out for another one since."""
         self.left_out[broker] = self.left_out.get(broker, 0) + 1
 
+    def _offer(self, name: str, rank: int) -> bool:
+        may_wait = rank >= _UNLIMITED and name not in self._groups
+        if may_wait and self._room <= 0:
+            self._waiting = True
+            return False
+        taken = self._groups.offer(name, rank)
+        self._room -= may_wait and taken
+        return taken
+
     def _rank(self, group: ListedGroup) -> int:
         if group.name in self._named:
             return ALWAYS
         without_members = group.state in _WITHOUT_MEMBERS
-        return 1 + without_members if self._limited(group.name) else 3 + without_members
+        return (1 if self._limited(group.name) else _UNLIMITED) + without_members

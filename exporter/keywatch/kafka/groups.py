@@ -125,6 +125,7 @@ class Groups:
         A group that `may_wait`, and that its coordinator lists as before, is not asked what it committed.
         """
         self.cycle += 1
+        self._chosen.begin(first=self.cycle == 1)
         for group in self.known.values():
             group.trouble = (Reason.COORDINATOR, "no broker lists the group any more")
         self.unread_brokers = {}

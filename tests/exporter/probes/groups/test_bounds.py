@@ -217,6 +217,18 @@ def test_a_large_list_that_takes_long_holds_up_no_lag() -> None:
         made.runner.run(made.probe.close())
 
 
+def test_a_flood_is_taken_in_bit_by_bit_and_what_has_a_limit_at_once() -> None:
+    with mock.patch("keywatch.bounds.NEW_GROUPS", 3):
+        made = bed(most=100)
+        flood(made, 10)
+        assert len(shown(made.cycle())) == 11, "what is there at first is taken in at once"
+        made.peers.commits |= {f"siem-{index}": {ONE: 2} for index in range(10)}
+        made.peers.commits |= {f"later-{index}": {ONE: 2} for index in range(10)}
+        for expected in (24, 27, 30, 31, 31):
+            assert len(shown(made.cycle())) == expected
+            assert left_out(made) == 31 - expected
+
+
 def test_memory_follows_the_bound_and_not_the_flood() -> None:
     made = bed(most=20)
     made.cycle()
