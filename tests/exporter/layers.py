@@ -13,15 +13,21 @@ import keywatch
 
 ROOT: Final = Path(keywatch.__file__).parent
 
-_PROBE: Final = ("kafka", "net", "listeners", "engine", "metrics", "patterns", "names", "bounds", "config.endpoint")
+_PROBE: Final = (
+    *("kafka", "net", "listeners", "engine", "metrics", "patterns", "names", "bounds", "surfaces"),
+    "config.endpoint",
+)
 # A place may import its own folder and those named here; the longest place that fits a module counts. `*`: all.
 ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "__main__": ("cli",),
     "cli": ("*",),
-    "demo": ("web", "service", "metrics", "config"),
-    "web": ("service", "engine", "metrics", "config", "names"),
+    "demo": ("web", "service", "metrics", "config", "surfaces"),
+    "web": ("service", "engine", "metrics", "config", "names", "surfaces"),
     "documents": ("probes", "elastic", "rules", "config", "engine", "metrics"),
-    "service": ("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns", "bounds"),
+    "service": (
+        *("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns"),
+        *("bounds", "surfaces"),
+    ),
     "probes": (),  # the folder itself
     "probes.canary": _PROBE,
     "probes.cluster": _PROBE,
@@ -31,19 +37,20 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "probes.reconciliation": (*_PROBE, "probes.events"),
     "probes.dead_letters": _PROBE,
     "probes.logs": (*_PROBE, "elastic"),
-    "elastic": ("kafka.wire", "kafka.records", "net", "listeners", "config", "engine"),
-    "kafka": ("net", "config", "engine", "names", "bounds", "patterns"),
+    "elastic": ("kafka.wire", "kafka.records", "net", "listeners", "config", "engine", "surfaces"),
+    "kafka": ("net", "config", "engine", "names", "bounds", "patterns", "surfaces"),
     "kafka.wire": ("engine",),
-    "net": ("config", "engine"),
+    "net": ("config", "engine", "surfaces"),
     "rules": ("config", "metrics"),
     "logstash": ("config",),
-    "config": ("listeners", "patterns", "bounds"),
-    "engine": ("metrics", "names"),
+    "config": ("listeners", "patterns", "bounds", "surfaces"),
+    "engine": ("metrics", "names", "surfaces"),
     "listeners": ("patterns",),
     "metrics": (),
     "patterns": ("names", "bounds"),
     "names": (),
     "bounds": (),
+    "surfaces": (),
 }
 # Who alone may use a name: import it, call it, or ask for it as an attribute.
 _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -55,6 +62,13 @@ _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     "call store.degrade": ("engine.runner",),
     "call store.account": ("engine.runner",),
     "call store.accumulate": ("engine.runner", "service.own_metrics", "web.limits"),
+    # What begins a task or a thread without supervision dies unseen.
+    **dict.fromkeys(
+        ("call create_task", "call ensure_future", "call Thread", "call Timer", "call ThreadPoolExecutor"),
+        ("engine.supervised", "demo"),
+    ),
+    # asyncio's own pool is the resolver's, whose threads hang while a name server does.
+    **dict.fromkeys(("call to_thread", "call run_in_executor"), ("kafka.security.sasl", "demo")),
     "name gaierror": ("net.failures",),
     "name ConnectionRefusedError": ("net.failures",),
     "name SSLCertVerificationError": ("net.failures",),
@@ -126,7 +140,7 @@ def violations(module: str, source: str) -> list[str]:
             allowed = ALLOWED[place]
             if "*" not in allowed and not any(_within(one.imported, name) for name in (place, *allowed)):
                 found.append(f"{where}; {place} may import {', '.join(allowed) or 'nothing of ours'}")
-        elif place in {"metrics", "patterns", "names", "bounds"} and not _standard(one.imported):
+        elif place in {"metrics", "patterns", "names", "bounds", "surfaces"} and not _standard(one.imported):
             found.append(f"{where}; {place} may import the standard library only")
     for line, use in uses(module, source):
         users = _ONLY.get(use)

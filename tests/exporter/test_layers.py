@@ -31,7 +31,7 @@ def test_no_module_stands_in_the_hall() -> None:
         for module in SOURCES
         if not any(other.startswith(f"{module}.") for other in SOURCES) and "." not in module
     }
-    assert top == {"__main__", "patterns", "names", "bounds"}
+    assert top == {"__main__", "patterns", "names", "bounds", "surfaces"}
 
 
 PLANTED = [
@@ -40,6 +40,9 @@ PLANTED = [
     ("patterns", "from keywatch.metrics import catalogue", "patterns may import names"),
     ("names", "from keywatch.metrics import catalogue", "nothing of ours"),
     ("bounds", "import pydantic", "the standard library only"),
+    ("surfaces", "from keywatch.engine.probe import Sample", "nothing of ours"),
+    ("kafka.peers", "loop.create_task(x)", "engine.supervised"),
+    ("web.pages", "asyncio.to_thread(x)", "kafka.security.sasl"),
     ("engine.runner", "from keywatch.kafka.topology import Topology", "engine may import metrics"),
     ("engine.runner", "from keywatch.net.http_peer import HttpPeer", "engine may import metrics"),
     ("engine.runner", "from keywatch.config.model import Config", "engine may import metrics"),

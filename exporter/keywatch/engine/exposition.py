@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
+from keywatch.engine import supervised
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.series import Labels, number, pairs, prefix
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.engine.store import Frame, Key, Store
+from keywatch.engine.supervised import Part
 from keywatch.metrics import catalogue
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric, MetricKind
@@ -45,7 +48,11 @@ def render(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool)
 
 
 def rendering(store: Store, wanted: Callable[[Metric], bool], *, openmetrics: bool, more: bytes = b"") -> Pieces[bytes]:
-    """Render as `render` does, in pieces, and `more` behind; told is what the store held at first, counters aside."""
+    """Render as `render` does, in pieces, and `more` behind; told is what the store held at first, counters aside.
+
+    Gauges whose time is over are let go here too: that they end must not hang on whoever refreshes the store.
+    """
+    store.expire(time.monotonic())
     # Frames that are replaced meanwhile stay whole here: series do not change, and each frame is copied.
     frames = [(key, dict(frame)) for key, frame in store.frames()]
     accounts = _accounts(store, frames)
@@ -77,7 +84,10 @@ def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) 
         gauge = frame.get(metric)
         for series in gauge.series if gauge is not None else ():
             count += 1 if series.is_rendered else len(series.values)
-            body.append((yield from series.rendering()))
+            try:
+                body.append((yield from series.rendering()))
+            except Exception as error:  # noqa: BLE001 - told, and all others are served
+                supervised.defect(Part.RENDERING, error, metric.name)
             if count >= _ROWS_PER_PIECE:
                 count = 0
                 yield
@@ -87,11 +97,24 @@ def _gauges(frames: list[tuple[Key, Frame]], metric: Metric, body: list[bytes]) 
 def _accumulated(store: Store, accounts: dict[Metric, dict[Labels, float]], metric: Metric) -> Iterator[bytes]:
     if metric.kind is MetricKind.HISTOGRAM:
         for labels, distribution in list(store.histograms.get(metric, {}).items()):
-            yield _histogram(metric, labels, distribution)
+            yield _written(metric, partial(_histogram, metric, labels, distribution))
     else:
         series = store.counters.get(metric, {}) if metric.kind is MetricKind.COUNTER else accounts[metric]
         for labels, value in list(series.items()):  # which may grow meanwhile
-            yield f"{_prefix(metric, labels)}{number(value)}\n".encode()
+            yield _written(metric, partial(_line, metric, labels, value))
+
+
+def _written(metric: Metric, write: Callable[[], bytes]) -> bytes:
+    """Write series, or nothing when they cannot be written: a defect in some must not cost the page."""
+    try:
+        return write()
+    except Exception as error:  # noqa: BLE001 - told, and all others are served
+        supervised.defect(Part.RENDERING, error, metric.name)
+        return b""
+
+
+def _line(metric: Metric, labels: Labels, value: float) -> bytes:
+    return f"{_prefix(metric, labels)}{number(value)}\n".encode()
 
 
 def _accounts(store: Store, frames: list[tuple[Key, Frame]]) -> dict[Metric, dict[Labels, float]]:

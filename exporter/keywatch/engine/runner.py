@@ -7,10 +7,13 @@ import logging
 import time
 from collections.abc import Collection
 
+from keywatch.engine import supervised
 from keywatch.engine.first_done import first_done
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import Probe, ProbeError, Reason, Sample
+from keywatch.engine.series import check
 from keywatch.engine.store import Account, Key, Store, key_of
+from keywatch.engine.supervised import Part
 from keywatch.metrics import probe as probe_metrics
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +45,8 @@ class Runner:
             self._failed(probe, started, ProbeError(Reason.STUCK, "the run before has still not come back"))
             return False
         self._lingering.pop(key, None)
-        task = asyncio.ensure_future(probe.run(probe.schedule.timeout))
+        # Whatever it ends with is told below; only a run that was given up has nobody else.
+        task = supervised.task(Part.RUN, _run(probe), "/".join(key), answers=(Exception,))
         try:
             await first_done((task,), probe.schedule.timeout + _GRACE)
         except asyncio.CancelledError:
@@ -51,14 +55,15 @@ class Runner:
         if not task.done():
             task.cancel()
             self._lingering[key] = task
-            task.add_done_callback(_forget)
+            task.add_done_callback(lambda over: _forget(over, key))
             detail = f"no answer {_GRACE:g} s after its deadline of {probe.schedule.timeout:g} s"
             self._failed(probe, started, ProbeError(Reason.STUCK, detail))
             return False
         try:
             samples = task.result()
+            check(samples)
         except ProbeError as error:
-            self._failed(probe, started, error)
+            self._failed(probe, started, self._checked(probe, error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a defect must cost its own probe only
             self._defect(probe, error)
             self._failed(probe, started, ProbeError(Reason.INTERNAL, type(error).__name__))
@@ -86,6 +91,15 @@ class Runner:
         self._defects[key] = name
         _LOG.log(level, "probe %s of cluster %s has a defect", probe.name, probe.cluster, exc_info=error)
 
+    def _checked(self, probe: Probe, error: ProbeError) -> ProbeError:
+        """Leave out what a failed run knows all the same when it is no samples: the failure is told in any case."""
+        try:
+            check(error.samples)
+        except (TypeError, ValueError) as wrong:
+            self._defect(probe, wrong)
+            return ProbeError(error.reason, error.detail)
+        return error
+
     def _succeeded(self, probe: Probe, started: float, samples: Collection[Sample]) -> None:
         key, wall, now = key_of(probe), time.time(), time.monotonic()
         expires = now + probe.schedule.timeout + _GRACE + _STALE_PERIODS * probe.schedule.period
@@ -104,7 +118,12 @@ class Runner:
         self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
 
 
-def _forget(task: asyncio.Task[Collection[Sample]]) -> None:
-    """Take the outcome of a run that was given up, so that asyncio does not warn about it."""
-    if not task.cancelled():
-        task.exception()
+async def _run(probe: Probe) -> Collection[Sample]:
+    return await probe.run(probe.schedule.timeout)
+
+
+def _forget(task: asyncio.Task[Collection[Sample]], key: Key) -> None:
+    """Take the outcome of a run that was given up: nobody waits for it, and a defect would die unseen."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ProbeError):
+        supervised.defect(Part.RUN, error, "/".join(key))

@@ -8,13 +8,17 @@ import time
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import Probe
 from keywatch.engine.runner import Runner
 from keywatch.engine.store import Key, key_of
+from keywatch.engine.supervised import Part
 
 # A lane may be late by its own timeout and a few periods before it counts as standing still.
 _LATE_PERIODS = 5
 _LATE_SECONDS = 5.0
+# What a probe's `close` may take; what hangs there holds up no reload and no end.
+_CLOSE_WITHIN = 3.0
 
 
 # Probes that start together, such as those of hundreds of brokers, are spread over this many moments of half a second:
@@ -53,7 +57,7 @@ class Scheduler:
         key, lane = key_of(probe), _Lane(probe)
         self._lanes[key] = lane
         self._kicked.setdefault((key.cluster, key.probe), {})[key] = lane
-        lane.task = asyncio.get_running_loop().create_task(self._drive(lane), name="/".join(key))
+        lane.task = supervised.keep(Part.LANE, lambda: self._drive(lane), "/".join(key))
 
     async def remove(self, key: Key) -> None:
         """Take a probe out of service, with its frame."""
@@ -66,7 +70,7 @@ class Scheduler:
     def replace(self, probe: Probe) -> None:
         """Put a probe in the place of the one with its key, whose last values are served until it has found its own."""
         lane = self._take_out(key_of(probe))
-        ending = asyncio.get_running_loop().create_task(self._end(lane))
+        ending = supervised.task(Part.ENDING, self._end(lane), "/".join(key_of(probe)))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
         self._runner.forget_run(key_of(probe))
@@ -123,11 +127,16 @@ class Scheduler:
         return self._lanes.pop(key)
 
     async def _end(self, lane: _Lane) -> None:
+        """End a lane and close its probe; a probe that cannot be closed is told of and stops nobody else's end."""
         if lane.task is not None:
             lane.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await lane.task
-        await lane.probe.close()
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await lane.probe.close()
+        except Exception as error:  # noqa: BLE001 - a defect of one probe's end must not be another's
+            supervised.defect(Part.ENDING, error, "/".join(key_of(lane.probe)))
 
 
 def _shift(probe: Probe) -> float:

@@ -11,6 +11,7 @@ from keywatch.engine.probe import Sample
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.metrics.metric import Metric
 from keywatch.names import shortened
+from keywatch.surfaces import label
 
 Labels = tuple[str, ...]
 Value = float | int
@@ -22,10 +23,12 @@ _ROWS_PER_PIECE = 1000
 class Rows:
     """The labels of many series, made once; so is each metric's text around the values, where values change."""
 
-    __slots__ = ("_templates", "labels")
+    __slots__ = ("_templates", "labels", "widths")
 
     def __init__(self, labels: Sequence[Labels]) -> None:
         self.labels = tuple(labels)
+        self.widths = frozenset(map(len, self.labels))
+        """How many labels each of them has: one number, or somebody made a mistake."""
         self._templates: dict[tuple[Metric, int], str | None] = {}
 
     def template(self, metric: Metric, start: int = 0) -> str:
@@ -46,6 +49,12 @@ class MetricSeries:
     __slots__ = ("_rendered", "metric", "notes", "rows", "values")
 
     def __init__(self, metric: Metric, rows: Rows, values: Sequence[Value], notes: Notes | None = None) -> None:
+        """Raises `ValueError` when labels, values and notes do not fit together: who made them has the defect."""
+        if not rows.widths <= {len(metric.labels)} or len(values) != len(rows.labels):
+            found = "/".join(map(str, rows.widths))
+            raise ValueError(f"{metric}: {found} labels in place of {len(metric.labels)}, {len(values)} values")
+        if notes is not None and len(notes) != len(values):
+            raise ValueError(f"{metric}: {len(notes)} notes for {len(values)} values")
         self.metric = metric
         self.rows = rows
         self.values = tuple(values)
@@ -128,6 +137,30 @@ class SeriesSet(Collection[Sample]):
         return (sample for sample in chain(self.loose, noted) if sample.note is not None)
 
 
+def check(samples: Collection[Sample]) -> None:
+    """Refuse samples that could not be told: too few labels or too many, or what is no text or number.
+
+    One such sample would end the page of all of them. Raises `TypeError` or `ValueError`, whose text names the metric.
+    """
+    for metric, labels, value, _ in samples.loose if isinstance(samples, SeriesSet) else samples:
+        _check(metric, labels)
+        try:
+            0.0 + value
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{metric}: {type(value).__name__} that is no number for a series") from None
+    for metric, labels, _ in samples.distributions if isinstance(samples, SeriesSet) else ():
+        _check(metric, labels)
+
+
+def _check(metric: Metric, labels: Labels) -> None:
+    if len(labels) != len(metric.labels):
+        raise ValueError(f"{metric}: {len(labels)} labels in place of {len(metric.labels)}")
+    try:
+        "".join(labels)
+    except TypeError:
+        raise TypeError(f"{metric}: a label that is no text") from None
+
+
 def number(value: Value) -> str:
     """Write a value; whole numbers without a fraction, because they are the most and shorter."""
     if math.isfinite(value):
@@ -156,4 +189,4 @@ def shown(metric: Metric, labels: Labels) -> dict[str, str]:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return label(value)

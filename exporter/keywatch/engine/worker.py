@@ -9,7 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.engine.supervised import Part
 
 _T = TypeVar("_T")
 
@@ -18,11 +20,13 @@ class Worker:
     """One daemon thread for calls that must not overlap.
 
     A thread of `concurrent.futures` would be waited for when the process ends, and a call that never returns would
-    keep keywatch from ending.
+    keep keywatch from ending. Nobody else's calls run on it, so that none waits behind what hangs elsewhere.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, queued: bool = False) -> None:
+        """Make it; with `queued`, calls wait for the one before in place of being refused. The caller bounds them."""
         self._name = name
+        self._queued = queued
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._busy: Future[Any] | None = None
@@ -33,11 +37,10 @@ class Worker:
         Raises `ProbeError` with the reason `stuck` when the call before has still not come back, so that calls do
         not pile up behind one that hangs.
         """
-        if self._busy is not None and not self._busy.done():
+        if not self._queued and self._busy is not None and not self._busy.done():
             raise ProbeError(Reason.STUCK, f"{self._name}: the call before has still not come back")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-            self._thread.start()
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = supervised.thread(Part.WORKER, self._name, self._work)
         future: Future[_T] = Future()
         self._busy = future
         self._calls.put((future, function))
@@ -47,15 +50,28 @@ class Worker:
     def end(self, last: Callable[[], None] | None = None) -> None:
         """Let the thread end after the call it is in, and after `last`, which lets go of things; does not wait."""
         if last is not None:
-            self._calls.put((Future(), last))
+            future: Future[None] = Future()
+            future.add_done_callback(self._ended)
+            self._calls.put((future, last))
         self._calls.put(None)
 
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
-            future, function = item
-            try:
-                result = function()
-            except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call, not swallowed
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _carry_out(*item)
+            del item  # or it would hold what the last call was about until the next one
+
+    def _ended(self, future: Future[None]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            supervised.defect(Part.WORKER, error, self._name)
+
+
+def _carry_out(future: Future[Any], function: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return  # nobody waits for it any more
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call, not swallowed
+        future.set_exception(error)
+    else:
+        future.set_result(result)

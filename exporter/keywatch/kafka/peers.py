@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import (
     MAX_REPLY_BYTES,
     BrokerConnection,
@@ -136,7 +138,7 @@ async def first(calls: Iterable[Coroutine[Any, Any, _T]], patience: float) -> tu
 
     Returns the answers and the errors. A call that was left is cancelled and counts as neither.
     """
-    pending = {asyncio.ensure_future(call) for call in calls}
+    pending = {supervised.task(Part.QUESTION, call, answers=(BrokerError,)) for call in calls}
     answers: list[_T] = []
     errors: list[BrokerError] = []
     timeout: float | None = None

@@ -48,3 +48,16 @@ WEB_REFUSED_TOTAL = Metric(
     "Requests that keywatch's own port refused and connections that it ended, by reason.",
     ("reason",),
 )
+DEFECTS_TOTAL = Metric(
+    "keywatch_defects_total",
+    MetricKind.COUNTER,
+    "Defects that ended a task, thread or callback of keywatch, by part; the log has each, and what ended begins anew.",
+    ("part",),
+    health=True,
+)
+LOG_LINES_LOST_TOTAL = Metric(
+    "keywatch_log_lines_lost_total",
+    MetricKind.COUNTER,
+    "Lines of keywatch's log that could not be written: standard error is closed, or nobody reads it.",
+    health=True,
+)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from keywatch.config.model import Cluster
+from keywatch.engine import supervised
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Key
+from keywatch.engine.supervised import Part
 from keywatch.kafka.topology import Topology
 from keywatch.probes.cluster.broker import BrokerProbe
 from keywatch.probes.cluster.cluster import ClusterProbe
@@ -108,6 +110,6 @@ class ClusterWatch:
 
     def _remove(self, key: Key) -> None:
         del self._plans[key]
-        removal = asyncio.ensure_future(self._scheduler.remove(key))
+        removal = supervised.task(Part.ENDING, self._scheduler.remove(key), "/".join(key))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)

@@ -14,10 +14,13 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from keywatch import __version__
+from keywatch.engine import supervised
 from keywatch.engine.probe import Sample
 from keywatch.engine.store import Key, Store
+from keywatch.engine.supervised import Part
 from keywatch.metrics import exporter as exporter_metrics
 from keywatch.service import memory_use
+from keywatch.service.log_setup import LostLines
 
 _TICK = 0.1
 _WINDOW = 10.0
@@ -38,12 +41,20 @@ class OwnMetrics:
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._others: list[Callable[[], Iterable[Sample]]] = []
+        self._defects = supervised.counts()
+        self._first = True
         self._refresh()
+        self.add_source(LostLines())
 
     def add_source(self, source: Callable[[], Iterable[Sample]]) -> None:
         """Take samples of another part of the exporter into the frame."""
         self._others.append(source)
         self._refresh()
+
+    def begin(self) -> asyncio.Task[None]:
+        """Watch the running event loop until the task is cancelled; after a defect of this very watching, anew."""
+        supervised.watch(asyncio.get_running_loop())
+        return supervised.keep(Part.OWN_METRICS, self.watch_loop)
 
     async def watch_loop(self) -> None:
         """Measure for ever how late timers fire, which is how long anything held the event loop."""
@@ -93,6 +104,18 @@ class OwnMetrics:
             Sample(exporter_metrics.EVENT_LOOP_LAG_SECONDS, (), worst),
             Sample(exporter_metrics.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
             Sample(exporter_metrics.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
-            *(sample for source in self._others for sample in source()),
+            *self._new_defects(),
         ]
+        for source in self._others:
+            try:
+                samples += source()
+            except Exception as error:  # noqa: BLE001 - what one part cannot say of itself must cost no other's
+                supervised.defect(Part.OWN_METRICS, error, getattr(source, "__qualname__", ""))
         self._store.replace(_KEY, samples, time.time(), float("inf"))
+
+    def _new_defects(self) -> list[Sample]:
+        """Return how many there were since the last time; zeros at first, so that a rate sees the first one."""
+        before, self._defects = self._defects, supervised.counts()
+        first, self._first = self._first, False
+        new = {part: float(count - before[part]) for part, count in self._defects.items()}
+        return [Sample(exporter_metrics.DEFECTS_TOTAL, (part,), count) for part, count in new.items() if count or first]

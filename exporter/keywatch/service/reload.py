@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
 from keywatch.config.model import Config
 from keywatch.config.secret import SecurityError
 from keywatch.config.yaml_file import ConfigError
+from keywatch.engine import supervised
+from keywatch.engine.probe import ProbeError
+from keywatch.engine.supervised import Part
+from keywatch.engine.worker import Worker
 from keywatch.service import log_setup
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
 
 _LOG = logging.getLogger(__name__)
+_READ_WITHIN = 30.0
 
 
 class Reload:
@@ -24,26 +30,35 @@ class Reload:
         self._itself = itself
         self._read = read
         self._one_at_a_time = asyncio.Lock()
-        self._begun: set[asyncio.Task[None]] = set()
+        # A thread of its own: a large file takes long, and one that cannot be read must hold up nobody else's calls.
+        self._reader = Worker("reload")
+        self._begun: asyncio.Task[None] | None = None
+        self._again = False
 
     def begin(self) -> None:
-        """Read anew without waiting for it; the outcome is logged and in the metrics. Needs a running event loop."""
-        task = asyncio.get_running_loop().create_task(self._log_outcome())
-        self._begun.add(task)
-        task.add_done_callback(self._begun.discard)
+        """Read anew without waiting for it; the outcome is logged and in the metrics. Needs a running event loop.
+
+        However often it is asked for while one is under way, it is read once more.
+        """
+        if self._begun is not None and not self._begun.done():
+            self._again = True
+        else:
+            self._begun = supervised.task(Part.RELOAD, self._log_outcome())
 
     async def now(self) -> str:
         """Read anew and say in words what changed; raises `ConfigError`, and then what was in force goes on."""
         async with self._one_at_a_time:
             try:
-                # On a thread, because a large file takes long to be parsed and checked.
-                config = await asyncio.to_thread(self._read)
-                _same_port(self._watch.config, config)
-                changed = await self._watch.change(config)
+                changed, config = await self._go_over()
             except (ConfigError, SecurityError) as error:
                 self._itself.reloaded(successful=False)
-                _LOG.error("%s\nwhat was read before stays in force", error)
+                for line in (*str(error).splitlines(), "what was read before stays in force"):
+                    _LOG.error("%s", line)
                 raise ConfigError(str(error)) from error
+            except Exception as error:
+                self._itself.reloaded(successful=False)
+                supervised.defect(Part.RELOAD, error)
+                raise ConfigError("a defect of keywatch: see the log") from error
             log_setup.set_up(config.log)
             self._itself.reloaded(successful=True)
             _LOG.info("configuration read anew: %s", changed)
@@ -51,11 +66,22 @@ class Reload:
                 _LOG.warning("%s", warning)
             return changed
 
-    async def _log_outcome(self) -> None:
+    async def _go_over(self) -> tuple[str, Config]:
         try:
-            await self.now()
-        except ConfigError:
-            return  # it is logged already
+            async with asyncio.timeout(_READ_WITHIN):
+                config = await self._reader.call(self._read)
+        except (TimeoutError, ProbeError) as error:
+            raise ConfigError(f"reading takes longer than {_READ_WITHIN:g} s, and still goes on") from error
+        _same_port(self._watch.config, config)
+        return await self._watch.change(config), config
+
+    async def _log_outcome(self) -> None:
+        while True:
+            self._again = False
+            with contextlib.suppress(ConfigError):  # it is logged already
+                await self.now()
+            if not self._again:
+                return
 
 
 def _same_port(old: Config, new: Config) -> None:

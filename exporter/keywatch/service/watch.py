@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from keywatch.config.model import Config
+from keywatch.engine import supervised
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.runner import Runner
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Store
+from keywatch.engine.supervised import Part
 from keywatch.kafka.topology import Topology
 from keywatch.service.cluster_watch import ClusterWatch
 
@@ -51,15 +53,22 @@ class Watch:
         old, self.config = self._clusters, config
         self._clusters = {cluster.name: fresh.get(cluster.name) or old[cluster.name] for cluster in config.clusters}
         left = [name for name in old if self._clusters.get(name) is not old[name]]
-        await asyncio.gather(*(old[name].stop() for name in left))
+        ended = await asyncio.gather(*(old[name].stop() for name in left), return_exceptions=True)
+        for name, error in zip(left, ended, strict=True):
+            if isinstance(error, Exception):
+                supervised.defect(Part.RELOAD, error, name)
         words = [f"{name} removed" for name in left if name not in fresh]
         for cluster in config.clusters:
-            serving = self._clusters[cluster.name]
-            if cluster.name in fresh:
-                serving.start()
-                words.append(f"{cluster.name} {'started anew' if cluster.name in left else 'added'}")
-            elif probes := sorted({key.probe for key in await serving.change(cluster)}):
-                words.append(f"{cluster.name}: made anew: {', '.join(probes)}")
+            # From here on nothing can be taken back: what fails for one cluster must not keep the others dark.
+            try:
+                if cluster.name in fresh:
+                    self._clusters[cluster.name].start()
+                    words.append(f"{cluster.name} {'started anew' if cluster.name in left else 'added'}")
+                elif probes := sorted({key.probe for key in await self._clusters[cluster.name].change(cluster)}):
+                    words.append(f"{cluster.name}: made anew: {', '.join(probes)}")
+            except Exception as error:  # noqa: BLE001 - told, and counted as a defect
+                supervised.defect(Part.RELOAD, error, cluster.name)
+                words.append(f"{cluster.name}: not as it should be, a defect: see the log")
         return "; ".join(words) or "nothing to change for the clusters"
 
     async def stop(self) -> None:

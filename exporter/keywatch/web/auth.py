@@ -16,12 +16,15 @@ import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import bcrypt
 from pydantic import SecretStr
 
+from keywatch.engine import supervised
+from keywatch.engine.supervised import Part
+from keywatch.engine.worker import Worker
 from keywatch.web.limits import Refusal
 from keywatch.web.throttle import Throttle
 
@@ -53,7 +56,7 @@ class BasicAuth:
         self._known: OrderedDict[bytes, bool] = OrderedDict()
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
         self._last: dict[str, asyncio.Task[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "keywatch-bcrypt")
+        self._worker = Worker("bcrypt", queued=True)  # `most_checks` bounds the calls
 
     async def judge(self, users: Mapping[str, SecretStr], header: str, address: str) -> Admission:
         """Judge the header `Authorization` of a request from an address."""
@@ -72,7 +75,7 @@ class BasicAuth:
                 if wait := self._throttle.acquire(address):
                     return Admission(Refusal.THROTTLED, wait)
                 work = self._check(digest, hashed.encode(), password, address, self._last.get(address))
-                check = self._checks[digest] = self._last[address] = asyncio.create_task(work)
+                check = self._checks[digest] = self._last[address] = supervised.task(Part.PASSWORD, work)
             good = await asyncio.shield(check)
         else:
             self._known.move_to_end(digest)
@@ -80,7 +83,7 @@ class BasicAuth:
 
     def close(self) -> None:
         """Let the thread end; does not wait."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._worker.end()
 
     async def _check(
         self, digest: bytes, hashed: bytes, password: bytes, address: str, before: asyncio.Task[bool] | None
@@ -89,8 +92,7 @@ class BasicAuth:
             # One at a time of each address: who tries many passwords waits behind himself, not others behind him.
             if before is not None:
                 await asyncio.wait([before])
-            loop = asyncio.get_running_loop()
-            good = await loop.run_in_executor(self._thread, self._verify, password[:_BCRYPT_BYTES], hashed)
+            good = await self._worker.call(partial(self._verify, password[:_BCRYPT_BYTES], hashed))
         finally:
             del self._checks[digest]
             if self._last.get(address) is asyncio.current_task():

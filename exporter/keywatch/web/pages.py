@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import logging
@@ -17,6 +16,7 @@ from keywatch.config.yaml_file import ConfigError
 from keywatch.engine import exposition
 from keywatch.engine.probe import Reason, Sample
 from keywatch.engine.slices import in_slices
+from keywatch.engine.worker import Worker
 from keywatch.metrics import exporter as exporter_metrics
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
@@ -63,6 +63,11 @@ def application(watch: Watch, itself: OwnMetrics, reload: Reload | None = None) 
     """Put the routes together; no handler touches the network or waits for a probe."""
     app = web.Application(middlewares=[_no_trace])
     routes = Routes(watch, itself, reload)
+
+    async def close(_: web.Application) -> None:
+        routes.close()
+
+    app.on_cleanup.append(close)
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
@@ -92,6 +97,11 @@ class Routes:
         self._watch = watch
         self._itself = itself
         self._reload = reload
+        self._compressor = Worker("gzip", queued=True)  # no more wait than answers are given at once
+
+    def close(self) -> None:
+        """Let the thread end; does not wait."""
+        self._compressor.end()
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Answer a scrape: `collect[]` filters, Accept chooses the format, Accept-Encoding gzip."""
@@ -109,10 +119,15 @@ class Routes:
             "Vary": "Accept, Accept-Encoding",
         }
         if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
-            body = await _compressed(body)
+            body = await self._compressed(body)
             headers["Content-Encoding"] = "gzip"
         self._itself.scraped(time.perf_counter() - started)
         return web.Response(body=body, headers=headers)
+
+    async def _compressed(self, body: bytes) -> bytes:
+        """Compress; a large body on a thread, because zlib lets go of the interpreter but not of the event loop."""
+        compress = partial(gzip.compress, body, compresslevel=_GZIP_LEVEL, mtime=0)
+        return compress() if len(body) < _GZIP_ON_THREAD_FROM else await self._compressor.call(compress)
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Return whether keywatch itself is alive; not whether Kafka is, because restarting keywatch mends no Kafka."""
@@ -150,12 +165,6 @@ class Routes:
             return web.Response(text=f"{await self._reload.now()}\n")
         except ConfigError as error:
             return web.Response(status=500, text=f"{error}\nwhat was read before stays in force\n")
-
-
-async def _compressed(body: bytes) -> bytes:
-    """Compress; a large body on a thread, because zlib lets go of the interpreter but not of the event loop."""
-    compress = partial(gzip.compress, body, compresslevel=_GZIP_LEVEL, mtime=0)
-    return compress() if len(body) < _GZIP_ON_THREAD_FROM else await asyncio.to_thread(compress)
 
 
 def _takes_gzip(accepted: str) -> bool:

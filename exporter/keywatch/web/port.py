@@ -9,13 +9,16 @@ import logging
 import socket
 import ssl
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from yarl import URL
 
+from keywatch.engine import supervised
+from keywatch.engine.supervised import Part
 from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd
 from keywatch.web.guard import Guard
@@ -26,6 +29,7 @@ from keywatch.web.tls import canonical
 _LOG = logging.getLogger(__name__)
 Factory = Callable[..., web.BaseRequest]
 _BACKLOG = 128
+_DEAF_FOR = 0.1
 _NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NO_PLACE = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: keywatch\r\nRetry-After: 1\r\n"
@@ -77,7 +81,7 @@ class Port:
         for each in self._sockets:
             each.setblocking(False)
             each.listen(_BACKLOG)
-            self._start(self._accept(server, each))
+            self._hold(supervised.keep(Part.PORT, partial(self._accept, server, each), again=_DEAF_FOR))
 
     async def close(self) -> None:
         """Stop listening, let answers under way come to their end for a moment, and end all connections."""
@@ -88,8 +92,7 @@ class Port:
             each.close()
         await self._runner.cleanup()
 
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+    def _hold(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -105,7 +108,11 @@ class Port:
                     await asyncio.sleep(1.0)
                 await asyncio.sleep(0.05)
                 continue
-            self._admit(server, client, canonical(peer[0]))
+            try:
+                self._admit(server, client, canonical(peer[0]))
+            except BaseException:
+                client.close()
+                raise
             await asyncio.sleep(0)  # a connection that waits is accepted without that, and a flood would hold the loop
 
     def _admit(self, server: web.Server, client: socket.socket, address: str) -> None:
@@ -115,7 +122,8 @@ class Port:
         allowed = frozenset(map(canonical, names)) if names is not None else None
         connection = ClientConnection(server, self._crowd, self._count, address, allowed)
         if self._crowd.enter(connection):
-            connection.greeting = self._start(self._greet(client, connection, protection.context))
+            work = self._greet(client, connection, protection.context)
+            connection.greeting = self._hold(supervised.task(Part.CONNECTION, work))
             return
         self._count(Refusal.CROWDED)
         with client, contextlib.suppress(OSError):
@@ -143,6 +151,7 @@ class Port:
             connection.greeting = None
             # Python 3.11 calls it a success when the other end goes during the handshake.
             if not connection.made:
+                client.close()
                 connection.end(Refusal.TLS_HANDSHAKE)
                 connection.connection_lost(None)
 

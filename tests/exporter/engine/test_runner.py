@@ -6,13 +6,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import pytest
 
+from keywatch.engine.exposition import render
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import ProbeError, Reason, Sample
 from keywatch.engine.runner import Runner
+from keywatch.engine.series import MetricSeries, Rows
 from keywatch.engine.store import Key, Store, key_of
 from keywatch.engine.worker import Worker
 from keywatch.metrics import cluster as cluster_metrics
@@ -221,3 +224,39 @@ async def test_a_dropped_probe_leaves_nothing_behind(bench: Bench) -> None:
     assert bench.store.values(cluster_metrics.CLUSTER_UP) == {}
     assert bench.wrong() == []
     assert key_of(probe) not in dict(bench.store.accounts())
+
+
+MISSHAPEN = {
+    "too few labels": Sample(cluster_metrics.BROKER_UP, ("kafka",), 1.0),
+    "too many labels": Sample(cluster_metrics.CLUSTER_UP, ("kafka", "1"), 0.0, "down"),
+    "no text": Sample(cluster_metrics.CLUSTER_UP, (cast(str, None),), 1.0),
+    "no number": Sample(cluster_metrics.CLUSTER_UP, ("kafka",), cast(float, "1")),
+    "a number of 400 digits": Sample(cluster_metrics.CLUSTER_UP, ("kafka",), 10**400),
+}
+
+
+@pytest.mark.parametrize("sample", MISSHAPEN.values(), ids=MISSHAPEN)
+@pytest.mark.parametrize("failed", [False, True], ids=["answered", "failed"])
+async def test_a_misshapen_sample_costs_only_its_own_probe(bench: Bench, sample: Sample, *, failed: bool) -> None:
+    act = fails(ProbeError(Reason.REFUSED, "nobody answers", [sample])) if failed else gives(sample)
+    assert not await bench.runner.run(Scripted("broker", act))
+    assert await bench.runner.run(Scripted("cluster", gives(UP)))
+    assert bench.failures("broker") == {Reason.REFUSED if failed else Reason.INTERNAL: 1}
+    page = render(bench.store, lambda _: True, openmetrics=False).decode()
+    assert 'keywatch_cluster_up{cluster="kafka"} 1' in page
+    assert "keywatch_broker_up" not in page
+    assert len(bench.wrong()) == 1
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        lambda rows: MetricSeries(cluster_metrics.BROKER_UP, rows, [1]),
+        lambda rows: MetricSeries(cluster_metrics.CLUSTER_UP, rows, []),
+        lambda rows: MetricSeries(cluster_metrics.CLUSTER_UP, rows, [1], ("a", "b")),
+    ],
+    ids=["labels", "values", "notes"],
+)
+def test_series_that_do_not_fit_together_cannot_be_made(series: Callable[[Rows], MetricSeries]) -> None:
+    with pytest.raises(ValueError, match="keywatch_"):
+        series(Rows([("kafka",)]))

@@ -22,6 +22,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 BOUNDED_BY = {
     "cluster": "the configuration",
     "probe": "the code",
+    "part": "the enum Part",
     "reason": "the enums Reason, Refusal, MalformedReason, DeadLetterReason and Flaw",
     "dlq": "the configuration",
     "state": "the states of the protocol",

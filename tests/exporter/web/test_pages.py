@@ -17,7 +17,6 @@ from keywatch.engine.probe import Sample
 from keywatch.engine.store import Key
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import groups
-from keywatch.metrics import probe as probe_metrics
 from keywatch.service.config_file import from_data
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
@@ -153,9 +152,9 @@ async def test_there_is_nothing_else(session: aiohttp.ClientSession) -> None:
 
 
 async def test_a_defect_is_a_plain_500_and_a_line_in_the_log(
-    session: aiohttp.ClientSession, watch: Watch, caplog: pytest.LogCaptureFixture
+    session: aiohttp.ClientSession, watch: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch.store.counters[probe_metrics.PROBE_FAILURES_TOTAL] = {("too", "few"): 1.0}
+    monkeypatch.setattr(watch.store, "frames", None)
     answer, body = await get(session, "/metrics")
     assert (answer.status, body) == (500, b"internal: see the log\n")
     assert "answering /metrics failed" in caplog.text

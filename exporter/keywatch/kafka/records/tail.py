@@ -7,13 +7,16 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Assignment
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import Reason
+from keywatch.engine.supervised import Part
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.records.record import Moment, Record
@@ -71,8 +74,6 @@ class Tail(Generic[_T]):
     """
 
     def __init__(self, clients: Clients, name: str, make: Make[_T], taken: Callable[[_T], None]) -> None:
-        self._clients = clients
-        self._make = make
         self._taken = taken
         self._loop = asyncio.get_running_loop()
         self._orders: SimpleQueue[_Order] = SimpleQueue()
@@ -90,8 +91,10 @@ class Tail(Generic[_T]):
         """Whether records are read when they come; for whoever follows the ends to say."""
         self.moved = asyncio.Event()
         """Set whenever something was handed over."""
-        self._thread = threading.Thread(target=self._work, name=f"tail-{name}", daemon=True)
-        self._thread.start()
+        work = partial(_Reader(clients, make).read, self)
+        # That a client cannot be made, for what a file or the broker says, is no defect: `failure` tells it.
+        failed = partial(self.call, self._fail)
+        self._thread = supervised.thread(Part.TAIL, f"tail-{name}", work, failed, answers=(KafkaException,))
 
     def subscribe(self, places: Mapping[TopicPartition, int], dropped: Collection[TopicPartition] = ()) -> None:
         """Read partitions from an offset on, also such as are followed already; leave the `dropped` ones."""
@@ -122,12 +125,6 @@ class Tail(Generic[_T]):
     def _fail(self, error: BaseException) -> None:
         self.failure = error
         self.moved.set()
-
-    def _work(self) -> None:
-        try:
-            _Reader(self._clients, self._make).read(self)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever follows the tail, not swallowed
-            self.call(self._fail, error)
 
     # What the reader on the thread sees of the tail.
 

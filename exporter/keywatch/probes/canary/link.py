@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import Reason
+from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import OFFSET_OUT_OF_RANGE, name_of, reason_of
 from keywatch.kafka.peers import Peers
@@ -23,12 +25,13 @@ from keywatch.kafka.wire import fetch, produce
 from keywatch.kafka.wire.batch import RecordBatch, values_of
 from keywatch.kafka.wire.codec import WireError
 
-_LOG = logging.getLogger(__name__)
 _WAIT_MS = 250
 _MOST_BYTES = 64 * 1024
 _AGAIN_AFTER = 0.1
 _MOST_WRITERS = 5
 _MOST_PACKED = 1000
+# What stands behind the mark: partition and sequence, and not as many digits as somebody likes.
+_OURS = re.compile(rb"[0-9]{1,9} ([0-9]{1,18})")
 
 Acknowledged = Callable[[int, int, int], None]
 Failed = Callable[[int, int, Reason, str], None]
@@ -112,9 +115,7 @@ class CanaryLink:
         }
 
     def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=f"canary-{self._topic}")
-        task.add_done_callback(_ended)
-        return task
+        return supervised.task(Part.CANARY, work, self._topic)
 
     def _stop_reading(self, label: str) -> None:
         task = self._reading.pop(label, None)
@@ -207,13 +208,6 @@ class CanaryLink:
         return found
 
     def _sequence(self, value: bytes) -> int | None:
-        if not value.startswith(self._mark):
-            return None
-        number = value.rpartition(b" ")[2]
-        return int(number) if number.isdigit() else None
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    """Say what ended a task that should go on: the probe begins a new one, and counts what is missing meanwhile."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _LOG.error("%s has a defect", task.get_name(), exc_info=error)
+        """Read the sequence of a record of ours; None for any other, whoever wrote it and whatever it holds."""
+        ours = _OURS.fullmatch(value, len(self._mark)) if value.startswith(self._mark) else None
+        return int(ours[1]) if ours else None

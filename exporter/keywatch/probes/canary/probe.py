@@ -159,11 +159,13 @@ class CanaryProbe:
             return
 
     def _acknowledged(self, partition: int, sequence: int, offset: int) -> None:
-        if self._ledgers[partition].acknowledged(sequence, offset):
+        ledger = self._ledgers.get(partition)
+        if ledger is not None and ledger.acknowledged(sequence, offset):
             self._follow()
 
     def _failed(self, partition: int, sequence: int, reason: Reason, detail: str) -> None:
-        self._ledgers[partition].failed(sequence, reason, detail)
+        if (ledger := self._ledgers.get(partition)) is not None:
+            ledger.failed(sequence, reason, detail)
         self._settled.set()
 
     def _read(self, partition: int, sequence: int | None, offset: int, now: float) -> None:

@@ -59,7 +59,7 @@ class CanaryTopic:
         Raises `ProbeError` while there is no topic; what fails on one that is there only stands in `refusal`.
         """
         await self._topology.partitions(timeout)
-        living = sorted(int(label) for label in self._topology.up() if label.isdigit())
+        living = sorted(int(label) for label in self._topology.up() if label.isascii() and label.isdigit())
         homes = {state.replicas[0] for state in self.partitions.values() if state.replicas}
         missing = [broker for broker in living if broker not in homes]
         strayed = [

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from keywatch.config.endpoint import Endpoint
+from keywatch.engine import supervised
 from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.first_done import first_done
 from keywatch.engine.probe import Reason, Sample, Schedule
+from keywatch.engine.supervised import Part
 from keywatch.engine.verdict import Verdict
 from keywatch.kafka.connection import BrokerError, Security, check_ping, ping
 from keywatch.kafka.connection_limit import limited
@@ -231,7 +233,7 @@ class BrokerProbe:
             answer_within=self._patience,
             proven=now - self._proven_at < _PROVEN_FOR,
         )
-        self._attempts.append(_Attempt(asyncio.ensure_future(opening), now, None))
+        self._attempts.append(_Attempt(supervised.task(Part.QUESTION, opening, "connect", (BrokerError,)), now, None))
 
     def _adopt(self, link: BrokerLink, attempt: _Attempt) -> None:
         """Keep the connection that answered; what else was asked need not answer any more."""

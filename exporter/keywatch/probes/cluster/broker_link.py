@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from keywatch.config.endpoint import Endpoint
+from keywatch.engine import supervised
+from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect
 from keywatch.kafka.membership import Claim, Membership
 from keywatch.kafka.proof import REASONS, prove
@@ -64,8 +66,7 @@ async def open_link(
         proof = loop.create_future()
         proof.set_result(None)
         return BrokerLink(connection, proof)
-    proof = asyncio.ensure_future(prove(membership, connection, claim, answer_within))
-    proof.add_done_callback(_seen)
+    proof = supervised.task(Part.QUESTION, prove(membership, connection, claim, answer_within), "proof", (BrokerError,))
     link = BrokerLink(connection, proof)
     try:
         left = answer_within - (loop.time() - started) - _IN_HAND
@@ -76,9 +77,3 @@ async def open_link(
     if proof.done():
         proof.result()
     return link
-
-
-def _seen(proof: asyncio.Future[None]) -> None:
-    """Take the outcome, so that asyncio does not warn when nobody asks for it any more."""
-    if not proof.cancelled():
-        proof.exception()

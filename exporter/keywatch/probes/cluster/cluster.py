@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.slices import Pieces
+from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
@@ -125,7 +127,7 @@ class ClusterProbe:
         if self._asking is None:
             labels = self._bootstraps(())[:_MOST_BOOTSTRAPS]
             calls = [self._metadata(label, timeout * 0.9, whole=False) for label in labels]
-            self._asking = asyncio.ensure_future(first(calls, _PATIENCE))
+            self._asking = supervised.task(Part.QUESTION, first(calls, _PATIENCE), "metadata")
         await asyncio.wait([self._asking], timeout=_SOON)
         answers: list[requests.Metadata] = []
         errors: list[BrokerError] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
@@ -13,6 +14,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
 
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
 _TOPICS_PER_REQUEST = 500
 
@@ -54,7 +56,7 @@ class ConfigsProbe:
                         reason = reason_of(error)
                         needs = f"DescribeConfigs on Topic:{topic} is missing"
                         refused.append(needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(error)}")
-                    elif values.get(_MIN_IN_SYNC, "").isdigit():
+                    elif _NUMBER.fullmatch(values.get(_MIN_IN_SYNC, "")):
                         found[topic] = int(values[_MIN_IN_SYNC])
                     if "compact" in values.get(_CLEANUP, ""):
                         compacted.add(topic)

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import ProbeError
+from keywatch.engine.supervised import Part
 from keywatch.kafka.records.search import Position
 from keywatch.kafka.records.times import RecordTimes
 
@@ -29,7 +31,7 @@ class Lookups:
         """Begin with as many as may be of the records that are `missing`; True marks those that can wait."""
         if missing and self._running is None:
             chosen = sorted(missing, key=lambda position: missing[position])[: self._most]
-            self._running = asyncio.ensure_future(self._look_up(chosen))
+            self._running = supervised.task(Part.QUESTION, self._look_up(chosen), "lookup")
 
     async def found(self, patience: float) -> Collection[Position]:
         """Wait `patience` seconds at most for the look-up, and give the positions that it was about once it is over."""

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Collection
 from math import ceil
 
+from keywatch.engine import supervised
+from keywatch.engine.probe import ProbeError
+from keywatch.engine.supervised import Part
 from keywatch.kafka.offsets import Reading, Wanted, Watermarks, without
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
@@ -41,7 +44,9 @@ class StartOffsets:
             if wanted is self._wanted and self._cycle % every:
                 return ()
             self._wanted = wanted
-            self._reading = asyncio.ensure_future(self._marks.fetch(without(wanted, unread), self._timeout))
+            self._reading = supervised.task(
+                Part.QUESTION, self._marks.fetch(without(wanted, unread), self._timeout), "starts", (ProbeError,)
+            )
         done, _ = await asyncio.wait({self._reading}, timeout=patience)
         if not done:
             return ()

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keywatch.engine import supervised
 from keywatch.engine.failure_counter import FailureCounter
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.supervised import Part
 from keywatch.engine.verdict import Verdict
 from keywatch.metrics.keycloak import (
     KEYCLOAK_CHECK,
@@ -110,14 +112,15 @@ class KeycloakProbe:
         others = []
         if self._ready_is_due(now):
             self._ready_asked = now
-            self._ready_questions.append(asyncio.create_task(self._health("ready", _OPEN_FOR, last=last)))
+            ready = self._health("ready", _OPEN_FOR, last=last)
+            self._ready_questions.append(supervised.task(Part.QUESTION, ready, "ready", (ProbeError,)))
             others.append(self._await_ready(timeout))
         elif self._ready_questions:
             others.append(self._await_ready(0.0))
         if not self._started:
             others.append(self._ask_started(timeout, last=last))
-        life = asyncio.ensure_future(self._health("live", timeout, last=last))
-        asked: list[asyncio.Future[Any]] = [life, *map(asyncio.ensure_future, others)]
+        life = supervised.task(Part.QUESTION, self._health("live", timeout, last=last), "live", (ProbeError,))
+        asked: list[asyncio.Future[Any]] = [life, *(supervised.task(Part.QUESTION, other) for other in others)]
         try:
             await asyncio.wait(asked)
         finally:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
+
+from keywatch import surfaces
 
 _MOST_ROWS = 200
 
@@ -71,4 +72,4 @@ def ago(seconds: float | None) -> str:
 
 def text(value: str) -> str:
     """Write text that may hold anything."""
-    return html.escape(value)
+    return surfaces.page(value)

@@ -43,6 +43,7 @@ td.s{white-space:nowrap}
 def page(watch: Watch, now: float) -> str:
     """Write the page as HTML; `now` in Unix time. It reloads itself every two seconds."""
     store = watch.store
+    store.expire(time.monotonic())
     parts = [_incidents(watch, now)]
     for cluster in watch.config.clusters:
         name = cluster.name

@@ -139,6 +139,29 @@ def test_what_is_told_of_records_long_forgotten_is_passed_over() -> None:
     assert book.record_read(4999, 2, 1.0) is not None
 
 
+def test_what_is_kept_and_looked_at_does_not_grow() -> None:
+    book = CanaryLedger(0)
+    for sequence in range(20_000):
+        book.sent(sequence, "1", 0.0)
+        book.acknowledged(sequence, sequence)
+        book.record_read(sequence, sequence, 0.1)
+    assert len(book) <= 256
+    assert not book._unread
+    for sequence in range(20_000, 40_000):  # none comes back
+        book.sent(sequence, "1", 0.0)
+        book.acknowledged(sequence, sequence)
+    assert len(book) <= 256 + 1024
+    assert len(book._unread) <= 1024
+
+
+def test_a_record_that_came_back_long_ago_is_known_when_it_comes_twice() -> None:
+    book = ledger(*range(200))
+    for sequence in range(1, 201):
+        book.record_read(sequence, sequence - 1, 1.0)
+    book.record_read(1, 500, 2.0)
+    assert book.take_counts() == (1, 0)
+
+
 @given(st.lists(st.sampled_from(["arrives", "vanishes", "refused"]), max_size=60), st.randoms())
 def test_exactly_the_acknowledged_records_that_vanish_are_lost(fates: list[str], random: object) -> None:
     book, log = CanaryLedger(0), []
