@@ -2,6 +2,6 @@
 
 import sys
 
-from keywatch.cli.command import main
+from keywatch.cli.begin import main
 
 sys.exit(main())

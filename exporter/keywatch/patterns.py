@@ -27,8 +27,8 @@ class Patterns:
 
     def __init__(self, include: Sequence[str] = (".*",), exclude: Sequence[str] = ()) -> None:
         self._texts = tuple(include), tuple(exclude)
-        self._include = [re.compile(pattern) for pattern in include]
-        self._exclude = [re.compile(pattern) for pattern in exclude]
+        self._include = [re.compile(pattern, re.DOTALL) for pattern in include]
+        self._exclude = [re.compile(pattern, re.DOTALL) for pattern in exclude]
         # Of names of a usual length: 100,000 of the longest that Kafka allows would be 3 GB.
         self._cached = lru_cache(maxsize=NAMES_REMEMBERED)(self._match)
 

@@ -24,7 +24,7 @@ from keywatch.patterns import Patterns
         ([".*"], ["__.*"], "a__b", True),
         (["events"], ["events"], "events", False),
         (["(?i)events"], [], "Events", True),
-        ([".*"], [], "two\nlines", False),
+        ([".*"], [], "two\nlines", True),
         ([], [], "events", False),
     ],
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from keywatch import __version__
 from keywatch.cli import check, config, demo, logs, metrics, rules, serve
-from keywatch.cli.exit_codes import BAD_CONFIGURATION, INTERRUPTED
+from keywatch.cli.exit_codes import BAD_CONFIGURATION, INTERRUPTED, NOBODY_READS
+from keywatch.cli.out import complain
 from keywatch.config.yaml_file import ConfigError
 
 _COMMANDS = (serve, check, config, rules, logs, metrics, demo)
@@ -29,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - logging is not set up without a configuration
+        complain(str(error))  # logging is not set up without a configuration
         return BAD_CONFIGURATION
+    except BrokenPipeError:  # nobody reads on, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli.exit_codes import OK
+from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError
 
 
@@ -34,14 +35,14 @@ def run_check(options: argparse.Namespace) -> int:
     if options.file:
         config = load(options.file)
         for warning in Watch(config).warnings():
-            print(f"{options.file}: warning: {warning}")  # noqa: T201 - the command's result
+            say(f"{options.file}: warning: {warning}")
         names = ", ".join(cluster.name for cluster in config.clusters)
-        print(f"{options.file}: good; clusters: {names}")  # noqa: T201 - the command's result
+        say(f"{options.file}: good; clusters: {names}")
         web_files += [config.web.config_file] if config.web.config_file else []
     elif not web_files:
         raise ConfigError("give a FILE to check, or --web FILE")
     for file in web_files:
-        print(f"{file}: good; {load_web(file)}")  # noqa: T201 - the command's result
+        say(f"{file}: good; {load_web(file)}")
     return OK
 
 
@@ -49,5 +50,5 @@ def run_example(_: argparse.Namespace) -> int:
     """Print the example and return the exit code."""
     from keywatch.documents.reference import example  # noqa: PLC0415 - each command loads what it needs
 
-    print(example(), end="")  # noqa: T201 - the command's result
+    say(example().removesuffix("\n"))
     return OK

@@ -8,3 +8,5 @@ OK: Final = 0
 SOMETHING_DOWN: Final = 1
 BAD_CONFIGURATION: Final = 2
 INTERRUPTED: Final = 130
+NOBODY_READS = 141
+"""As a shell tells of a program that SIGPIPE ended."""

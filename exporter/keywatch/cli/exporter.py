@@ -7,11 +7,12 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 
+from keywatch.cli.hangups import HANGUPS
 from keywatch.config.endpoint import listen_address
 from keywatch.config.model import Config
+from keywatch.engine import supervised
 from keywatch.service import memory_use
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
@@ -33,6 +34,7 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
     Raises `SecurityError` for unusable certificates towards Kafka, `ConfigError` for those of the port.
     """
     memory_use.be_frugal()
+    supervised.watch_process()
     watch = Watch(config)
     for warning in watch.warnings():
         _LOG.warning("%s", warning)
@@ -42,16 +44,16 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     reload = Reload(watch, itself, read)
-    loop.add_signal_handler(signal.SIGHUP, reload.begin)
     entrance = port(watch, itself, reload=reload)
     await _listen(entrance, config)
     memory_use.settle()
-    beat = asyncio.create_task(itself.watch_loop())
+    beat = itself.begin()
     watch.start()
+    HANGUPS.lead_to(loop, reload.begin)
     await ended.wait()
     _LOG.info("ending")
     beat.cancel()
-    loop.remove_signal_handler(signal.SIGHUP)
+    HANGUPS.ignore(loop)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_END_WITHIN):
             await watch.stop()
@@ -69,7 +71,10 @@ async def _listen(entrance: Port, config: Config) -> None:
 
 
 def end_now() -> None:
-    """End the process without waiting for threads that a dead cluster may hold inside librdkafka."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """End the process without waiting for threads that a dead cluster may hold inside librdkafka.
+
+    Last lines of the log are waited for, a second at most; standard output holds nothing of ours.
+    """
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     os._exit(0)

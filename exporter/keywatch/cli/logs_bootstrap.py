@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from keywatch.cli import logs_server
+from keywatch.cli.out import complain, say
 from keywatch.elastic.bootstrap import BootstrapPlan, Consent, ObjectState, apply, plan, roll_over
 from keywatch.elastic.lint import lint
 from keywatch.elastic.objects import ElasticObject, load, shipped, without_lifecycle
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         _show(made)
         if made.obstacles:
             for words in made.obstacles:
-                print(words, file=sys.stderr)  # noqa: T201 - the command's result
+                complain(words)
             return logs_server.TROUBLE
         if options.dry_run:
             return logs_server.DRIFT if made.due else logs_server.OK
@@ -79,16 +79,16 @@ def run(options: argparse.Namespace) -> int:
 async def _roll_over(server: ElasticServer, made: BootstrapPlan, options: argparse.Namespace) -> None:
     if options.rollover:
         await roll_over(server, made, options.timeout)
-        print(f"{len(made.streams)} data streams roll over")  # noqa: T201 - the command's result
+        say(f"{len(made.streams)} data streams roll over")
     elif made.due and made.streams:
         words = f"{len(made.streams)} data streams take up changed mappings when they next roll over"
-        print(f"{words}; --rollover has them do so now")  # noqa: T201 - the command's result
+        say(f"{words}; --rollover has them do so now")
 
 
 def _show(made: BootstrapPlan) -> None:
-    print(made.product)  # noqa: T201 - the command's result
+    say(str(made.product))
     for step in made.steps:
-        print(f"{_SIGNS[step.state]} {step.one}: {step.state}")  # noqa: T201 - the command's result
+        say(f"{_SIGNS[step.state]} {step.one}: {step.state}")
         for line in step.changes if step.state is not ObjectState.SAME else ():
-            print(f"    {line}")  # noqa: T201 - the command's result
-    print(f"{len(made.due)} of {len(made.steps)} objects to put")  # noqa: T201 - the command's result
+            say(f"    {line}")
+    say(f"{len(made.due)} of {len(made.steps)} objects to put")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from keywatch.cli import logs_bootstrap, logs_server
+from keywatch.cli.out import say, say_json
 from keywatch.elastic.inspection import Inspection, inspect
 from keywatch.elastic.server import ElasticServer
 
@@ -41,10 +41,10 @@ def _show(found: Inspection, *, as_json: bool) -> None:
         data = {
             "product": str(found.product), "drift": found.drift, "trouble": found.trouble, "streams": found.streams
         }  # fmt: skip
-        print(json.dumps(data, indent=2))  # noqa: T201 - the command's result
+        say_json(data, 2)
         return
     for word, lines in (("trouble", found.trouble), ("drift", found.drift)):
         for line in lines:
-            print(f"{word}: {line}")  # noqa: T201 - the command's result
+            say(f"{word}: {line}")
     state = "trouble" if found.trouble else "drift" if found.drift else "good"
-    print(f"{found.product}: {state}; {len(found.streams)} data streams")  # noqa: T201 - the command's result
+    say(f"{found.product}: {state}; {len(found.streams)} data streams")

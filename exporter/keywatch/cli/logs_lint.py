@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError, read
 
 _GOOD, _FOUND = 0, 1
@@ -35,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
     given = _environment(options.environment) if options.environment else None
     report = lint(options.files, os.environ, given, options.skip)
     for line in report.found:
-        print(line)  # noqa: T201 - the command's result
+        say(line)
     if report.refused:
         raise ConfigError("\n".join(report.refused))
     if report.found:
         return _FOUND
-    print(f"good: {report.files} files, {report.plugins} plugins")  # noqa: T201 - the command's result
+    say(f"good: {report.files} files, {report.plugins} plugins")
     return _GOOD
 
 

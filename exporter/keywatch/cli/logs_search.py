@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime as dt
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from keywatch.cli import logs_server
+from keywatch.cli.out import say, say_json
 from keywatch.elastic.event_search import KINDS, Follower, StoredEvent, Wanted, search
 from keywatch.elastic.server import ElasticServer
+from keywatch.surfaces import terminal
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -96,8 +97,10 @@ def _show(events: Sequence[StoredEvent], *, as_json: bool) -> None:
 
 def _print(events: Sequence[StoredEvent], *, as_json: bool) -> None:
     for event in events:
-        line = json.dumps(event.source) if as_json else "  ".join(cell or "-" for cell in _cells(event))
-        print(line, flush=True)  # noqa: T201 - the command's result
+        if as_json:
+            say_json(event.source)
+        else:
+            say("  ".join(cell or "-" for cell in _cells(event)))
 
 
 def _cells(event: StoredEvent) -> list[str]:
@@ -119,7 +122,7 @@ def _cells(event: StoredEvent) -> list[str]:
         _at(get, "source", "ip"),
         detail,
     )
-    return ["".join(sign if sign.isprintable() else "�" for sign in cell) for cell in cells]
+    return [terminal(cell) for cell in cells]
 
 
 def _at(source: Any, *path: str) -> str:

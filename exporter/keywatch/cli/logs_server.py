@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from keywatch.cli.out import complain
 from keywatch.cli.seconds import seconds
 from keywatch.config.logs import ElasticsearchSection
 from keywatch.config.secret import SecurityError
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, work: Callable[[ElasticServer], Awaitable[i
     try:
         return asyncio.run(once())
     except ProbeError as error:
-        print(f"{error.reason}: {error.detail}", file=sys.stderr)  # noqa: T201 - a command's words
+        complain(f"{error.reason}: {error.detail}")
         return TROUBLE
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from keywatch.cli.exit_codes import OK
+from keywatch.cli.out import say
 
 
 def add(commands: Any) -> None:
@@ -20,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from keywatch.documents.reference import metrics_markdown, metrics_table  # noqa: PLC0415 - loads what it needs
 
     if options.markdown:
-        print(metrics_markdown(), end="")  # noqa: T201 - the command's result
+        say(metrics_markdown().removesuffix("\n"))
     else:
         metrics_table()
     return OK

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import time
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from keywatch.cli.out import say_json
 from keywatch.config.model import Config
 from keywatch.engine.series import shown
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import groups
 from keywatch.service.watch import Watch
+from keywatch.surfaces import terminal
 
 _LOOK_EVERY = 0.05
 _CANARY = "canary"
@@ -44,6 +47,7 @@ def _complete(watch: Watch) -> bool:
 
 def report(watch: Watch) -> dict[str, Any]:
     """Return what was found as data: whether all is well, and per cluster its brokers, and all that is wrong."""
+    watch.store.expire(time.monotonic())
     problems = [{"metric": str(i.metric), "labels": shown(i.metric, i.labels), "what": i.note} for i in watch.incidents]
     clusters = {}
     for name, topology in watch.topologies.items():
@@ -64,15 +68,17 @@ def report(watch: Watch) -> dict[str, Any]:
 def show(found: dict[str, Any], *, as_json: bool) -> None:
     """Print the report on standard output, as JSON or as tables for people."""
     if as_json:
-        print(json.dumps(found, indent=2))  # noqa: T201 - the command's result
+        say_json(found, 2)
         return
     console = Console(highlight=False)
     for name, cluster in found["clusters"].items():
-        table = Table(title=f"cluster {name}: {'up' if cluster['up'] else 'DOWN'}", title_justify="left")
+        title = f"cluster {terminal(name)}: {'up' if cluster['up'] else 'DOWN'}"
+        table = Table(title=Text(title), title_justify="left")
         for heading in ("broker", "address", "state"):
             table.add_column(heading)
         for label, broker in cluster["brokers"].items():
-            table.add_row(label, broker["address"], "[green]up[/]" if broker["up"] else "[red]DOWN[/]")
+            state = Text("up", "green") if broker["up"] else Text("DOWN", "red")
+            table.add_row(cell(label), cell(broker["address"]), state)
         console.print(table)
         console.print(f"{cluster['topics']} topics, {cluster['groups']} consumer groups")
     if not found["problems"]:
@@ -82,5 +88,11 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     for heading in ("where", "what"):
         table.add_column(heading, overflow="fold")
     for problem in found["problems"]:
-        table.add_row(" ".join(f"{key}={value}" for key, value in problem["labels"].items()), problem["what"])
+        where = " ".join(f"{key}={value}" for key, value in problem["labels"].items())
+        table.add_row(cell(where), cell(problem["what"]))
     console.print(table)
+
+
+def cell(words: str) -> Text:
+    """Make a table's cell of words from outside: text, in which rich looks for no markup."""
+    return Text(terminal(words))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli.exit_codes import OK
+from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError
 
 
@@ -39,5 +40,5 @@ def run_check(options: argparse.Namespace) -> int:
             "`pip install '.[rules]'` in its source tree"
         ) from error
     found = lint(options.files, options.metrics, options.runbooks, options.tests)
-    print(f"good: {found}")  # noqa: T201 - the command's result
+    say(f"good: {found}")
     return OK

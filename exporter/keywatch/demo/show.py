@@ -27,6 +27,7 @@ from keywatch.metrics import groups, reconciliation
 from keywatch.service.config_file import from_data
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.watch import Watch
+from keywatch.surfaces import terminal
 from keywatch.web.pages import port
 
 _WATCH_SECONDS = 20.0
@@ -113,7 +114,7 @@ async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN
     itself = OwnMetrics(watch.store)
     entrance = port(watch, itself)
     await entrance.open("127.0.0.1", 0)
-    beat = asyncio.create_task(itself.watch_loop())
+    beat = itself.begin()
     watch.start()
     try:
         yield watch, f"http://127.0.0.1:{entrance.number}"
@@ -146,7 +147,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Show a line with the seconds since the beginning."""
-        stamped = f"{time.monotonic() - self._started:5.1f} s  {line}"
+        stamped = terminal(f"{time.monotonic() - self._started:5.1f} s  {line}")
         self._lines.append(stamped)
         if not self._console.is_terminal:
             print(stamped, flush=True)  # noqa: T201 - the command's result
@@ -171,7 +172,7 @@ class Screen:
             table.add_column(heading, overflow="fold")
         for finding in findings:
             seconds = "never" if finding.seconds is None else f"{finding.seconds:.1f} s"
-            table.add_row(finding.done, seconds, finding.said)
+            table.add_row(finding.done, seconds, Text(terminal(finding.said)))
         self._console.print(table)
 
     async def _live(self, watch: Watch, address: str) -> None:
@@ -216,7 +217,8 @@ class Screen:
         for key, records in sorted(store.values(groups.GROUP_LAG_RECORDS).items()):
             age = seconds.get(key)
             missing = unknown.get(key, 0)
-            lags.add_row(*key[1:], f"{records:.0f}", "" if age is None else f"{age:.1f} s", f"{missing:.0f}")
+            names = (Text(terminal(name)) for name in key[1:])
+            lags.add_row(*names, f"{records:.0f}", "" if age is None else f"{age:.1f} s", f"{missing:.0f}")
         lines = Text("\n".join(self._lines))
         head = Text(f"{self._title}\nmetrics: {address}/metrics   page: {address}/\n", style="bold")
         events = Text(_events(watch).removeprefix("; "))

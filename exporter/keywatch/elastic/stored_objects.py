@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from keywatch import surfaces
 from keywatch.elastic.difference import differences
 from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.server import ElasticServer, Product
@@ -43,7 +43,7 @@ class Held:
 def path_of(one: ElasticObject, product: Product) -> str:
     """Return where an object is."""
     root = _ISM if product.open and one.kind is ObjectKind.LIFECYCLE else _PATHS[one.kind]
-    return f"{root}/{quote(one.name, safe='')}"
+    return f"{root}/{surfaces.url(one.name)}"
 
 
 async def held(server: ElasticServer, product: Product, one: ElasticObject, timeout: float) -> Held | None:

@@ -50,7 +50,7 @@ class DeadLetterFolder:
         changes: FolderChanges | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.listing = FolderListing(path, re.compile(pattern), most=most_files, changes=changes)
+        self.listing = FolderListing(path, re.compile(pattern, re.DOTALL), most=most_files, changes=changes)
         self.checks = FolderChecks(self.listing, lambda folder, name: examine(folder, name, sources, most_read))
         self._path = path
         self._clock = clock
