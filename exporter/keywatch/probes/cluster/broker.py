@@ -233,7 +233,9 @@ class BrokerProbe:
             answer_within=self._patience,
             proven=now - self._proven_at < _PROVEN_FOR,
         )
-        self._attempts.append(_Attempt(supervised.task(Part.QUESTION, opening, "connect", (BrokerError,)), now, None))
+        self._attempts.append(
+            _Attempt(supervised.task(Part.QUESTION, opening, "connect", answers=(Exception,)), now, None)
+        )
 
     def _adopt(self, link: BrokerLink, attempt: _Attempt) -> None:
         """Keep the connection that answered; what else was asked need not answer any more."""
@@ -286,5 +288,8 @@ class BrokerProbe:
 
 def _close(task: asyncio.Future[BrokerLink]) -> None:
     """Let no connection stay behind that came about while it was given up."""
-    if not task.cancelled() and task.exception() is None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, BrokerError):
+        supervised.defect(Part.QUESTION, error, "connect")  # which nobody else would hear of any more
+    if error is None and not task.cancelled():
         task.result().close()
