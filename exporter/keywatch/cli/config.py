@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from keywatch.cli import source
 from keywatch.cli.exit_codes import OK
 from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
     check = actions.add_parser("check", help="check a file: exit 0 good, 2 bad")
     check.add_argument("file", type=Path, nargs="?", metavar="FILE")
     check.add_argument("--web", type=Path, metavar="FILE", help="a file for --web.config.file, beside or instead")
+    source.add_code_flag(check)
     check.set_defaults(run=run_check)
     example = actions.add_parser("example", help="print a file with every key, its default and its meaning")
     example.set_defaults(run=run_example)
@@ -33,7 +35,7 @@ def run_check(options: argparse.Namespace) -> int:
 
     web_files: list[Path] = [options.web] if options.web else []
     if options.file:
-        config = load(options.file)
+        config = load(options.file, code=options.allow_code)
         for warning in Watch(config).warnings():
             say(f"{options.file}: warning: {warning}")
         names = ", ".join(cluster.name for cluster in config.clusters)

@@ -17,8 +17,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     parser.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration file")
     parser.add_argument("--kafka", metavar="HOST:PORT[,…]", help="bootstrap addresses, in place of a file")
+    add_code_flag(parser)
     parser.add_argument("--log.level", dest="log_level", choices=_LEVELS)
     parser.add_argument("--log.format", dest="log_format", choices=_FORMATS)
+
+
+def add_code_flag(parser: argparse.ArgumentParser) -> None:
+    """Declare the flag for what nobody who only writes the configuration may allow."""
+    parser.add_argument(
+        "--client.allow-code",
+        dest="allow_code",
+        action="store_true",
+        help="let settings of client: load libraries into keywatch and run commands as it",
+    )
 
 
 def configuration(options: argparse.Namespace) -> Config:
@@ -26,7 +37,7 @@ def configuration(options: argparse.Namespace) -> Config:
     if bool(options.config_file) == bool(options.kafka):
         raise ConfigError("give either --config.file FILE or --kafka HOST:PORT")
     if options.config_file:
-        data: dict[str, Any] = load(options.config_file).model_dump(exclude_unset=True)
+        data: dict[str, Any] = load(options.config_file, code=options.allow_code).model_dump(exclude_unset=True)
     else:
         bootstrap = [part.strip() for part in options.kafka.split(",") if part.strip()]
         data = {"clusters": [{"name": "kafka", "bootstrap": bootstrap}]}
@@ -39,4 +50,4 @@ def configuration(options: argparse.Namespace) -> Config:
     ):
         if value is not None:
             data[section] = {**data.get(section, {}), key: value}
-    return from_data(data, "flags")  # what comes from the file was found good by `load`
+    return from_data(data, "flags", code=options.allow_code)  # what comes from the file was found good by `load`

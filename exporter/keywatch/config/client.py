@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-# What librdkafka calls a secret: passwords, keys, tokens, credentials inside longer texts.
-_SECRET_SETTINGS = ("pass", "secret", "key.pem", "certificate.pem", "oauthbearer.config", "sasl.username", "jaas")
-_REDACTED = "**********"
+from keywatch.surfaces import HIDDEN
+
+# What is called like this is a secret, whatever kind of value it has.
+_SECRET_WORDS = ("pass", "secret", "pem", "config", "sasl.username", "jaas", "token", "credential", "assertion", "key")
+# Texts that hold no secret. Any other is hidden: librdkafka has settings that hold commands, extensions and keys, and
+# gets more of them.
+_SHOWN_TEXTS = frozenset(
+    {
+        "broker.address.family",
+        "broker.version.fallback",
+        "check.crcs",
+        "client.dns.lookup",
+        "client.id",
+        "client.rack",
+        "compression.codec",
+        "compression.type",
+        "debug",
+        "partitioner",
+        "sasl.kerberos.service.name",
+        "ssl.cipher.suites",
+        "ssl.curves.list",
+        "ssl.endpoint.identification.algorithm",
+        "ssl.sigalgs.list",
+    }
+)
+# Settings by which librdkafka or OpenSSL loads a library into keywatch, or runs a command as it.
+_CODE = ("plugin.library.paths", "ssl.engine", "ssl.providers", "sasl.kerberos.kinit.cmd")
+# What stands in the command that librdkafka has a shell run for Kerberos.
+_IN_A_COMMAND = ("sasl.kerberos.principal", "sasl.kerberos.keytab", "sasl.kerberos.service.name")
+_HARMLESS = re.compile(r"[A-Za-z0-9._@/:+=-]*")
 # Settings of librdkafka that keywatch sets itself, and where the wish behind them belongs instead.
 OWNED_SETTINGS: Mapping[str, str] = {
     "bootstrap.servers": "use bootstrap",
@@ -42,8 +70,36 @@ OWNED_SETTINGS: Mapping[str, str] = {
 
 
 def redacted(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with secrets hidden."""
-    return {k: _REDACTED if any(word in k for word in _SECRET_SETTINGS) else v for k, v in settings.items()}
+    """Return the settings with secrets hidden: shown are numbers, and texts that are known to hold none."""
+    return {name: value if _is_shown(name, value) else HIDDEN for name, value in settings.items()}
+
+
+def without_values(words: str, settings: Mapping[str, Any]) -> str:
+    """Return what librdkafka says of settings with the values hidden that are not to be shown."""
+    hidden = (str(value) for name, value in settings.items() if not _is_shown(name, value))
+    for value in sorted(filter(None, hidden), key=len, reverse=True):
+        words = words.replace(value, HIDDEN)
+    return words
+
+
+def _is_shown(name: str, value: Any) -> bool:
+    if isinstance(value, bool) or name in _SHOWN_TEXTS:
+        return True
+    return not isinstance(value, str) and not any(word in name for word in _SECRET_WORDS)
+
+
+def check_code(settings: Mapping[str, Any], allowed: bool) -> None:
+    """Refuse settings that load libraries or run commands unless that is `allowed`; raises `ValueError`.
+
+    Whoever may write a configuration, or have it read anew, could have keywatch run anything otherwise.
+    """
+    if allowed:
+        return
+    for name, value in settings.items():
+        if name.startswith(_CODE):
+            raise ValueError(f"{name} loads a library or runs a command; --client.allow-code allows it")
+        if name in _IN_A_COMMAND and not _HARMLESS.fullmatch(str(value)):
+            raise ValueError(f"{name} goes to a shell; allowed: letters, digits and . _ @ / : + = -")
 
 
 def _checked_setting_name(name: str) -> str:

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from typing import NamedTuple
 
+from keywatch.surfaces import without_secrets
+
 
 class Endpoint(NamedTuple):
     """Where a broker listens."""
@@ -28,7 +30,8 @@ def endpoint(text: str) -> Endpoint:
     """Read `host:port` or `[IPv6]:port`; raises `ValueError`."""
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not host:port (an IPv6 address goes in brackets: [::1]:9092)")
+        shown = without_secrets(text)
+        raise ValueError(f"{shown!r} is not host:port (an IPv6 address goes in brackets: [::1]:9092)")
     return Endpoint(_host(match), _port(int(match["port"]), least=1))
 
 
@@ -36,7 +39,7 @@ def listen_address(text: str) -> Endpoint:
     """Read `host:port`, `[IPv6]:port` or `:port` (all addresses); raises `ValueError`."""
     match = _LISTEN.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not host:port or :port")
+        raise ValueError(f"{without_secrets(text)!r} is not host:port or :port")
     return Endpoint(_host(match), _port(int(match["port"]), least=0))
 
 

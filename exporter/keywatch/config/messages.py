@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from keywatch.surfaces import without_secrets
+
 Place = tuple[str | int, ...]
 """Where in the configuration: keys, and places in lists."""
 
@@ -81,7 +83,9 @@ def words(location: Place, data: object, error: Mapping[str, Any], root: type[Ba
 
 def _value(location: Place, data: object) -> str:
     value = _at(location, data)
-    return repr(value) if isinstance(value, str | int | float | bool) else _type(location, data)
+    if isinstance(value, str):
+        return repr(without_secrets(value))
+    return repr(value) if isinstance(value, int | float | bool) else _type(location, data)
 
 
 def _type(location: Place, data: object) -> str:

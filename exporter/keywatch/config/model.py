@@ -7,13 +7,14 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     Field,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
 )
 
 from keywatch.config.canary import CanarySection
-from keywatch.config.client import Setting, SettingValue, redacted
+from keywatch.config.client import Setting, SettingValue, check_code, redacted
 from keywatch.config.cluster import BrokerSection, ClusterSection, TopicsSection
 from keywatch.config.dead_letters import DlqSection, distinct
 from keywatch.config.endpoint import Endpoint, endpoint
@@ -79,6 +80,12 @@ class Cluster(Section):
                     allowed = ", ".join(sorted(names))
                     raise ValueError(f"events of {section.label}: reconcile.keycloaks: no {name!r} among {allowed}")
         return self
+
+    @field_validator("client")
+    @classmethod
+    def _no_code(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        check_code(settings, bool((info.context or {}).get("code")))
+        return settings
 
     @field_serializer("client", when_used="json")
     def _redact(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from keywatch.config.files import MOST_SECRET, FileError, Stamp, contents, stamp_of
+
 _LOG = logging.getLogger(__name__)
-# What tells one state of a file from another; the inode, because Kubernetes swaps a link.
-Stamp = tuple[int, int, int]
 
 
 class SecretError(Exception):
@@ -45,7 +45,7 @@ class Secret:
         self._stamp: Stamp | None = None
         self._value = ""
         self.version = 0
-        """Goes up whenever the value changed; read after `get`."""
+        """Goes up whenever the value changed."""
         if value is not None:
             self._value = value.get_secret_value()
         elif file is not None:
@@ -56,8 +56,20 @@ class Secret:
                 raise SecretError(f"the environment has no variable {env}")
             self._value = os.environ[env]
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it can change."""
+        return self._file is not None
+
     def current(self) -> str:
-        """Return the secret as it is now; a file that has become unreadable leaves the last value in force."""
+        """Return the secret as it was when it was last looked at; asks no file system."""
+        return self._value
+
+    def look(self) -> None:
+        """Read the file again if it changed; one that has become unreadable leaves the last value in force.
+
+        A file system may keep it waiting for ever, so it is for a thread.
+        """
         if self._file is not None and (stamp := stamp_of(self._file)) != self._stamp:
             self._stamp = stamp
             try:
@@ -68,7 +80,6 @@ class Secret:
                 if value != self._value:
                     self._value = value
                     self.version += 1
-        return self._value
 
     def __repr__(self) -> str:
         """Write nothing of the secret."""
@@ -77,21 +88,12 @@ class Secret:
     @staticmethod
     def _read(file: Path) -> str:
         try:
-            text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SecretError(f"{file} cannot be read: {error.strerror}") from error
+            text = contents(file, MOST_SECRET).decode()
+        except FileError as error:
+            raise SecretError(f"{file} {error}") from error
         except UnicodeDecodeError:
             raise SecretError(f"{file} is not UTF-8 text") from None
         # Editors and `echo` end a file with a line's end, which is not part of the secret.
         if not (value := text.rstrip("\r\n")):
             raise SecretError(f"{file} is empty")
         return value
-
-
-def stamp_of(file: Path) -> Stamp | None:
-    """Return what changes when a file changes; None while it is not there."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

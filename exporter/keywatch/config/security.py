@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 from keywatch.config.paths import FilePath
+from keywatch.surfaces import without_secrets
 
 
 class Section(BaseModel):
@@ -17,9 +19,19 @@ class Section(BaseModel):
 
 
 def _checked_url(text: str) -> str:
+    """Take a URL that paths are put behind: a query could only be a secret or a mistake."""
+    if "?" in text or "#" in text:
+        raise ValueError("must be http://… or https://…, without a query in it")
+    return _checked_token_url(text)
+
+
+def _checked_token_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
-    if scheme not in {"http", "https"} or not separator or not rest or "@" in rest.partition("/")[0]:
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme not in {"http", "https"} or not separator or not host or "@" in host:
         raise ValueError("must be http://… or https://…, without a user in it")
+    if not text.isprintable() or " " in text or "\\" in text:
+        raise ValueError("must be http://… or https://…, without spaces, backslashes or line ends in it")
     return text
 
 
@@ -45,6 +57,10 @@ def distinct(sections: Sequence[_N]) -> Sequence[_N]:
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Url = Annotated[str, AfterValidator(_checked_url)]
+# Some servers tell their realms apart by a query; it is hidden wherever the URL is shown.
+TokenUrl = Annotated[
+    str, AfterValidator(_checked_token_url), PlainSerializer(without_secrets, return_type=str, when_used="json")
+]
 
 
 class TlsSection(Section):
@@ -89,7 +105,7 @@ class SaslSection(Section):
     password: SecretStr | None = Field(None, description="Password (PLAIN, SCRAM).")
     password_file: FilePath | None = Field(None, description="File that holds the password.")
     password_env: Variable | None = Field(None, description="Variable that holds the password.")
-    token_url: Url | None = Field(None, description="Where the client fetches tokens (OAUTHBEARER).")
+    token_url: TokenUrl | None = Field(None, description="Where the client fetches tokens (OAUTHBEARER).")
     client_id: str | None = Field(None, min_length=1, description="The client's name there.")
     client_secret: SecretStr | None = Field(None, description="Its secret.")
     client_secret_file: FilePath | None = Field(None, description="File that holds its secret.")

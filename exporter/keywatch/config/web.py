@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,6 +17,12 @@ def _checked_listen(text: str) -> str:
     return text
 
 
+def _checked_host(text: str) -> str:
+    if not re.fullmatch(r"\*|(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*", text) or len(text) > 253:
+        raise ValueError(f"{text!r} is no name; allowed: a host's name without a port, *.NAME, or *")
+    return text.lower()
+
+
 class Web(Section):
     """The exporter's own port."""
 
@@ -24,6 +31,11 @@ class Web(Section):
     )
     config_file: FilePath | None = Field(
         None, description="File with TLS, users and headers of the port, in the form of Prometheus' exporters."
+    )
+    hosts: tuple[Annotated[str, AfterValidator(_checked_host)], ...] = Field(
+        (),
+        description="Names by which the port may be asked, beside addresses and names that only a local network has; "
+        "*.example.org means all below, * any. Unset: any where the port has TLS or users.",
     )
     enable_lifecycle: bool = Field(False, description="Whether POST /-/reload has the configuration read anew.")
 

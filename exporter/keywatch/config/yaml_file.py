@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -12,9 +11,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from keywatch.config.files import MOST_TEXT, FileError, contents
 from keywatch.config.messages import Place, dotted, words
 
 _MOST_SHOWN = 20
+_MOST_NODES = 200_000
+_LONGEST_NUMBER = 400
+_TEXT = "tag:yaml.org,2002:str"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -29,32 +32,27 @@ class Tree(NamedTuple):
     lines: Mapping[Place, int]
 
 
-def read(path: Path) -> str:
-    """Read a file as text; raises `ConfigError`."""
+def read(path: Path, most: int = MOST_TEXT) -> str:
+    """Read a regular file of at most `most` bytes as text, whatever ends its lines; raises `ConfigError`."""
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        return contents(path, most).decode().replace("\r\n", "\n").replace("\r", "\n")
+    except FileError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text: byte {error.start} is wrong") from error
 
 
-def unreadable(path: Path) -> str:
-    """Say why a file cannot be read now and again, or nothing; a pipe would be waited for."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return "is not a regular file"
-        with path.open("rb"):
-            return ""
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-
-
 def tree(text: str, source: str) -> Tree:
     """Parse YAML; `source` is how messages call it. Raises `ConfigError`, also for a key that is given twice."""
+    loader = None
     try:
-        data = yaml.safe_load(text)
-        lines = _Lines(yaml.compose(text, Loader=yaml.SafeLoader))
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _check_bounds(node)
+        lines = _Lines(node)
+        data = None if node is None else loader.construct_document(node)
+    except _OutOfBoundsError as error:
+        raise ConfigError(f"{source}:{error.line}: {error}") from None
     except yaml.MarkedYAMLError as error:
         where = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         # An unquoted password may begin with a character that means something in YAML, and the problem quotes it.
@@ -70,6 +68,9 @@ def tree(text: str, source: str) -> Tree:
         raise ConfigError(f"{source}: is not YAML: a date or number cannot be read: {error}") from None
     except RecursionError:
         raise ConfigError(f"{source}: is not YAML: it is nested too deeply") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
     if lines.repeated:
         twice = [f"{source}:{line}: {dotted(place)}: is given twice" for place, line in lines.repeated]
         raise ConfigError("\n".join(twice))
@@ -111,6 +112,43 @@ def _message(source: str, lines: Mapping[Place, int], location: Place, problem: 
     line = next((lines[location[:size]] for size in range(len(location), 0, -1) if location[:size] in lines), None)
     where = source if line is None else f"{source}:{line}"
     return f"{where}: {dotted(location)}: {problem}"
+
+
+class _OutOfBoundsError(Exception):
+    def __init__(self, node: yaml.Node, words: str) -> None:
+        super().__init__(words)
+        self.line = node.start_mark.line + 1
+
+
+def _check_bounds(root: yaml.Node | None) -> None:
+    """Refuse what is small to read and huge to build: aliases and merge keys that multiply, numbers without end.
+
+    Raises `_OutOfBoundsError`.
+    """
+    sizes: dict[int, int | None] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise _OutOfBoundsError(node, "is not YAML: an alias stands for what it is a part of")
+            return known
+        sizes[id(node)] = None
+        found = 1
+        if isinstance(node, yaml.MappingNode):
+            found += sum(size(key) + size(value) for key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            found += sum(map(size, node.value))
+        elif node.tag != _TEXT and len(node.value) > _LONGEST_NUMBER:
+            raise _OutOfBoundsError(node, f"is not YAML: a number or date of more than {_LONGEST_NUMBER} letters")
+        if found > _MOST_NODES:
+            words = f"is not YAML that can be built: aliases make it more than {_MOST_NODES} keys and values"
+            raise _OutOfBoundsError(node, words)
+        sizes[id(node)] = found
+        return found
+
+    if root is not None:
+        size(root)
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from keywatch.config.files import FileError, contents
 from keywatch.config.yaml_file import ConfigError
 
 _MOST_BYTES = 1024 * 1024
@@ -80,12 +81,9 @@ def _unmanaged(one: ElasticObject) -> ElasticObject:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > _MOST_BYTES:
-        raise ConfigError(f"{path}: is larger than {_MOST_BYTES} bytes")
+        data = contents(path, _MOST_BYTES)
+    except FileError as error:
+        raise ConfigError(f"{path}: {error}") from error
     try:
         body = json.loads(data, object_pairs_hook=_distinct, parse_constant=_refused)
     except UnicodeDecodeError:

@@ -39,6 +39,8 @@ class Part(StrEnum):
     """Checks a password."""
     RELOAD = "reload"
     """Reads the configuration anew."""
+    LOOKING = "looking"
+    """Looks whether files changed; the next one looks again."""
     RENDERING = "rendering"
     """Writes series for /metrics: one that cannot be written is left out."""
     CANARY = "canary"

@@ -60,6 +60,9 @@ class Security(Protocol):
     def speechless(self) -> bool:
         """Whether a raw connection cannot log in, so that all it can ask for is ApiVersions."""
 
+    async def fresh(self) -> None:
+        """Have the state of things looked at, where it may have changed."""
+
     def tls(self) -> Tls | None:
         """Return how to speak TLS; None for plaintext."""
 
@@ -155,8 +158,10 @@ async def connect(
     `timeout` in seconds covers name resolution, TCP, TLS and the answers, unless the answers get `answer_within`
     seconds of their own. Raises `BrokerError`, whose reason names the stage.
     """
-    tls = security.tls() if security is not None else None
     deadline = asyncio.get_running_loop().time() + timeout
+    if security is not None:
+        await security.fresh()
+    tls = security.tls() if security is not None else None
     stage = Reason.DNS
     sock: socket.socket | None = None
     try:

@@ -9,6 +9,8 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +19,9 @@ import aiohttp
 from keywatch.config.keycloak import BasicAuthSection
 from keywatch.config.secret import ApiKey, Secret, SecretError, SecurityError
 from keywatch.config.security import TlsSection
+from keywatch.engine.looking import Looking
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.engine.worker import Worker
 from keywatch.net.failures import REASONS as CONNECTION_REASONS
 from keywatch.net.failures import connection_error
 from keywatch.net.tls import TlsSource
@@ -67,6 +71,8 @@ class HttpPeer:
         self._tls: TlsSource | None = None
         self._password: Secret | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._looking: Looking | None = None
+        self._ready = False
         self.certificate_not_after: float | None = None
         """When the certificate that the server last showed ends, in Unix time."""
 
@@ -110,9 +116,11 @@ class HttpPeer:
         url = f"{self.url}/{path}"
         stage = SimpleNamespace(reason=Reason.TIMEOUT_CONNECT, sent=time.monotonic())
         try:
-            async with asyncio.timeout(timeout), self._ask(method, url, stage, json=json, last=last) as response:
-                body = await _body(response, most)
-                took = time.monotonic() - stage.sent
+            async with asyncio.timeout(timeout):
+                await self._look_at_files()
+                async with self._ask(method, url, stage, json=json, last=last) as response:
+                    body = await _body(response, most)
+                    took = time.monotonic() - stage.sent
         except TimeoutError:
             raise ProbeError(stage.reason, f"{url}: {_STAGES[stage.reason]} in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -129,12 +137,34 @@ class HttpPeer:
         if session is not None:
             await session.close()
 
-    def _ask(self, method: str, url: str, stage: SimpleNamespace, *, json: bytes | None, last: bool) -> Any:
+    async def _look_at_files(self) -> None:
+        """Read the files for the first time, or look whether they changed, on a thread; raises `ProbeError`."""
+        if self._ready and self._looking is None:
+            return
+        if self._ready and self._looking is not None:
+            await self._looking.fresh()
+            return
         try:
-            self.prepare()
+            if self._has_files():
+                first = Worker(f"files-{self.url}")
+                try:
+                    await first.call(self.prepare)
+                finally:
+                    first.end()
+                self._looking = Looking(f"files-{self.url}", partial(_look, self._tls, self._password, self._api_key))
+            else:
+                self.prepare()
         except SecurityError as error:
             reason = Reason.AUTHENTICATION if error.key[0] in {"basic_auth", "api_key"} else Reason.TLS
             raise ProbeError(reason, str(error)) from error
+        self._ready = True
+
+    def _has_files(self) -> bool:
+        sources = (self._tls_section, self._auth_section, self._api_key_source)
+        given = (vars(one) if not isinstance(one, ApiKey) else {"file": one.file} for one in sources if one is not None)
+        return any(isinstance(value, Path) for one in given for value in one.values())
+
+    def _ask(self, method: str, url: str, stage: SimpleNamespace, *, json: bytes | None, last: bool) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=4, use_dns_cache=False),
@@ -190,6 +220,15 @@ class HttpPeer:
             key = self._api_key.current()  # as one text, or as id and key
             headers["Authorization"] = f"ApiKey {b64encode(key.encode()).decode() if ':' in key else key}"
         return headers
+
+
+def _look(tls: TlsSource | None, *secrets: Secret | None) -> None:
+    """Read again what changed."""
+    if tls is not None:
+        tls.look()
+    for secret in secrets:
+        if secret is not None:
+            secret.look()
 
 
 def _tracing() -> aiohttp.TraceConfig:

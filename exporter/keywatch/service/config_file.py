@@ -9,6 +9,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from keywatch.config.client import without_values
+from keywatch.config.files import MOST_CERTIFICATES, FileError, contents
 from keywatch.config.logs import LogsSection
 from keywatch.config.messages import Place
 from keywatch.config.model import Config
@@ -21,20 +23,23 @@ from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.net.http_peer import HttpPeer
 
 
-def load(path: Path) -> Config:
-    """Read and check a file; raises `ConfigError` for anything that is wrong with it."""
-    return parse(read(path), str(path), path.parent)
+def load(path: Path, *, code: bool = False) -> Config:
+    """Read and check a file; raises `ConfigError` for anything that is wrong with it.
+
+    With `code`, what it says to librdkafka may load libraries and run commands.
+    """
+    return parse(read(path), str(path), path.parent, code=code)
 
 
-def parse(text: str, source: str, folder: Path | None = None) -> Config:
+def parse(text: str, source: str, folder: Path | None = None, *, code: bool = False) -> Config:
     """Check a configuration given as YAML; `source` is how messages call it, `folder` where folders in it begin.
 
-    Raises `ConfigError`.
+    Raises `ConfigError`. `code` as for `load`.
     """
     data, lines = tree(text, source)
     if not isinstance(data, Mapping):
         raise ConfigError(f"{source}: is empty or not a mapping; the least is clusters: with one bootstrap: address")
-    return from_data(data, source, lines, folder)
+    return from_data(data, source, lines, folder, code=code)
 
 
 def from_data(
@@ -42,9 +47,11 @@ def from_data(
     source: str,
     lines: Mapping[Place, int] | None = None,
     folder: Path | None = None,
+    *,
+    code: bool = False,
 ) -> Config:
     """Check configuration data; `lines` tells where in the source a key stands. Raises `ConfigError`."""
-    config = validated(Config, data, source, lines or {}, {"folder": folder or Path()})
+    config = validated(Config, data, source, lines or {}, {"folder": folder or Path(), "code": code})
     problems = [*_unreadable(config), *_refused(config)]
     if problems:
         raise mistakes(problems, source, lines or {})
@@ -83,11 +90,10 @@ def _of(place: Place, sections: Mapping[str, Section | None], use: Callable[[], 
             if not isinstance(path, Path):
                 continue
             try:
-                with path.open("rb"):
-                    pass
-            except OSError as error:
+                contents(path, MOST_CERTIFICATES)
+            except FileError as error:
                 missing = True
-                yield (*place, name, key), f"{path} cannot be read: {error.strerror}"
+                yield (*place, name, key), f"{path} {error}"
     if not missing:
         try:
             use()
@@ -105,4 +111,4 @@ def _refused(config: Config) -> Iterator[tuple[Place, str]]:
                 clients.tail()
                 clients.bulk()
         except KafkaException as error:
-            yield ("clusters", index, "client"), error.args[0].str().strip()
+            yield ("clusters", index, "client"), without_values(error.args[0].str().strip(), cluster.client)

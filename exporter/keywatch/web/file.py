@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keywatch.config.yaml_file import ConfigError, mistakes, read, tree, unreadable, validated
+from keywatch.config.yaml_file import ConfigError, mistakes, read, tree, validated
 from keywatch.web.config import WebConfig
 from keywatch.web.tls import TlsMistakeError, server_context
 
@@ -34,8 +34,6 @@ class Protection:
 
 def load(path: Path) -> Protection:
     """Read and check a file; raises `ConfigError` for anything that is wrong with it."""
-    if problem := unreadable(path):
-        raise ConfigError(f"{path}: {problem}")
     return parse(read(path), path)
 
 

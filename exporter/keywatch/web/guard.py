@@ -1,6 +1,7 @@
 """The gate that every request passes: not too many, from somebody who may ask, and answered no slower than others wait.
 
-The order is that of Prometheus' exporters: the rate limit, then headers, then the password; nothing is exempt.
+The order is that of Prometheus' exporters: the rate limit, then headers (by which name, from whose page), then the
+password; nothing is exempt.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from keywatch.web.config import RateLimitSection, WebConfig
 from keywatch.web.connection import ClientConnection
 from keywatch.web.crowd import Crowd, Stage
 from keywatch.web.headers import dress
+from keywatch.web.hosts import Hosts, is_foreign
 from keywatch.web.in_force import InForce
 from keywatch.web.limits import Count, Refusal
 from keywatch.web.throttle import Bucket
@@ -24,12 +26,15 @@ from keywatch.web.throttle import Bucket
 _LOG = logging.getLogger(__name__)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _CHUNK = 256 * 1024
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATUS = {
     Refusal.CROWDED: 503,
     Refusal.RATE_LIMITED: 429,
     Refusal.THROTTLED: 429,
     Refusal.TOO_LARGE: 413,
     Refusal.UNAUTHORIZED: 401,
+    Refusal.FOREIGN_HOST: 421,
+    Refusal.FOREIGN_PAGE: 403,
 }
 _WORDS = {
     Refusal.CROWDED: "too many requests at once",
@@ -37,14 +42,19 @@ _WORDS = {
     Refusal.THROTTLED: "too many wrong passwords from this address",
     Refusal.TOO_LARGE: "the request is too large",
     Refusal.UNAUTHORIZED: "unauthorized",
+    Refusal.FOREIGN_HOST: "keywatch is not asked by this name; web.hosts names those by which it may be",
+    Refusal.FOREIGN_PAGE: "not for pages of other sites",
 }
 
 
 class Guard:
     """Decides about each request by what is in force at that moment."""
 
-    def __init__(self, in_force: InForce, crowd: Crowd, auth: BasicAuth, count: Count) -> None:
+    def __init__(
+        self, in_force: InForce, crowd: Crowd, auth: BasicAuth, count: Count, hosts: Hosts | None = None
+    ) -> None:
         self._in_force = in_force
+        self._hosts = hosts or Hosts()
         self._crowd = crowd
         self._auth = auth
         self._count = count
@@ -60,10 +70,10 @@ class Guard:
 
     async def _answer(self, request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         """Answer a request, and send the answer here, where it is seen when it has been taken."""
-        config = self._in_force.now().config
         connection = cast("ClientConnection", request.protocol)
         connection.enter(Stage.CHECKING)
         try:
+            config = (await self._in_force.fresh()).config
             admission = await self._judge(request, config, connection)
             response: web.StreamResponse
             if admission.refusal:
@@ -79,6 +89,17 @@ class Guard:
     async def _judge(self, request: web.BaseRequest, config: WebConfig, connection: ClientConnection) -> Admission:
         if wait := self._over_the_rate(config.rate_limit):
             return Admission(Refusal.RATE_LIMITED, wait)
+        headers = request.headers
+        host = headers.get("Host")
+        # With TLS or a password a page of another site has neither the certificate nor the password for its own name.
+        held_otherwise = config.tls_server_config is not None or bool(config.basic_auth_users)
+        if (self._hosts.configured or not held_otherwise) and not self._hosts.allow(host):
+            return Admission(Refusal.FOREIGN_HOST)
+        if request.method not in _READING and is_foreign(
+            host, headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Referer")
+        ):
+            _LOG.warning("a page of another site had a browser ask for %s %s", request.method, request.path)
+            return Admission(Refusal.FOREIGN_PAGE)
         if config.basic_auth_users:
             header = request.headers.get("Authorization", "")
             admission = await self._auth.judge(config.basic_auth_users, header, connection.address)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keywatch.config.yaml_file import ConfigError
+from keywatch.engine.looking import Looking
 from keywatch.engine.probe import Sample
 from keywatch.metrics import exporter as exporter_metrics
 from keywatch.web.file import Protection, load
@@ -22,7 +23,7 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class InForce:
-    """Gives what protects the port now; without a file, nothing does. `now` costs one `stat` for each file."""
+    """Gives what protects the port now; without a file, nothing does. Files are looked at on a thread."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
         """Read the file for the first time; raises `ConfigError`. `clock` gives Unix time."""
@@ -33,15 +34,32 @@ class InForce:
         self._seen: _Stamp | None = None  # so that it is read again: it may have changed while it was read
         self._problem = ""
         self._try_again = 0.0
+        # It lives as long as the process does, and so does its thread.
+        self._looking = Looking("web-files", self.look) if path else None
 
     def now(self) -> Protection:
-        """Return what holds for a new connection or request."""
+        """Return what holds by what the files said when they were last looked at; asks no file system."""
+        return self._protection
+
+    async def fresh(self) -> Protection:
+        """Return what holds for a new connection or request, by what the files say now."""
+        if self._looking is not None:
+            await self._looking.fresh()
+        return self._protection
+
+    def begin(self) -> None:
+        """Have the files looked at without waiting for it; needs a running event loop."""
+        if self._looking is not None:
+            self._looking.begin()
+
+    def look(self) -> None:
+        """Read the files again when they changed. A file system may keep it waiting, so it is for a thread."""
         if self._path is None:
-            return self._protection
+            return
         stamp = _stamp(self._protection.files)
         due = stamp != self._seen or (self._problem and time.monotonic() >= self._try_again)
         if not due or _unsettled(stamp, self._clock()):
-            return self._protection
+            return
         try:
             fresh = load(self._path)
             _not_weaker(self._path, self._protection, fresh)
@@ -49,12 +67,10 @@ class InForce:
             self._keep(str(error), stamp)
         else:
             self._take(fresh, stamp)
-        return self._protection
 
     def samples(self) -> Iterator[Sample]:
         """Return whether what the files say now is in force, and since when what is in force is."""
         if self._path is not None:
-            self.now()
             yield Sample(exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL, (), float(not self._problem))
             yield Sample(exporter_metrics.WEB_CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded)
 
@@ -67,7 +83,8 @@ class InForce:
 
     def _keep(self, problem: str, stamp: _Stamp) -> None:
         if problem != self._problem:
-            _LOG.error("%s\nwhat was read before stays in force", problem)
+            for line in (*problem.splitlines(), "what was read before stays in force"):
+                _LOG.error("%s", line)
         self._seen, self._problem, self._try_again = stamp, problem, time.monotonic() + _TRY_AGAIN_AFTER
 
 

@@ -50,6 +50,8 @@ class Refusal(StrEnum):
     RATE_LIMITED = "rate_limited"
     UNAUTHORIZED = "unauthorized"
     THROTTLED = "throttled"
+    FOREIGN_HOST = "foreign_host"
+    FOREIGN_PAGE = "foreign_page"
 
 
 Count = Callable[[Refusal], None]

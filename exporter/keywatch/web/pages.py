@@ -12,6 +12,7 @@ from functools import partial
 
 from aiohttp import web
 
+from keywatch.config.endpoint import listen_address
 from keywatch.config.yaml_file import ConfigError
 from keywatch.engine import exposition
 from keywatch.engine.probe import Reason, Sample
@@ -25,6 +26,7 @@ from keywatch.web.auth import BasicAuth
 from keywatch.web.crowd import Crowd
 from keywatch.web.guard import Guard
 from keywatch.web.headers import page_policy
+from keywatch.web.hosts import Hosts
 from keywatch.web.in_force import InForce
 from keywatch.web.limits import Limits, counter
 from keywatch.web.page.page import STYLE, page
@@ -49,14 +51,21 @@ def port(watch: Watch, itself: OwnMetrics, limits: Limits | None = None, reload:
     crowd = Crowd(limits or Limits())
     count = counter(watch.store)
     auth = BasicAuth(Throttle(), crowd.limits.checks)
-    itself.add_source(lambda: [Sample(exporter_metrics.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()])
+
+    def samples() -> list[Sample]:
+        in_force.begin()  # so that a bad file is told of although nobody asks for anything
+        return [Sample(exporter_metrics.WEB_CONNECTIONS, (), len(crowd)), *in_force.samples()]
+
+    itself.add_source(samples)
     pages = application(watch, itself, reload)
 
     async def close(_: web.Application) -> None:
         auth.close()
 
     pages.on_cleanup.append(close)
-    return Port(pages, Guard(in_force, crowd, auth, count), in_force, crowd, count)
+    listening = listen_address(watch.config.web.listen_address)
+    guard = Guard(in_force, crowd, auth, count, Hosts(watch.config.web.hosts, listening.host))
+    return Port(pages, guard, in_force, crowd, count)
 
 
 def application(watch: Watch, itself: OwnMetrics, reload: Reload | None = None) -> web.Application:
@@ -155,12 +164,10 @@ class Routes:
         headers = {"Content-Security-Policy": _PAGE_POLICY}
         return web.Response(text=page(self._watch, time.time()), content_type="text/html", headers=headers)
 
-    async def reload(self, request: web.Request) -> web.Response:
-        """Have the configuration read anew, where that is allowed; no other site's page may have a browser ask it."""
+    async def reload(self, _: web.Request) -> web.Response:
+        """Have the configuration read anew, where that is allowed; the guard lets no other site's page ask for it."""
         if self._reload is None or not self._watch.config.web.enable_lifecycle:
             return web.Response(status=403, text="switched off; --web.enable-lifecycle switches it on\n")
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-            return web.Response(status=403, text="not for pages of other sites\n")
         try:
             return web.Response(text=f"{await self._reload.now()}\n")
         except ConfigError as error:

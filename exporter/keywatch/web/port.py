@@ -109,6 +109,7 @@ class Port:
                 await asyncio.sleep(0.05)
                 continue
             try:
+                await self._in_force.fresh()
                 self._admit(server, client, canonical(peer[0]))
             except BaseException:
                 client.close()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keywatch.config.yaml_file import unreadable
+from keywatch.config.files import MOST_CERTIFICATES, FileError, HeldFile, contents
 from keywatch.web.ciphers import CURVES, openssl_suites
 from keywatch.web.config import TlsServerSection
 
@@ -68,26 +66,24 @@ def offers(curve: str) -> bool:
 def _show(context: ssl.SSLContext, section: TlsServerSection) -> None:
     """Load the server's own certificate and its key."""
     key_text = None if section.key is None else section.key.get_secret_value()
-    with (
-        _file("cert", section.cert, section.cert_file) as (cert, cert_name, cert_path),
-        _file("key", key_text, section.key_file) as (key, key_name, key_path),
-    ):
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert_path)
-        except OSError:  # which SSLError is as well
-            raise TlsMistakeError(cert, f"{cert_name} holds no certificate that can be used") from None
-        try:
-            # A password is always given, or OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(cert_path, key_path, password="")
-        except OSError as error:
-            reason = getattr(error, "reason", None) or ""
-            if reason in _NO_PAIR:
-                raise TlsMistakeError(key, f"{key_name} is not the key of the certificate in {cert_name}") from None
-            if reason.startswith(("EE_", "CA_")):
-                words = reason.lower().replace("_", " ")
-                raise TlsMistakeError(cert, f"{cert_name} is too weak for OpenSSL: {words}") from None
-            words = "holds no key that can be used; allowed: PEM without a password"
-            raise TlsMistakeError(key, f"{key_name} {words}") from None
+    cert, cert_name, cert_held = _file("cert", section.cert, section.cert_file)
+    key, key_name, key_held = _file("key", key_text, section.key_file)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert_held.path)
+    except OSError:  # which SSLError is as well
+        raise TlsMistakeError(cert, f"{cert_name} holds no certificate that can be used") from None
+    try:
+        # A password is always given, or OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(cert_held.path, key_held.path, password="")
+    except OSError as error:
+        reason = getattr(error, "reason", None) or ""
+        if reason in _NO_PAIR:
+            raise TlsMistakeError(key, f"{key_name} is not the key of the certificate in {cert_name}") from None
+        if reason.startswith(("EE_", "CA_")):
+            words = reason.lower().replace("_", " ")
+            raise TlsMistakeError(cert, f"{cert_name} is too weak for OpenSSL: {words}") from None
+        words = "holds no key that can be used; allowed: PEM without a password"
+        raise TlsMistakeError(key, f"{key_name} {words}") from None
 
 
 def _ask(context: ssl.SSLContext, section: TlsServerSection) -> None:
@@ -97,27 +93,21 @@ def _ask(context: ssl.SSLContext, section: TlsServerSection) -> None:
         return
     # What the file holds is trusted as it is, also when it is no root.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    with _file("client_ca", section.client_ca, section.client_ca_file) as (key, name, path):
-        try:
-            context.load_verify_locations(path)
-        except OSError:  # which SSLError is as well
-            raise TlsMistakeError(key, f"{name} holds no certificate that can be used") from None
-
-
-@contextlib.contextmanager
-def _file(key: str, text: str | None, path: Path | None) -> Iterator[tuple[str, str, str]]:
-    """Return the key that names it, what to call it, and a path; what stands in the configuration stays in memory."""
-    if path is not None:
-        if problem := unreadable(path):
-            raise TlsMistakeError(f"{key}_file", f"{path} {problem}")
-        yield f"{key}_file", str(path), str(path)
-        return
-    number = os.memfd_create(f"keywatch-{key}")
+    key, name, held = _file("client_ca", section.client_ca, section.client_ca_file)
     try:
-        os.write(number, (text or "").encode())
-        yield key, key, f"/proc/self/fd/{number}"
-    finally:
-        os.close(number)
+        context.load_verify_locations(held.path)
+    except OSError:  # which SSLError is as well
+        raise TlsMistakeError(key, f"{name} holds no certificate that can be used") from None
+
+
+def _file(key: str, text: str | None, path: Path | None) -> tuple[str, str, HeldFile]:
+    """Return the key that names it, what to call it, and what it holds."""
+    if path is None:
+        return key, key, HeldFile((text or "").encode(), key)
+    try:
+        return f"{key}_file", str(path), HeldFile(contents(path, MOST_CERTIFICATES), key)
+    except FileError as error:
+        raise TlsMistakeError(f"{key}_file", f"{path} {error}") from None
 
 
 def names_of(certificate: Mapping[str, Any] | None) -> frozenset[str]:

@@ -38,6 +38,9 @@ class Identity:
     def __init__(self, context: ssl.SSLContext, server_name: str | None = None) -> None:
         self._tls = Tls(context, server_name)
 
+    async def fresh(self) -> None:
+        """Have no files."""
+
     def tls(self) -> Tls:
         """Return it."""
         return self._tls

@@ -93,7 +93,7 @@ def test_no_more_than_twenty_mistakes_are_told_at_once() -> None:
     ("make", "says"),
     [
         (lambda _: None, "cannot be read: No such file or directory"),
-        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+        (lambda path: path.mkdir(), "is not a regular file"),
         (lambda path: path.write_bytes(b"name: \xff"), "is not UTF-8 text: byte 6 is wrong"),
         (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
     ],

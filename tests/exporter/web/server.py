@@ -105,7 +105,8 @@ def request(
     method: str = "GET",
 ) -> bytes:
     """Write a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    given = {name.lower() for name in headers or {}}
+    lines = [f"{method} {path} HTTP/1.1", *(["Host: localhost"] if "host" not in given else [])]
     if user is not None:
         lines.append(f"Authorization: {basic(*user)}")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

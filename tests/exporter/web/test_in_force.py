@@ -68,14 +68,21 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
+def seen_by(in_force: InForce) -> Protection:
+    """Return what holds once the files were looked at."""
+    in_force.look()
+    return in_force.now()
+
+
 def value(in_force: InForce) -> float:
+    in_force.look()
     samples = {sample.metric: sample.value for sample in in_force.samples()}
     return samples[exporter_metrics.WEB_CONFIG_RELOAD_SUCCESSFUL]
 
 
 def test_without_a_file_nothing_is_protected_and_nothing_told() -> None:
     in_force = InForce(None)
-    assert str(in_force.now()) == "plain HTTP, no users"
+    assert str(seen_by(in_force)) == "plain HTTP, no users"
     assert list(in_force.samples()) == []
 
 
@@ -89,32 +96,32 @@ def test_what_did_not_change_is_not_read_again(files: Files, monkeypatch: pytest
     monkeypatch.setattr("keywatch.web.in_force.load", counted)
     in_force = InForce(files.path, files.clock)
     for _ in range(100):
-        in_force.now()
+        seen_by(in_force)
     assert len(reads) == 2  # once more when it was settled
     files.users(OLD, NEW)
     files.settle()
     for _ in range(100):
-        in_force.now()
+        seen_by(in_force)
     assert len(reads) == 3
 
 
 @pytest.mark.parametrize("changed", ["s.pem", "s.key"])
 def test_a_certificate_or_key_alone_is_watched_too(files: Files, changed: str) -> None:
     in_force = InForce(files.path, files.clock)
-    before = in_force.now().context
+    before = seen_by(in_force).context
     (files.path.parent / changed).touch()
     files.settle()
-    assert in_force.now().context is not before
+    assert seen_by(in_force).context is not before
 
 
 def test_a_file_that_is_being_written_is_waited_for(files: Files) -> None:
     in_force = InForce(files.path, files.clock)
-    before = in_force.now()
+    before = seen_by(in_force)
     files.users(OLD, NEW)
     files.now = files.path.stat().st_mtime + 0.2
-    assert in_force.now() is before
+    assert seen_by(in_force) is before
     files.now += 0.1
-    assert in_force.now().config.basic_auth_users.keys() == {"prometheus", "prometheus-2"}
+    assert seen_by(in_force).config.basic_auth_users.keys() == {"prometheus", "prometheus-2"}
 
 
 def test_a_file_that_changed_while_it_was_read_for_the_first_time_is_read_again(files: Files) -> None:
@@ -124,7 +131,7 @@ def test_a_file_that_changed_while_it_was_read_for_the_first_time_is_read_again(
     files.path.write_text(files.path.read_text(encoding="utf-8").replace("prometheus:", "PROMETHEUS:"), "utf-8")
     os.utime(files.path, ns=(stamp, stamp))  # as a clock does that is too coarse to tell
     files.settle()
-    assert in_force.now().config.basic_auth_users.keys() == {"PROMETHEUS"}
+    assert seen_by(in_force).config.basic_auth_users.keys() == {"PROMETHEUS"}
 
 
 def test_a_bad_file_leaves_the_old_one_in_force_is_told_once_and_mended(
@@ -134,32 +141,32 @@ def test_a_bad_file_leaves_the_old_one_in_force_is_told_once_and_mended(
     seconds = [0.0]
     monkeypatch.setattr("keywatch.web.in_force.time.monotonic", lambda: seconds[0])
     in_force = InForce(files.path, files.clock)
-    good = in_force.now()
+    good = seen_by(in_force)
     assert value(in_force) == 1.0
     files.users(OLD, more="users: {}\n")
     files.settle()
     for _ in range(5):
-        assert in_force.now() is good
+        assert seen_by(in_force) is good
         assert value(in_force) == 0.0
         seconds[0] += 2
-    (line,) = caplog.messages
+    line, *rest = caplog.messages
     assert line.startswith(f"{files.path}:2: users: unknown key")
-    assert line.endswith("\nwhat was read before stays in force")
+    assert rest == ["what was read before stays in force"]
     files.users(NEW)
     files.settle()
-    assert in_force.now().config.basic_auth_users.keys() == {"prometheus-2"}
+    assert seen_by(in_force).config.basic_auth_users.keys() == {"prometheus-2"}
     assert value(in_force) == 1.0
-    assert caplog.messages[1:] == [f"{files.path}: read anew: TLS, 1 user"]
+    assert caplog.messages[2:] == [f"{files.path}: read anew: TLS, 1 user"]
 
 
 def test_what_a_bad_file_waits_for_is_found_when_it_comes(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = [0.0]
     monkeypatch.setattr("keywatch.web.in_force.time.monotonic", lambda: seconds[0])
     in_force = InForce(files.path, files.clock)
-    in_force.now()
+    seen_by(in_force)
     files.write(files.path.read_text(encoding="utf-8").replace("s.key", "later.key"))
     files.settle()
-    in_force.now()
+    seen_by(in_force)
     assert value(in_force) == 0.0
     shutil.copyfile(files.path.parent / "s.key", files.path.parent / "later.key")
     assert value(in_force) == 0.0  # not looked for all the time
@@ -195,12 +202,12 @@ def test_protection_is_not_taken_away_without_a_restart(files: Files, weaker: st
     files.write(STRICT)
     in_force = InForce(files.path, files.clock)
     files.settle()
-    before = in_force.now().config
+    before = seen_by(in_force).config
     files.write(weaker)
     files.settle()
-    assert in_force.now().config is before
+    assert seen_by(in_force).config is before
     assert in_force._problem == f"{files.path}: takes away {lost}, which needs a restart"
-    assert InForce(files.path, files.clock).now().config != before
+    assert seen_by(InForce(files.path, files.clock)).config != before
 
 
 @contextlib.asynccontextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -11,14 +11,16 @@ from pydantic import SecretStr
 from keywatch.config.model import Cluster
 from keywatch.config.secret import Secret, SecretError, SecurityError
 from keywatch.config.security import SaslSection
+from keywatch.engine.looking import Looking
 from keywatch.kafka.connection import BrokerConnection
 from keywatch.kafka.security.oauth import TokenSource
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
-from keywatch.net.tls import Tls, TlsSource
+from keywatch.net.tls import Tls, TlsSource, trusting
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its
 # certificate, and every broker logs each try. Measured: with 1000 ms it is twice a second, or a little more.
 _CALM = {"reconnect.backoff.ms": 1200, "reconnect.backoff.max.ms": 2000}
+_TOKEN_CA = ("sasl", "token_ca_file")
 
 
 class ClusterSecurity:
@@ -30,6 +32,14 @@ class ClusterSecurity:
         self._sasl = cluster.sasl
         self._secrets: dict[str, Secret] = {}
         self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
+        changes = any(secret.is_file for secret in self._secrets.values())
+        changes = changes or (self._tls is not None and self._tls.has_files)
+        self._looking = Looking(f"files-{cluster.name}", partial(_look, self._tls, self._secrets)) if changes else None
+
+    async def fresh(self) -> None:
+        """Have the files looked at, on a thread, so that what follows goes by what they say now."""
+        if self._looking is not None:
+            await self._looking.fresh()
 
     def tls(self) -> Tls | None:
         """Return how to speak TLS now; None for plaintext."""
@@ -52,10 +62,7 @@ class ClusterSecurity:
 
     def version(self) -> tuple[int, ...]:
         """Return what changes when a certificate or a secret changed, so that clients must be made anew."""
-        tls: tuple[int, ...] = ()
-        if self._tls is not None:
-            self._tls.current()
-            tls = (self._tls.version,)
+        tls = (self._tls.version,) if self._tls is not None else ()
         return (*tls, *(self._credentials.version() if self._credentials else ()))
 
     def client_settings(self) -> dict[str, Any]:
@@ -94,7 +101,7 @@ class ClusterSecurity:
                 section.client_id or "",
                 self._secrets["client_secret"],
                 scope=section.scope,
-                context=_context(section.token_ca_file),
+                context=trusting(section.token_ca_file, _TOKEN_CA) if section.token_ca_file else None,
             )
             return OAuthBearer(source, self._secrets["client_secret"])
         if section.mechanism == "GSSAPI":
@@ -120,8 +127,9 @@ class ClusterSecurity:
         return settings
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext | None:
-    try:
-        return ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
-    except (ssl.SSLError, OSError) as error:
-        raise SecurityError(("sasl", "token_ca_file"), f"{ca_file} holds no certificate that can be used") from error
+def _look(tls: TlsSource | None, secrets: Mapping[str, Secret]) -> None:
+    """Read again what changed."""
+    if tls is not None:
+        tls.look()
+    for secret in secrets.values():
+        secret.look()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import aiohttp
 
 from keywatch.config.secret import Secret
+from keywatch.surfaces import without_secrets
 
 # A token is renewed when this share of its life is over, so that a server that is down for a while does no harm.
 _RENEW_AT = 0.8
@@ -35,6 +36,7 @@ class TokenSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
+        self._shown = without_secrets(url)
         self._client_id = client_id
         self._secret = secret
         self._scope = scope
@@ -84,13 +86,13 @@ class TokenSource:
             ):
                 status, body = answer.status, await answer.content.read(_LONGEST_ANSWER)
         except TimeoutError:
-            raise TokenError(f"{self._url} did not answer in {timeout:.3g} s") from None
+            raise TokenError(f"{self._shown} did not answer in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise TokenError(f"{self._url}: {type(error).__name__}") from None
+            raise TokenError(f"{self._shown}: {type(error).__name__}") from None
         if status != 200:
-            raise TokenError(f"{self._url} answered with status {status}")
+            raise TokenError(f"{self._shown} answered with status {status}")
         try:
             found = json.loads(body)
             return str(found["access_token"]), float(found.get("expires_in", 300))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise TokenError(f"{self._url} did not answer with a token") from None
+            raise TokenError(f"{self._shown} did not answer with a token") from None

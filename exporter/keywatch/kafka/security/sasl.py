@@ -171,6 +171,4 @@ class OAuthBearer:
 
 
 def _versions(*secrets: Secret) -> tuple[int, ...]:
-    for secret in secrets:
-        secret.current()
     return tuple(secret.version for secret in secrets)
