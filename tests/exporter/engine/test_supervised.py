@@ -14,6 +14,7 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.engine import supervised
 from keywatch.engine.exposition import render
 from keywatch.engine.incidents import Incidents
+from keywatch.engine.looking import Looking
 from keywatch.engine.probe import ProbeError, Reason, Sample
 from keywatch.engine.runner import Runner
 from keywatch.engine.scheduler import Scheduler
@@ -168,6 +169,14 @@ async def a_reload_that_falls_is_told_as_failed(_: pytest.MonkeyPatch) -> None:
     await until(lambda: watch.store.values(own.CONFIG_RELOAD_SUCCESSFUL)[()] == 0, "the series says so")
 
 
+async def a_look_that_falls_is_followed_by_another(_: pytest.MonkeyPatch) -> None:
+    look = Once(lambda: None)
+    looking = Looking("x", look, every=0.0)
+    for _turn in range(2):
+        await looking.fresh()
+    assert look.calls == 2
+
+
 async def a_series_that_cannot_be_written_costs_only_itself(_: pytest.MonkeyPatch) -> None:
     store = Store()
     store.counters[own.WEB_REFUSED_TOTAL] = {("one", "too many"): 1.0, ("good",): 2.0}
@@ -232,6 +241,7 @@ KILLS: dict[Part, Callable[[pytest.MonkeyPatch], Awaitable[None]]] = {
     Part.CONNECTION: a_connection_that_cannot_be_set_up_is_told,
     Part.PASSWORD: a_password_that_cannot_be_checked_is_no_entrance,
     Part.RELOAD: a_reload_that_falls_is_told_as_failed,
+    Part.LOOKING: a_look_that_falls_is_followed_by_another,
     Part.RENDERING: a_series_that_cannot_be_written_costs_only_itself,
     Part.CANARY: the_canary_reads_on,
     Part.TAIL: a_tail_tells_that_its_thread_died,

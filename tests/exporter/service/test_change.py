@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
+from keywatch.config.yaml_file import ConfigError
 from keywatch.engine import supervised
 from keywatch.engine.supervised import Part
 from keywatch.kafka.peers import Peers
+from keywatch.metrics.exporter import CONFIG_RELOAD_SUCCESSFUL
 from keywatch.service.cluster_watch import ClusterWatch
 from keywatch.service.config_file import from_data
 from keywatch.service.own_metrics import OwnMetrics
@@ -61,6 +64,25 @@ async def test_a_cluster_that_cannot_be_changed_leaves_the_others_in_service(mon
     assert {key.cluster for key in watch.scheduler._lanes} == {"one", "three"}
     assert supervised.counts()[Part.RELOAD] == before + 1
     await watch.stop()
+
+
+async def test_a_file_that_hangs_holds_up_no_event_loop_and_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keywatch.service.reload._READ_WITHIN", 0.2)
+    hangs = threading.Event()
+    watch = Watch(config("one"))
+    itself = OwnMetrics(watch.store)
+
+    def read() -> Any:
+        hangs.wait()
+
+    reload = Reload(watch, itself, read)
+    before = threading.active_count()
+    for _ in range(3):  # and no second thread waits behind it
+        with pytest.raises(ConfigError, match="reading takes longer than"):
+            await asyncio.wait_for(reload.now(), 10)
+    assert watch.store.values(CONFIG_RELOAD_SUCCESSFUL)[()] == 0
+    assert threading.active_count() <= before + 1
+    hangs.set()
 
 
 async def test_asked_for_often_it_is_read_once_more_and_not_as_often() -> None:
