@@ -101,14 +101,14 @@ def test_a_quota_throttles_keywatch_and_kills_no_cluster(kafka: KafkaCluster, pe
         try:
             with Recorder(exporter) as recorder:
                 quota(kafka.bootstrap, request_percentage=percent)
-                exporter.until(lambda s: s.total("keywatch_broker_throttle_seconds") > 0, 30, "it is told")
+                exporter.until(lambda s: s.total("keywatch_broker_rest_seconds") > 0, 30, "it is told")
                 scrapes = watch(recorder)
         finally:
             quota(kafka.bootstrap, request_percentage=None)
         check_lives(scrapes)
         assert scrapes[-1].total("keywatch_broker_throttle_seconds_total") > 0
         assert "Kafka throttles keywatch, " in exporter.log.read_text(encoding="utf-8")
-        exporter.until(lambda s: well(s) and s.total("keywatch_broker_throttle_seconds") == 0, 60, "it is over")
+        exporter.until(lambda s: well(s) and s.total("keywatch_broker_rest_seconds") == 0, 60, "it is over")
 
 
 def test_byte_rates_throttle_keywatch_and_kill_no_cluster(kafka: KafkaCluster) -> None:
@@ -117,7 +117,7 @@ def test_byte_rates_throttle_keywatch_and_kill_no_cluster(kafka: KafkaCluster) -
         try:
             with Recorder(exporter) as recorder:
                 quota(kafka.bootstrap, producer_byte_rate=50.0, consumer_byte_rate=50.0)
-                exporter.until(lambda s: s.total("keywatch_broker_throttle_seconds") > 0, 30, "it is told")
+                exporter.until(lambda s: s.total("keywatch_broker_rest_seconds") > 0, 30, "it is told")
                 scrapes = watch(recorder)
         finally:
             quota(kafka.bootstrap, producer_byte_rate=None, consumer_byte_rate=None)

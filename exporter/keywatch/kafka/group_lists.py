@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keywatch import bounds
+from keywatch.engine import supervised
 from keywatch.engine.probe import Reason
+from keywatch.engine.supervised import Part
 from keywatch.kafka.chosen_groups import ChosenGroups, ListedPart
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers
@@ -84,8 +86,7 @@ class GroupLists:
                 raise
         if kept.reading is None:
             reading = self._read(label, self._beside, version, kept, _LARGE_WITHIN, known)
-            kept.reading = asyncio.ensure_future(reading)
-            kept.reading.add_done_callback(_seen)
+            kept.reading = supervised.task(Part.QUESTION, reading, f"groups of {label}", answers=(BrokerError,))
         done, _ = await asyncio.wait({kept.reading}, timeout=timeout * _PATIENCE)
         if done:
             read, kept.reading = kept.reading, None
@@ -161,9 +162,3 @@ class GroupLists:
             if not error and str(coordinator) == label:
                 found.append(ListedGroup(name, "consumer", "Unknown", ""))
         return self._chosen.sort(found).groups
-
-
-def _seen(reading: asyncio.Future[_Listed]) -> None:
-    """Take the outcome of a reading that nobody may wait for any more, so that asyncio does not warn about it."""
-    if not reading.cancelled():
-        reading.exception()

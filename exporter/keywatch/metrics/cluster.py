@@ -42,8 +42,8 @@ BROKER_RESPONSE_SECONDS = Metric(
     "broker",
     health=True,
 )
-BROKER_THROTTLE_SECONDS = Metric(
-    "keywatch_broker_throttle_seconds",
+BROKER_REST_SECONDS = Metric(
+    "keywatch_broker_rest_seconds",
     MetricKind.GAUGE,
     "How long the broker last asked keywatch to wait because a quota is used up; 0 when it did not for ten seconds.",
     _CB,

@@ -274,7 +274,7 @@ class BrokerProbe:
         grown = self._topology.throttle.take(self.target)
         note = f"Kafka throttles keywatch, {rest:.3g} s: a quota is used up" if rest else None
         samples += [
-            Sample(cluster_metrics.BROKER_THROTTLE_SECONDS, labels, rest, note),
+            Sample(cluster_metrics.BROKER_REST_SECONDS, labels, rest, note),
             Sample(cluster_metrics.BROKER_THROTTLE_SECONDS_TOTAL, labels, grown),
             Sample(cluster_metrics.BROKER_CONNECTION_LIMIT, labels, float(bool(self._limit)), self._limit or None),
         ]
