@@ -43,7 +43,8 @@ from keywatch.probes.groups.probe import GroupsProbe
 from keywatch.probes.groups.series import Limit
 from keywatch.probes.keycloak.probe import KeycloakProbe
 from keywatch.probes.reconciliation.counters import KeycloakMetrics
-from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
+from keywatch.probes.reconciliation.probe import ReconciliationProbe
+from keywatch.probes.reconciliation.scope import Scope
 from keywatch.service import wiring_logs
 from keywatch.service.base import Base, ProbePlan, TopicsBound
 

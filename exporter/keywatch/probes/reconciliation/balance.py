@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -30,6 +31,12 @@ _AGREEING = 2
 _KEEP = 60.0
 _MOST_SAMPLES = 120
 _MOST_KINDS = 10_000
+# Events that wait for the next sample, of all kinds together: of the busiest Keycloak those of some seconds.
+_MOST_BEYOND = 200_000
+# An event from later than this is of a clock that nobody can reckon with.
+_MOST_AHEAD = 120.0
+OTHER_REALM = "other"
+"""What is told of all realms together that have no place of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,22 @@ class _Moment:
 class _Account:
     """One kind of event at all samples: counted so far, and arrived between each sample and the one before.
 
-    Of those that arrived, the `fresh` ones have a time at which the sample may have been under way; `off` is what was
-    found out at a sample never to be counted. `before` is what arrived with a time before all samples, `beyond` the
-    times of what is later than all of them. `unsure` is what may have been counted before the very first sample.
+    What is counted is None at samples at which that could not be read. Of those that arrived, the `fresh` ones have a
+    time at which the sample may have been under way; `off` is what was found out at a sample never to be counted.
+    `before` is what arrived with a time before all samples, `beyond` the times of what is later than all of them.
+    `unsure` is what may have been counted before the account `begins`, when Keycloak had counted `base` events.
+
+    A `quiet` one has no lists: at all samples as many are counted as arrived before them, and nothing came since.
     """
 
-    counted: list[int]
-    arrived: list[int]
-    fresh: list[int]
-    off: list[int]
+    begins: float | None
+    base: int = 0
+    confirmed: bool = False
+    quiet: bool = True
+    counted: list[int | None] = field(default_factory=list)
+    arrived: list[int] = field(default_factory=list)
+    fresh: list[int] = field(default_factory=list)
+    off: list[int] = field(default_factory=list)
     before: int = 0
     beyond: list[float] = field(default_factory=list)
     unsure: int = 0
@@ -62,9 +76,44 @@ class _Account:
     least: int = 0
     since: float = 0.0
 
+    def wake(self, samples: int) -> None:
+        """Write out what a quiet one is at so many samples."""
+        self.quiet, self.counted = False, [self.before] * samples
+        self.arrived, self.fresh, self.off = ([0] * samples for _ in range(3))
+
+    def record(self, counted: int | None, earliest: float, latest: float) -> int:
+        """Take a sample in; returns how many of those that are `beyond` it reaches.
+
+        What is further ahead than any clock may be has arrived all the same, and counts from now on.
+        """
+        taken = [time for time in self.beyond if not latest < time <= latest + _MOST_AHEAD]
+        self.counted.append(counted)
+        self.arrived.append(len(taken))
+        self.fresh.append(sum(time > earliest for time in taken))
+        self.off.append(0)
+        if taken:
+            self.beyond = [time for time in self.beyond if latest < time <= latest + _MOST_AHEAD]
+        return len(taken)
+
+    def fold(self, count: int) -> None:
+        """Drop the oldest samples; what arrived before them stays in the sums."""
+        self.before += sum(self.arrived[:count]) - sum(self.off[:count])
+        del self.counted[:count], self.arrived[:count], self.fresh[:count], self.off[:count]
+
+    def settle(self) -> bool:
+        """Become quiet if nothing keeps it from that; returns whether it is."""
+        if not self.beyond and not self.missing and not any(self.arrived) and not any(self.off):
+            self.quiet = self.counted.count(self.before) == len(self.counted)
+        if self.quiet:
+            self.counted, self.arrived, self.fresh, self.off, self.least = [], [], [], [], 0
+        return self.quiet
+
 
 class Reconciliation:
-    """The balance of each kind of event. All `now` are monotonic seconds, all event times Keycloak's Unix time."""
+    """The balance of each kind of event. All `now` are monotonic seconds, all event times Keycloak's Unix time.
+
+    A sample and a judgement cost what happened lately, however many kinds there are.
+    """
 
     def __init__(self, window: float, give_up_after: float) -> None:
         """Judge what was counted `window` seconds ago; what is missing for `give_up_after` seconds is lost."""
@@ -72,12 +121,19 @@ class Reconciliation:
         self._give_up_after = give_up_after
         self._moments: list[_Moment] = []
         self._accounts: dict[CountKey, _Account] = {}
+        self._awake: dict[CountKey, _Account] = {}
         self._first: float | None = None
-        self._counted_before: dict[CountKey, int] = {}
+        self._beyond = 0
+        self._passed_over_at: float | None = None
+        self.overrun = False
+        """Whether more arrived since the last sample than is remembered: only beginning anew helps."""
         self.lost: dict[CountKey, int] = {}
         """Events given up so far."""
         self.uncounted: dict[CountKey, int] = {}
-        """Events that arrived and were never counted so far: rolled back, replayed, or given up and here after all."""
+        """Events that arrived and were never counted so far: rolled back, replayed, or given up and here after all.
+
+        Those of realms in which Keycloak counts nothing of the kind are told together, as of the realm `other`.
+        """
         self.judged_until: float | None = None
         """Up to which time everything counted was judged; None before the first judgement."""
 
@@ -85,6 +141,10 @@ class Reconciliation:
     def missing(self) -> dict[CountKey, int]:
         """How many events are missing by the last judgement."""
         return {kind: account.missing for kind, account in self._accounts.items()}
+
+    def knows(self, kind: CountKey) -> bool:
+        """Return whether events of this kind are compared already."""
+        return kind in self._accounts
 
     def anew(self) -> Reconciliation:
         """Return one that begins at nothing, for when events were passed over unseen; what was booked stays booked."""
@@ -94,39 +154,66 @@ class Reconciliation:
 
     def arrived(self, kind: CountKey, time: float) -> None:
         """Count an event that arrived; `time` is the event's own."""
-        if kind not in self._accounts and len(self._accounts) >= _MOST_KINDS:
-            return  # whoever can write to the topic could invent realms; those that Keycloak counts have their place
-        account = self._account(kind)
-        account.unsure += self._first is None or time <= self._first
+        account = self._accounts.get(kind)
+        if account is None:
+            if len(self._accounts) >= _MOST_KINDS:
+                # Whoever can write to the topic could invent realms; those that Keycloak counts have their place.
+                self._passed_over_at = self._moments[-1].monotonic if self._moments else None
+                return
+            account = self._accounts[kind] = _Account(self._first)
         if not self._moments or time > self._moments[-1].latest:
+            if self._beyond >= _MOST_BEYOND:
+                self.overrun = True
+                return
+            self._beyond += 1
             account.beyond.append(time)
-        elif time <= self._moments[0].latest:
-            account.before += 1
+            self._wake(kind, account)
         else:
-            index = bisect_left(self._moments, time, key=_latest)
-            account.arrived[index] += 1
-            account.fresh[index] += time > self._moments[index].earliest
+            self._wake(kind, account)
+            if time <= self._moments[0].latest:
+                account.before += 1
+            else:
+                index = bisect_left(self._moments, time, key=_latest)
+                account.arrived[index] += 1
+                account.fresh[index] += time > self._moments[index].earliest
+        account.unsure += account.begins is None or time <= account.begins
 
     def sample(
-        self, earliest: float, latest: float, now: float, counted: Mapping[CountKey, int], requests: int | None
+        self,
+        earliest: float,
+        latest: float,
+        now: float,
+        counted: Mapping[CountKey, int],
+        requests: int | None,
+        *,
+        unread: AbstractSet[CountKey] = frozenset(),
+        anew: AbstractSet[CountKey] = frozenset(),
     ) -> None:
         """Record what Keycloak has counted so far, at some moment between `earliest` and `latest` of its own clock.
 
-        `requests`: how many were under way there; None when nobody knows.
+        `requests`: how many were under way there; None when nobody knows. Of the kinds that are `unread` more may be
+        counted than is known: this sample says nothing of them. Kinds to begin `anew` are compared from now on only.
         """
-        if self._first is None:
-            self._first, self._counted_before = latest, dict(counted)
         latest = max(latest, self._moments[-1].latest) if self._moments else latest
-        for kind in counted:
-            self._account(kind)
+        first = self._first is None
+        if first:
+            self._first = latest
+            for kind, account in self._accounts.items():
+                account.begins, account.base = latest, counted.get(kind, 0)
+        for kind in anew & self._accounts.keys():
+            self._begin_anew(kind, counted.get(kind, 0), latest)
+        passed_over = self._passed_over_at is not None and now - self._passed_over_at <= _KEEP
+        for kind, total in counted.items():
+            account = self._accounts.get(kind) or self._open(kind, total, latest, known=not first and not passed_over)
+            account.confirmed = True
+            if account.quiet and total - account.base != account.before:
+                self._wake(kind, account)
+        for kind in unread & self._accounts.keys():
+            self._wake(kind, self._accounts[kind])
         self._moments.append(_Moment(earliest, latest, now, requests))
-        for kind, account in self._accounts.items():
-            account.counted.append(counted.get(kind, 0) - self._counted_before.get(kind, 0))
-            left = [time for time in account.beyond if time > latest]
-            account.arrived.append(len(account.beyond) - len(left))
-            account.off.append(0)
-            account.fresh.append(sum(earliest < time <= latest for time in account.beyond))
-            account.beyond = left
+        for kind, account in self._awake.items():
+            known = None if kind in unread else counted.get(kind, account.base) - account.base
+            self._beyond -= account.record(known, earliest, latest)
         if len(self._moments) > _MOST_SAMPLES:
             self._fold(1)
 
@@ -144,7 +231,7 @@ class Reconciliation:
         recent = [i for i in judged if newest.monotonic - self._moments[i].monotonic <= _LOOK_OVER]
         known = [i for i in judged if self._moments[i].requests is not None][-_AGREEING:]
         late = [(i, bisect_left(self._moments, self._moments[i].latest - _COUNTED_WITHIN, key=_latest)) for i in recent]
-        for kind, account in self._accounts.items():
+        for kind, account in self._awake.items():
             self._judge(kind, account, now, late, known)
         self.judged_until = newest.latest
         old = [i for i in judged if newest.monotonic - self._moments[i].monotonic > _KEEP]
@@ -156,27 +243,32 @@ class Reconciliation:
         self, kind: CountKey, account: _Account, now: float, recent: Sequence[tuple[int, int]], known: Sequence[int]
     ) -> None:
         """Judge one kind by `recent` samples, each with how many lie so long before it that it counts their events."""
+        told = [(*one, total) for one in recent if (total := account.counted[one[0]]) is not None]
+        exactly = [(i, total) for i in known if (total := account.counted[i]) is not None][-_AGREEING:]
+        if not told:
+            return
         # At index i + 1: arrived up to sample i; at i: those of them that are known never to be counted.
         arrived = list(accumulate(account.arrived, initial=account.before))
         off = list(accumulate(account.off))
         # What arrived before all samples may be younger than the first of them.
         doubt: list[int] = [1]
-        surplus = min(arrived[early] - off[i] - account.counted[i] if early else 0 for i, early in recent)
-        if len(known) == _AGREEING:
-            doubt = [account.fresh[i] + self._waiting(i) for i in known]
-            exact = [arrived[i + 1] - off[i] - account.counted[i] - d for i, d in zip(known, doubt, strict=True)]
+        surplus = min(arrived[early] - off[i] - total if early else 0 for i, early, total in told)
+        if len(exactly) == _AGREEING:
+            doubt = [account.fresh[i] + self._waiting(i) for i, _ in exactly]
+            exact = [arrived[i + 1] - off[i] - total - d for (i, total), d in zip(exactly, doubt, strict=True)]
             surplus = max(surplus, min(exact))
         if surplus > 0:
             # From the newest sample on; those before may not hold what is taken off here.
-            newest = recent[-1][0]
+            newest = told[-1][0]
             account.off[newest] += surplus
-            off[newest] += surplus
+            off = list(accumulate(account.off))
             if sure := max(surplus - account.unsure, 0):
-                self.uncounted[kind] = self.uncounted.get(kind, 0) + sure
+                booked = kind if account.confirmed else kind._replace(realm=OTHER_REALM)
+                self.uncounted[booked] = self.uncounted.get(booked, 0) + sure
             account.unsure = max(account.unsure - surplus, 0)
         if not any(doubt):
             account.unsure = 0  # now everything is known that there is to know of the beginning
-        account.missing = max(0, *(account.counted[i] - arrived[i + 1] + off[i] for i, _ in recent))
+        account.missing = max(0, *(total - arrived[i + 1] + off[i] for i, _, total in told))
         self._give_up(kind, account, now)
 
     def _waiting(self, index: int) -> int:
@@ -197,19 +289,35 @@ class Reconciliation:
             account.missing -= account.least
             account.least = 0
 
-    def _account(self, kind: CountKey) -> _Account:
-        account = self._accounts.get(kind)
-        if account is None:
-            zeros = [0] * len(self._moments)
-            account = self._accounts[kind] = _Account(zeros, zeros.copy(), zeros.copy(), zeros.copy())
-        return account
+    def _open(self, kind: CountKey, total: int, latest: float, *, known: bool) -> _Account:
+        """Open the account of a kind that Keycloak counts; unless it is `known` that all of its events were seen."""
+        made = _Account(self._first) if known else _Account(latest, total)
+        self._accounts[kind] = made
+        return made
+
+    def _begin_anew(self, kind: CountKey, total: int, latest: float) -> None:
+        former = self._accounts[kind]
+        self._awake.pop(kind, None)
+        made = self._accounts[kind] = _Account(latest, total, former.confirmed)
+        made.beyond = [time for time in former.beyond if time > latest]
+        self._beyond -= len(former.beyond) - len(made.beyond)
+        if made.beyond:
+            self._wake(kind, made)
+
+    def _wake(self, kind: CountKey, account: _Account) -> None:
+        if account.quiet:
+            account.wake(len(self._moments))
+            self._awake[kind] = account
 
     def _fold(self, count: int) -> None:
-        """Drop the oldest samples; what arrived before them stays in the sums."""
+        """Drop the oldest samples, and let go of accounts in which nothing happened since."""
         del self._moments[:count]
-        for account in self._accounts.values():
-            account.before += sum(account.arrived[:count]) - sum(account.off[:count])
-            del account.counted[:count], account.arrived[:count], account.fresh[:count], account.off[:count]
+        for account in self._awake.values():
+            account.fold(count)
+        for kind in [kind for kind, account in self._awake.items() if account.settle()]:
+            account = self._awake.pop(kind)
+            if not account.confirmed:
+                del self._accounts[kind]  # what came of it was booked, and Keycloak counts nothing of the kind
 
 
 def _latest(moment: _Moment) -> float:

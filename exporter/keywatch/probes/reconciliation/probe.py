@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
-from keywatch.listeners.event_types import OTHER, user_event
-from keywatch.listeners.profile import EventKind, Outcome
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.reconciliation import (
     EVENTS_COUNTED_TOTAL,
@@ -21,11 +18,11 @@ from keywatch.metrics.reconciliation import (
     EVENTS_UNCOUNTED_TOTAL,
     KEYCLOAK_CLOCK_SKEW_SECONDS,
 )
-from keywatch.patterns import Patterns
 from keywatch.probes.events.seen import EventsSeen, SeenEvent
 from keywatch.probes.reconciliation.balance import Reconciliation
-from keywatch.probes.reconciliation.counters import KeycloakCounts
-from keywatch.probes.reconciliation.tally import CountKey, KeycloakTally
+from keywatch.probes.reconciliation.counters import EventSeries, KeycloakCounts
+from keywatch.probes.reconciliation.scope import Kinds, Scope
+from keywatch.probes.reconciliation.tally import CountKey, KeycloakTally, Moment
 
 # A node that cannot be read for so long is gone on without; until then everything waits for it.
 _WAIT_FOR_NODE = 60.0
@@ -36,8 +33,6 @@ _MOST_AHEAD = 120.0
 _READ_WITHIN = 5.0
 # What began before the reading of events did has ended after so long, also when requests never cease.
 _ENDED_WITHIN = 10.0
-# All realms together, where the listener writes ids and nobody says which names they have.
-ALL_REALMS = "all"
 
 
 class CounterReader(Protocol):
@@ -48,44 +43,6 @@ class CounterReader(Protocol):
 
     async def close(self) -> None:
         """Close its connections."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which events count: of which realms (by name), and of which types and outcomes; None: of all."""
-
-    realms: Patterns
-    types: frozenset[tuple[str, Outcome]] | None
-    names: Mapping[str, str]
-    """Realm id → name, as configured, for listeners that write ids only."""
-    named: bool
-    """Whether the listener writes the realms' names."""
-
-    def counted(self, realm: str, event: str, error: str) -> CountKey | None:
-        """Return how what Keycloak counted is looked up; None for what is not looked for."""
-        label = user_event(event)[0]
-        outcome = Outcome.ERROR if error else Outcome.SUCCESS
-        if not self._wanted(label, outcome):
-            return None
-        if self.named:
-            return CountKey(realm, label, outcome) if realm in self.realms else None
-        if self.names:
-            return CountKey(realm, label, outcome) if realm in self.names.values() and realm in self.realms else None
-        return CountKey(ALL_REALMS, label, outcome) if realm in self.realms else None
-
-    def arrived(self, event: SeenEvent) -> CountKey | None:
-        """Return the same for an event that arrived."""
-        if event.kind is not EventKind.USER or not self._wanted(event.event, event.outcome):
-            return None
-        name = event.realm_name or self.names.get(event.realm_id)
-        if name is None and (self.named or self.names):
-            return None
-        if name is not None and name not in self.realms:
-            return None
-        return CountKey(name if name is not None else ALL_REALMS, event.event, event.outcome)
-
-    def _wanted(self, event: str, outcome: Outcome) -> bool:
-        return event != OTHER and (self.types is None or (event, outcome) in self.types)
 
 
 class ReconciliationProbe:
@@ -106,18 +63,21 @@ class ReconciliationProbe:
         give_up_after: float,
         tolerance: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.cluster = cluster
         self.target = listener
         self.schedule = schedule
         self._seen = seen
         self._readers = dict(readers)
-        self._scope = scope
         self._window, self._give_up_after = window, give_up_after
         self._tolerance = tolerance
         self._clock = clock
+        self._wall = wall
         self._tally = KeycloakTally()
         self._balance = Reconciliation(window, give_up_after)
+        self._kinds = Kinds(scope, self._compares)
+        self._forgotten_at = float("-inf")
         self._unbroken_since: float | None = None
         self._begun = False
         self._told: dict[tuple[Metric, CountKey], int] = {}
@@ -152,11 +112,11 @@ class ReconciliationProbe:
     def _take(self, events: Sequence[SeenEvent]) -> None:
         """Count a batch that arrived."""
         for event in events:
-            if (key := self._scope.arrived(event)) is not None:
+            if (key := self._kinds.arrived(event)) is not None:
                 if self._arrived_since is None:
                     self._arrived_since = event.arrived
                 self._balance.arrived(key, event.time)
-                ahead = event.time - (time.time() + self._offset)
+                ahead = event.time - (self._wall() + self._offset)
                 if _CLOCK_TOLERANCE < ahead <= _MOST_AHEAD:
                     self._ahead = max(self._ahead, ahead)
 
@@ -165,7 +125,8 @@ class ReconciliationProbe:
         names = list(self._readers)
         found = await asyncio.gather(*(_attempt(self._readers[name].fetch(timeout)) for name in names))
         now, problem, counts = self._clock(), None, []
-        for name, result in zip(names, found, strict=True):
+        for name, read in zip(names, found, strict=True):
+            result = self._followed(name, read, now)
             if isinstance(result, ProbeError):
                 since = self._absent_since.setdefault(name, now)
                 if now - since < _WAIT_FOR_NODE:
@@ -173,25 +134,40 @@ class ReconciliationProbe:
                 else:
                     self._tally.leave_out(name)
                     problem = problem or ProbeError(result.reason, f"{name}, gone on without: {result.detail}")
-            else:
-                self._absent_since.pop(name, None)
-                counts.append((name, result))
+                continue
+            self._absent_since.pop(name, None)
+            counts.append((name, result))
         waits = any(now - since < _WAIT_FOR_NODE for since in self._absent_since.values())
         if counts and not waits:
-            self._sample(counts, now)
+            problem = self._sample(counts, now) or problem
         return problem
 
-    def _sample(self, counts: Sequence[tuple[str, KeycloakCounts]], now: float) -> None:
-        earliest, latest, requests = [], [], 0
+    def _followed(self, name: str, read: KeycloakCounts | ProbeError, now: float) -> KeycloakCounts | ProbeError:
+        """Return a reading that follows on the one before; otherwise why it cannot be taken."""
+        if isinstance(read, ProbeError):
+            return read
+        words = self._tally.trouble(name, read.started, read.wall, Moment(now, self._wall()))
+        return ProbeError(Reason.PROTOCOL, words) if words else read
+
+    def _sample(self, counts: Sequence[tuple[str, KeycloakCounts]], now: float) -> ProbeError | None:
+        """Take what all nodes say; returns what of it is no count, and was left out."""
+        earliest, latest, requests, troubles = [], [], 0, []
         for name, read in counts:
             took = read.after - read.before
             self._counts = self._counts or bool(read.events)
-            by_key: dict[CountKey, float] = {}
-            for (realm, event, error), value in read.events.items():
-                if (key := self._scope.counted(realm, event, error)) is not None:
-                    by_key[key] = by_key.get(key, 0.0) + value
-            self._tally.record(name, read.started, read.wall, by_key)
-            self._skews[name] = read.wall - (time.time() - (self._clock() - (read.before + read.after) / 2))
+            kinds = self._kinds_of([*read.events, *read.malformed])
+            fallen = self._tally.record(
+                name,
+                read.started,
+                read.wall,
+                {series: value for series, value in read.events.items() if series in kinds},
+                kinds=kinds,
+                malformed=kinds.keys() & read.malformed,
+                nameless=read.nameless,
+                at=Moment(now, self._wall()),
+            )
+            troubles += [f"{name}: {words}" for words in (read.trouble, fallen) if words]
+            self._skews[name] = read.wall - (self._wall() - (self._clock() - (read.before + read.after) / 2))
             earliest.append(read.wall - took)
             latest.append(read.wall + took + self._ahead)
             requests = requests + max(read.requests - 1, 0) if read.requests is not None else requests
@@ -199,9 +175,28 @@ class ReconciliationProbe:
         known = all(read.requests is not None for _, read in counts)
         under_way = requests if known else None
         asked = min(read.before for _, read in counts)
+        if self._balance.overrun:
+            self._begin_anew(now)
         self._begun = self._begun or self._may_begin(asked, under_way)
+        anew = self._tally.take_begun_anew()
         if self._begun:
-            self._balance.sample(min(earliest), max(latest), now, self._tally.counted, under_way)
+            unread = self._tally.unread
+            self._balance.sample(
+                min(earliest), max(latest), now, self._tally.counted, under_way, unread=unread, anew=anew
+            )
+        return ProbeError(Reason.PROTOCOL, troubles[0]) if troubles else None
+
+    def _kinds_of(self, every: Sequence[EventSeries]) -> dict[EventSeries, CountKey]:
+        found = ((series, self._kinds.counted(series)) for series in every)
+        return {series: kind for series, kind in found if kind is not None}
+
+    def _compares(self, kind: CountKey) -> bool:
+        return self._balance.knows(kind)
+
+    def _begin_anew(self, now: float) -> None:
+        """Begin the balance at nothing, since nobody knows what arrived."""
+        self._balance = self._balance.anew()
+        self._begun, self._forgotten_at = False, now
 
     def _may_begin(self, asked: float, under_way: int | None) -> bool:
         """Return whether all that Keycloak will count from now on is read: a balance begun earlier would miss some.
@@ -209,16 +204,17 @@ class ReconciliationProbe:
         An event is written before its transaction ends, and counted after. So what was under way when the reading began
         has to be over.
         """
-        since = self._seen.unbroken_since
-        return since is not None and asked >= since and (under_way == 0 or asked - since > _ENDED_WITHIN)
+        if self._seen.unbroken_since is None:
+            return False
+        since = max(self._seen.unbroken_since, self._forgotten_at)
+        return asked >= since and (under_way == 0 or asked - since > _ENDED_WITHIN)
 
     def _judge(self) -> None:
         seen = self._seen
         if seen.unbroken_since != self._unbroken_since:
             # Records were skipped: nobody knows what was among them, so the balance starts anew.
             if self._unbroken_since is not None:
-                self._balance = self._balance.anew()
-                self._begun = False
+                self._begin_anew(self._forgotten_at)
             self._unbroken_since = seen.unbroken_since
         until = seen.complete_until
         if until is None or not seen.leaders_live or self._clock() - until > _READ_WITHIN:
@@ -240,17 +236,23 @@ class ReconciliationProbe:
             if missing > self._tolerance:
                 note = f"missing: {missing} {key.event} ({key.outcome}) of realm {key.realm} did not arrive"
             samples.append(Sample(EVENTS_MISSING, (*labels, *key), float(missing), note))
-            for metric, totals in (
-                (EVENTS_COUNTED_TOTAL, self._tally.counted),
-                (EVENTS_LOST_TOTAL, self._balance.lost),
-                (EVENTS_UNCOUNTED_TOTAL, self._balance.uncounted),
-            ):
-                total = totals.get(key, 0)
-                grown = total - self._told.get((metric, key), 0)
-                if grown or (metric, key) not in self._told:
-                    samples.append(Sample(metric, (*labels, *key), float(grown)))
-                    self._told[metric, key] = total
+            if key not in self._tally.counted:
+                continue  # anybody may have invented it, and a counter's series stays
+            samples += self._grown(EVENTS_COUNTED_TOTAL, key, self._tally.counted)
+            samples += self._grown(EVENTS_LOST_TOTAL, key, self._balance.lost)
+            samples += self._grown(EVENTS_UNCOUNTED_TOTAL, key, self._balance.uncounted)
+        for key in self._balance.uncounted.keys() - self._tally.counted.keys():
+            samples += self._grown(EVENTS_UNCOUNTED_TOTAL, key, self._balance.uncounted)
         return samples
+
+    def _grown(self, metric: Metric, key: CountKey, totals: Mapping[CountKey, int]) -> list[Sample]:
+        """Return by how much a total grew since it was told last, if it did; one that is new is told as it is."""
+        total = totals.get(key, 0)
+        told = self._told.get((metric, key))
+        if total == told:
+            return []
+        self._told[metric, key] = total
+        return [Sample(metric, (self.cluster, self.target, *key), float(total - (told or 0)))]
 
 
 async def _attempt(reading: Awaitable[KeycloakCounts]) -> KeycloakCounts | ProbeError:

@@ -294,34 +294,107 @@ def test_whatever_happens_no_more_is_missing_than_was_lost_and_in_the_end_all_of
     assert world.missing == world.lost
 
 
-def take(tally: KeycloakTally, node: str, started: float, now: float, value: float) -> int:
-    tally.record(node, started, now, {LOGIN: value})
-    return tally.counted[LOGIN]
+THREE_YEARS = 3 * 365 * 86_400.0
 
 
-def test_what_was_counted_before_is_passed_over_and_a_new_node_counts_from_nothing() -> None:
-    tally = KeycloakTally()
-    assert take(tally, "a", 100, 1000, 50) == 0
-    assert take(tally, "a", 100, 1001, 53) == 3
-    assert take(tally, "b", 1001, 1002, 4) == 7
+def watched(*kinds: CountKey) -> Reconciliation:
+    """Return a balance that took two samples in which nothing happened."""
+    judged = Reconciliation(WINDOW, GIVE_UP)
+    for second in (0.0, 1.0):
+        judged.sample(START + second, START + second, second, dict.fromkeys(kinds, 0), 0)
+    return judged
 
 
-def test_an_old_node_that_is_seen_later_counts_from_what_it_says_first() -> None:
-    tally = KeycloakTally()
-    take(tally, "a", 100, 1000, 50)
-    assert take(tally, "b", 100, 1002, 40) == 0
+def test_events_of_a_clock_that_is_years_ahead_have_arrived_and_are_not_kept(world: World) -> None:
+    world.run(30)
+    for _ in range(5):
+        world.counted += 1
+        world.judged.arrived(LOGIN, START + world.now + THREE_YEARS)
+        world.run(1)
+    assert world.judged._beyond == 0
+    world.run(GIVE_UP + 60)
+    assert (world.most_missing, world.judged.lost, world.judged.uncounted) == (0, {}, {})
 
 
-def test_a_restart_begins_at_nothing() -> None:
-    tally = KeycloakTally()
-    take(tally, "a", 100, 1000, 50)
-    assert take(tally, "a", 1005, 1010, 60) == 60
-    assert take(tally, "a", 1005.4, 1011, 61) == 61, "the start is not told to the last digit"
+def test_what_arrives_while_no_sample_is_taken_is_not_remembered_without_end() -> None:
+    judged = watched(LOGIN)
+    for _ in range(200_000):
+        judged.arrived(LOGIN, START + 2)
+    assert not judged.overrun
+    judged.arrived(LOGIN, START + 2)
+    assert judged.overrun
+    assert judged._beyond == len(judged._accounts[LOGIN].beyond) == 200_000
+    assert not judged.anew().overrun
 
 
-def test_what_a_node_counted_while_it_was_left_out_is_passed_over() -> None:
-    tally = KeycloakTally()
-    take(tally, "a", 100, 1000, 50)
-    tally.leave_out("a")
-    assert take(tally, "a", 100, 1100, 90) == 0
-    assert take(tally, "a", 100, 1101, 91) == 1
+def test_a_sample_and_a_judgement_look_only_at_kinds_in_which_something_happens() -> None:
+    kinds = [CountKey(f"realm-{number}", "login", "success") for number in range(1000)]
+    judged = watched(*kinds)
+    for second in range(2, 200):
+        if second < 10:
+            for kind in kinds:
+                judged.arrived(kind, START + second - 0.5)
+        counted = min(second - 1, 8)
+        judged.sample(START + second, START + second, second, dict.fromkeys(kinds, counted), 0)
+        judged.judge(second, 0.0)
+    assert not judged._awake
+    assert set(judged.missing.values()) == {0}
+    judged.sample(START + 200, START + 200, 200.0, {**dict.fromkeys(kinds, 8), kinds[3]: 10}, 0)
+    judged.arrived(kinds[5], START + 199.5)
+    assert set(judged._awake) == {kinds[3], kinds[5]}
+    for second in range(201, 230):
+        judged.sample(START + second, START + second, second, {**dict.fromkeys(kinds, 8), kinds[3]: 10}, 0)
+        judged.judge(second, 0.0)
+    assert judged.missing[kinds[3]] == 2
+    assert judged.uncounted == {kinds[5]: 1}
+
+
+def test_invented_realms_are_let_go_and_told_together() -> None:
+    judged = watched(LOGIN)
+    for number in range(500):
+        judged.arrived(CountKey(f"invented-{number}", "login", "success"), START + 1.5)
+    for second in range(2, 200):
+        judged.sample(START + second, START + second, second, {LOGIN: 0}, 0)
+        judged.judge(second, 0.0)
+    assert judged.missing == {LOGIN: 0}
+    assert judged.uncounted == {CountKey("other", "login", "success"): 500}
+
+
+def test_a_kind_that_is_counted_first_after_some_of_its_events_may_have_been_passed_over_begins_there() -> None:
+    judged = watched(LOGIN)
+    new = CountKey("new", "login", "success")
+    for number in range(10_000):
+        judged.arrived(CountKey(f"invented-{number}", "login", "success"), START + 1.5)
+    judged.arrived(new, START + 1.5)
+    assert not judged.knows(new)
+    for second in range(2, 40):
+        judged.sample(START + second, START + second, second, {LOGIN: 0, new: 1 if second < 20 else 3}, 0)
+        judged.judge(second, 0.0)
+    assert judged.missing[new] == 2
+
+
+def test_a_sample_says_nothing_of_kinds_that_could_not_be_read() -> None:
+    judged = watched(LOGIN)
+    for second in range(2, 60):
+        unread = second < 40
+        if second < 20:
+            judged.arrived(LOGIN, START + second - 0.5)
+        counted = 0 if unread else 18
+        judged.sample(START + second, START + second, second, {LOGIN: counted}, 0, unread={LOGIN} if unread else set())
+        judged.judge(second, 0.0)
+        assert judged.missing[LOGIN] == 0
+    assert not judged.uncounted
+
+
+def test_a_kind_that_begins_anew_owes_nothing_of_before() -> None:
+    judged = watched(LOGIN)
+    for second in range(2, 40):
+        counted = 5 if second < 20 else 9
+        judged.sample(
+            START + second, START + second, second, {LOGIN: counted}, 0, anew={LOGIN} if second == 20 else set()
+        )
+        judged.judge(second, 0.0)
+    assert judged.missing[LOGIN] == 0
+    judged.sample(START + 40, START + 40, 40.0, {LOGIN: 10}, 0)
+    assert judged.judge(50.0, 0.0)
+    assert judged.missing[LOGIN] == 1

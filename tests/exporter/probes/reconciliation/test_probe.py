@@ -17,7 +17,8 @@ from keywatch.patterns import Patterns
 from keywatch.probes.events.realms import Realms
 from keywatch.probes.events.seen import EventsSeen, SeenEvent
 from keywatch.probes.reconciliation.counters import KeycloakCounts
-from keywatch.probes.reconciliation.probe import ReconciliationProbe, Scope
+from keywatch.probes.reconciliation.probe import ReconciliationProbe
+from keywatch.probes.reconciliation.scope import Kinds, Scope
 
 SHOP, ID = "shop", "0a1b2c3d"
 
@@ -27,7 +28,7 @@ class Node:
     """A node of Keycloak that counts what it is told to; `gone`: it cannot be read."""
 
     bed: Bed
-    events: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    events: dict[tuple[str, ...], float] = field(default_factory=dict)
     started: float = 0.0
     gone: bool = False
     closed: bool = False
@@ -293,3 +294,51 @@ async def test_what_is_counted_before_the_reading_begins_is_not_missed() -> None
     bed.good = True
     await bed.run(20)
     assert set(bed.values(cat.EVENTS_MISSING).values()) == {0}
+
+
+async def test_after_more_arrived_than_is_remembered_the_balance_begins_anew() -> None:
+    bed = Bed()
+    await bed.run(3)
+    bed.nodes["a"].gone = True
+    bed.happen(arrives=False)
+    await bed.run(2)
+    bed.probe._balance.overrun = True
+    bed.nodes["a"].gone = False
+    await bed.run(2)
+    assert not bed.probe._balance.overrun
+    await bed.run(14)
+    assert not any(bed.values(cat.EVENTS_MISSING).values())
+    bed.happen(arrives=False)
+    await bed.run(14)
+    assert bed.values(cat.EVENTS_MISSING) == {(SHOP, "login", "success"): 1}
+
+
+async def test_realms_beyond_those_that_have_series_of_their_own_are_compared_together() -> None:
+    bed = Bed()
+    bed.probe._kinds = Kinds(Scope(Patterns(), None, {}, named=True), bed.probe._balance.knows, 3)
+    for number in range(10):
+        bed.nodes["a"].events[f"realm-{number}", "login", ""] = 0
+    await bed.run(3)
+    for number in range(10):
+        bed.happen(realm=f"realm-{number}")
+    bed.happen(realm="realm-8", arrives=False)
+    await bed.run(14)
+    own = {(f"realm-{number}", "login", "success"): 0.0 for number in range(3)}
+    assert bed.values(cat.EVENTS_MISSING) == {**own, ("other", "login", "success"): 1}
+
+
+async def test_several_processes_that_answer_in_turn_are_named_and_nothing_is_lost() -> None:
+    bed = Bed()
+    node = bed.nodes["a"]
+    node.events[SHOP, "login", ""] = 500
+    await bed.run(3)
+    for _ in range(6):
+        node.started = bed.begin - (50 if node.started == bed.begin - 100 else 100)
+        await bed.run(1)
+        assert bed.problem is not None
+        assert bed.problem.reason is Reason.PROTOCOL
+        assert "in turn" in bed.problem.detail
+    await bed.run(30)
+    assert bed.problem is None
+    assert not any(bed.values(cat.EVENTS_MISSING).values())
+    assert bed.totals[cat.EVENTS_COUNTED_TOTAL, (SHOP, "login", "success")] == 0
