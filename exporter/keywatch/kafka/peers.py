@@ -12,6 +12,7 @@ from keywatch.engine.slices import Pieces, in_slices
 from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import (
     MAX_REPLY_BYTES,
+    MOST_AT_ONCE,
     BrokerConnection,
     BrokerError,
     Security,
@@ -77,7 +78,7 @@ class Peers:
         """Ask a broker and read its reply with `read`, all within `timeout` seconds; raises `BrokerError`."""
         connection, reader = await self._reply(label, request, timeout)
         with protocol_errors(connection, f"broker {label}"):
-            return read(reader)
+            return read(reader.limit(MOST_AT_ONCE))
 
     async def ask_much(
         self,

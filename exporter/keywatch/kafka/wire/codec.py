@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+# The newest versions of the protocol have five or so in one place.
+_MOST_TAGS = 100
 _INT8, _INT16, _INT32, _INT64 = (struct.Struct(code) for code in (">b", ">h", ">i", ">q"))
 
 
@@ -105,6 +107,7 @@ class Reader:
         self._data = data
         self._at = position
         self._flexible = flexible
+        self._items_left: int | None = None
 
     @property
     def flexible(self) -> bool:
@@ -185,21 +188,36 @@ class Reader:
         if size > 0:
             self.raw(size)
 
-    def count(self) -> int:
-        """Read how many items an array has; null counts as none."""
+    def limit(self, items: int) -> Reader:
+        """Read so many items of arrays at most from here on: what is read in one piece holds everything else up."""
+        self._items_left = items
+        return self
+
+    def count(self, most: int | None = None) -> int:
+        """Read how many items an array has, `most` at most; null counts as none."""
+        size = self._size(most)
+        if self._items_left is not None:
+            self._items_left -= size
+            if self._items_left < 0:
+                raise WireError(f"an array of {size} items in a reply that is longer than any such reply is")
+        return size
+
+    def _size(self, most: int | None) -> int:
         size = self.uvarint() - 1 if self._flexible else self.int32()
         # Every item takes a byte at least: a larger count is a lie that would cost memory.
         if size > len(self._data) - self._at:
             raise WireError(f"an array of {size} items where {len(self._data) - self._at} bytes are left")
+        if most is not None and size > most:
+            raise WireError(f"an array of {size} items where there can be {most}")
         return max(size, 0)
 
-    def array(self, read: Callable[[], _T]) -> list[_T]:
-        """Read an array, each item by `read`."""
-        return [read() for _ in range(self.count())]
+    def array(self, read: Callable[[], _T], most: int | None = None) -> list[_T]:
+        """Read an array of `most` items at most, each by `read`."""
+        return [read() for _ in range(self.count(most))]
 
-    def int32s(self) -> tuple[int, ...]:
-        """Read an array of four-byte integers."""
-        size = self.count()
+    def int32s(self, most: int | None = None) -> tuple[int, ...]:
+        """Read an array of `most` four-byte integers at most."""
+        size = self._size(most)
         try:
             values = _int32s(size).unpack_from(self._data, self._at)
         except struct.error as error:
@@ -246,7 +264,10 @@ class Reader:
     def tags(self) -> None:
         """Pass over a section of tagged fields where the version is flexible."""
         if self._flexible:
-            for _ in range(self.uvarint()):
+            size = self.uvarint()
+            if size > _MOST_TAGS:
+                raise WireError(f"{size} tagged fields where there can be {_MOST_TAGS}")
+            for _ in range(size):
                 self.uvarint()
                 self.raw(self.uvarint())
 

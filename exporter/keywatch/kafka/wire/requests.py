@@ -25,6 +25,8 @@ END, START = -1, -2  # the timestamps of ListOffsets that mean the high watermar
 _TOPIC_RESOURCE = 2
 _ROWS_PER_PIECE = 1000
 _ID_BYTES = 16
+MOST_BROKERS = 2000
+"""Brokers that a cluster can have, and replicas that a partition can: the largest that are known have some hundred."""
 _PARTITION = struct.Struct(">hiii")  # error code, index, leader, leader epoch
 _ASKED = struct.Struct(">iiq")  # index, leader epoch, timestamp
 OFFSET_ROW = struct.Struct(">ihqqi")  # index, error code, timestamp, offset, leader epoch
@@ -94,7 +96,7 @@ def reading_metadata(
     Each broker needs a memory of its own, because each names partitions in an order of its own.
     """
     reader.int32()  # throttle time
-    brokers = tuple(reader.array(lambda: _metadata_broker(reader)))
+    brokers = tuple(reader.array(lambda: _metadata_broker(reader), MOST_BROKERS))
     cluster_id = reader.string()
     controller = reader.int32()
     topics: dict[str, dict[int, PartitionState]] = {}
@@ -137,8 +139,8 @@ def _metadata_broker(reader: Reader) -> BrokerNode:
 
 def _metadata_partition(reader: Reader) -> tuple[int, PartitionState]:
     error, index, leader, epoch = reader.fields(_PARTITION)
-    state = PartitionState(error, leader, epoch, reader.int32s(), reader.int32s())
-    reader.int32s()  # offline replicas: told 7 to 12 s late, the broker probe knows better
+    state = PartitionState(error, leader, epoch, reader.int32s(MOST_BROKERS), reader.int32s(MOST_BROKERS))
+    reader.int32s(MOST_BROKERS)  # offline replicas: told 7 to 12 s late, the broker probe knows better
     reader.tags()
     return index, state
 
@@ -158,7 +160,7 @@ def read_describe_cluster(reader: Reader) -> tuple[int, tuple[BrokerNode, ...]]:
     reader.string()  # cluster id
     reader.int32()  # controller
     brokers = []
-    for _ in range(reader.count()):
+    for _ in range(reader.count(MOST_BROKERS)):
         node = BrokerNode(reader.int32(), reader.string(), reader.int32(), reader.string(), reader.boolean())
         reader.tags()
         brokers.append(node)

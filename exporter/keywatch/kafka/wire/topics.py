@@ -7,7 +7,7 @@ from typing import Final
 
 from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
-from keywatch.kafka.wire.requests import METADATA
+from keywatch.kafka.wire.requests import METADATA, MOST_BROKERS
 
 VERSION: Final = 10
 """Of Metadata, the first that tells ids: Kafka 2.8."""
@@ -25,7 +25,7 @@ def topic_ids(topics: Sequence[str]) -> Request:
 def read_topic_ids(reader: Reader) -> dict[str, tuple[int, bytes]]:
     """Read a reply to Metadata v10: topic → error code, id; the id is empty where Kafka has none."""
     reader.int32()  # throttle time
-    for _ in range(reader.count()):
+    for _ in range(reader.count(MOST_BROKERS)):
         reader.int32()  # broker
         reader.string()
         reader.int32()
@@ -40,7 +40,7 @@ def read_topic_ids(reader: Reader) -> dict[str, tuple[int, bytes]]:
         for _ in range(reader.count()):
             reader.raw(14)  # error code, index, leader, leader epoch
             for _ in range(3):  # replicas, in-sync ones, offline ones
-                reader.int32s()
+                reader.int32s(MOST_BROKERS)
             reader.tags()
         reader.int32()  # authorized operations
         reader.tags()

@@ -17,8 +17,8 @@ ABOUT: Final[Mapping[str, About]] = {
               leaders live.
             - `metrics-enabled=true` and `event-metrics-user-enabled=true` in Keycloak, 26.2 or newer.
             - All nodes at once: while one of them cannot be read it fails, waits for it, and after 60 s goes on
-              without. A sample of Keycloak's that is no count (NaN, negative, there twice, lower than before) costs only
-              itself: it is named, its kind of event waits for it, the others are compared.
+              without. A sample of Keycloak's that is no count (NaN, negative, there twice, lower than before) costs
+              only itself: it is named, its kind of event waits for it, the others are compared.
             - The first 5000 kinds of events (realm, type, outcome) that Keycloak counts have series of their own; those
               beyond are compared together, as of the realm `other`.
         """,

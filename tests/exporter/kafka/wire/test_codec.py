@@ -16,6 +16,7 @@ from keywatch.kafka.wire import fetch, groups, identity, produce, requests, shar
 from keywatch.kafka.wire.codec import Reader, WireError, Writer, uvarint
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.kafka.wire.topics import read_topic_ids
 
 READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
     "metadata 8": (False, requests.read_metadata),
@@ -89,6 +90,57 @@ def test_an_announced_array_longer_than_the_reply_is_refused_before_it_is_made(f
     for read in reads:
         with pytest.raises(WireError):
             read(Reader(data + b"\0" * 100, flexible=flexible))
+
+
+def brokers_reply(brokers: int, replicas: int) -> bytes:
+    """Return a reply to Metadata v8 about so many brokers and one partition with so many replicas."""
+    body = Writer().int32(0)
+    body.array(range(brokers), lambda broker: body.int32(broker).string("kafka").int32(9092).string(None))
+    body.string("id").int32(1).int32(1).int16(0).string("topic").boolean(False).int32(1)
+    body.int16(0).int32(0).int32(1).int32(0)
+    for count in (replicas, 1, 0):
+        body.array(range(count), body.int32)
+    return body.int32(0).int32(0).done()
+
+
+@pytest.mark.parametrize(("brokers", "replicas"), [(2001, 3), (20_000, 3), (1_000_000, 3), (3, 2001), (3, 100_000)])
+def test_more_brokers_or_replicas_than_a_cluster_can_have_are_refused_before_they_are_read(
+    brokers: int, replicas: int
+) -> None:
+    with pytest.raises(WireError, match=f"an array of {max(brokers, replicas)} items where there can be 2000"):
+        requests.read_metadata(Reader(brokers_reply(brokers, replicas)))
+
+
+def test_as_many_brokers_and_replicas_as_a_cluster_can_have_are_read() -> None:
+    found = requests.read_metadata(Reader(brokers_reply(2000, 2000)))
+    assert (len(found.brokers), len(found.topics["topic"][0].replicas)) == (2000, 2000)
+
+
+def test_describe_cluster_and_topics_ids_are_bounded_as_metadata_is() -> None:
+    described = Writer(flexible=True).int32(0).int16(0).string(None).int8(1).string("id").int32(1)
+    described.array(
+        range(3000), lambda broker: described.int32(broker).string("k").int32(1).string(None).int8(0).tags()
+    )
+    with pytest.raises(WireError, match="where there can be 2000"):
+        requests.read_describe_cluster(Reader(described.tags().done(), flexible=True))
+    named = Writer(flexible=True).int32(0)
+    named.array(range(3000), lambda broker: named.int32(broker).string("k").int32(1).string(None).tags())
+    with pytest.raises(WireError, match="where there can be 2000"):
+        read_topic_ids(Reader(named.done(), flexible=True))
+
+
+def test_what_is_read_in_one_piece_has_so_many_items_at_most_over_all_its_arrays() -> None:
+    data = Writer().int32(30).int32(21).done() + b"\0" * 50
+    reader = Reader(data).limit(50)
+    assert reader.count() == 30
+    with pytest.raises(WireError, match="longer than any such reply"):
+        reader.count()
+
+
+def test_there_are_only_so_many_tagged_fields_in_one_place() -> None:
+    with pytest.raises(WireError, match="101 tagged fields"):
+        Reader(uvarint(101) + b"\0" * 1000, flexible=True).tags()
+    Reader(uvarint(100) + b"\0\0" * 100, flexible=True).tags()
 
 
 numbers = st.tuples(
