@@ -149,5 +149,5 @@ def _policy_named(body: Mapping[str, object]) -> str | None:
 def _kept(body: Mapping[str, object]) -> float:
     try:
         return kept_for(body)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ProbeError(Reason.PROTOCOL, f"a policy cannot be read: {error}") from error

@@ -14,6 +14,7 @@ _KIND = re.compile(r"[a-z_]{1,60}")
 _GRANTED = re.compile(r"granted by the (?:cluster|index) privileges? \[([a-z_,/:* ]{1,200})\]")
 _NOT_PRINTED = re.compile(r"[^\x20-\x7e]+")
 _LONGEST = 400
+_MOST_READ = 10_000
 _UNAVAILABLE = {502: "a gateway before it has no answer", 503: "it cannot serve now", 504: "a gateway waited in vain"}
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses after which the same request may succeed a moment later."""
@@ -80,7 +81,7 @@ def _error(body: bytes) -> tuple[str, str]:
     except (ValueError, AttributeError, RecursionError):
         return "", ""
     if isinstance(found, str):
-        return "", found
+        return "", found[:_MOST_READ]
     if not isinstance(found, dict):
         return "", ""
     kind, sentence = found.get("type"), found.get("reason")
@@ -89,4 +90,4 @@ def _error(body: bytes) -> tuple[str, str]:
     while isinstance(deeper, dict) and len(words) < 4:
         words.append(str(deeper.get("reason", "")))
         deeper = deeper.get("caused_by")
-    return kind if isinstance(kind, str) and _KIND.fullmatch(kind) else "", "; ".join(filter(None, words))
+    return kind if isinstance(kind, str) and _KIND.fullmatch(kind) else "", "; ".join(filter(None, words))[:_MOST_READ]

@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from keywatch.elastic.searched import searched
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.listeners.marked_event import CLIENT, TYPE
+from keywatch.net.shape import shaped
 
 _STREAMS = {
     "user": ("logs-keycloak.user_event-",),
@@ -22,6 +26,7 @@ KINDS = tuple(_STREAMS)
 _OVERLAP_SECONDS = 15
 _MOST_REMEMBERED = 20_000
 _MOST_AT_ONCE = 1000
+_MOST_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,21 @@ class StoredEvent:
 
     id: str
     source: Mapping[str, Any]
+
+
+class _Hit(msgspec.Struct):
+    index: str | None = msgspec.field(default=None, name="_index")
+    id: str | None = msgspec.field(default=None, name="_id")
+    source: dict[str, Any] = msgspec.field(default_factory=dict, name="_source")
+    sort: list[Any] | None = None
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _Found(msgspec.Struct):
+    hits: _Hits
 
 
 async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: float) -> list[StoredEvent]:
@@ -73,12 +93,12 @@ class Follower:
         begin = self._since - dt.timedelta(seconds=_OVERLAP_SECONDS)
         fresh: list[StoredEvent] = []
         after: list[Any] | None = None
-        while True:
+        for _ in range(_MOST_PAGES):
             found, after = await self._page(begin, after, timeout)
             fresh += [event for event in found if event.id not in self._seen]
             self._seen.update(dict.fromkeys(event.id for event in found))
             for event in found:
-                ingested = _moment(event.source.get("event", {}).get("ingested"))
+                ingested = _ingested(event.source)
                 self._since = max(self._since, ingested or self._since)
             if len(found) < _MOST_AT_ONCE or after is None:
                 break
@@ -103,7 +123,7 @@ class Follower:
         if after is not None:
             body["search_after"] = after
         hits = await _hits(self._server, self._wanted, body, timeout)
-        return [_event(hit) for hit in hits], hits[-1].get("sort") if hits else None
+        return [_event(hit) for hit in hits], hits[-1].sort if hits else None
 
 
 _ORDER = (("event.ingested", "date"), ("event.id", "keyword"))
@@ -113,26 +133,26 @@ async def _ask(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], t
     return [_event(hit) for hit in await _hits(server, wanted, body, timeout)]
 
 
-async def _hits(
-    server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], timeout: float
-) -> list[Mapping[str, Any]]:
+async def _hits(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], timeout: float) -> list[_Hit]:
     streams = ",".join(f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind])
     path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true"
     answer = await server.ask("POST", path, timeout, body)
-    shards, hits = answer.get("_shards", {}), answer.get("hits", {})
-    if not isinstance(hits, dict) or not isinstance(hits.get("hits"), list):
-        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}")
-    if shards.get("failed"):
-        words = f"{shards['failed']} of {shards.get('total')} shards did not answer, so events may be missing"
+    whole, found = searched(answer, server.peer.url), shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}")
+    if whole.shards.failed:
+        words = f"{whole.shards.failed} of {whole.shards.total} shards did not answer, so events may be missing"
         raise ProbeError(Reason.REPLICA_DOWN, words)
-    if answer.get("timed_out"):
+    if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search was cut short, so events may be missing")
-    return list(hits["hits"])
+    return found.hits.hits
 
 
-def _event(hit: Mapping[str, Any]) -> StoredEvent:
-    source = hit.get("_source")
-    return StoredEvent(f"{hit.get('_index')}/{hit.get('_id')}", source if isinstance(source, dict) else {})
+def _event(hit: _Hit) -> StoredEvent:
+    return StoredEvent(f"{hit.index}/{hit.id}", hit.source)
+
+
+def _ingested(source: Mapping[str, Any]) -> dt.datetime | None:
+    event = source.get("event")
+    return _moment(event.get("ingested")) if isinstance(event, dict) else None
 
 
 def _query(wanted: Wanted, *more: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,6 +192,6 @@ def _text(moment: dt.datetime) -> str:
 def _moment(text: object) -> dt.datetime | None:
     try:
         moment = dt.datetime.fromisoformat(str(text))
-    except ValueError:
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

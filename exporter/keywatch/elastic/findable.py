@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import msgspec
+
+from keywatch.elastic.searched import searched
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
+from keywatch.net.shape import shaped
+
+
+class _Bucket(msgspec.Struct):
+    key: str
+
+
+class _Ids(msgspec.Struct):
+    buckets: list[_Bucket]
+
+
+class _Aggregations(msgspec.Struct):
+    ids: _Ids
+
+
+class _Found(msgspec.Struct):
+    aggregations: _Aggregations
 
 
 async def findable(server: ElasticServer, ids: Collection[str], namespace: str, timeout: float) -> set[str]:
@@ -20,14 +40,12 @@ async def findable(server: ElasticServer, ids: Collection[str], namespace: str, 
     streams = f"logs-keycloak.user_event-{namespace}"
     path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true&request_cache=false"
     answer = await server.ask("POST", path, timeout, body)
-    shards = answer.get("_shards", {})
-    if answer.get("timed_out"):
+    whole = searched(answer, server.peer.url)
+    if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the marked event was cut short")
-    if shards.get("failed"):
-        raise ProbeError(Reason.REPLICA_DOWN, f"{shards['failed']} shards did not answer, so events may be missing")
-    try:
-        return {str(bucket["key"]) for bucket in answer["aggregations"]["ids"]["buckets"]}
-    except (KeyError, TypeError):
-        if not shards.get("total"):  # there is no data stream yet, so there are no aggregations
-            return set()
-        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}") from None
+    if whole.shards.failed:
+        raise ProbeError(Reason.REPLICA_DOWN, f"{whole.shards.failed} shards did not answer, so events may be missing")
+    if "aggregations" not in answer and not whole.shards.total:  # there is no data stream yet
+        return set()
+    found = shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}")
+    return {bucket.key for bucket in found.aggregations.ids.buckets}

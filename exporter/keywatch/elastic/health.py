@@ -6,15 +6,39 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from keywatch.elastic.errors import RefusedError
 from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import PATTERNS
+from keywatch.net.shape import shaped
 
 _ALL = ",".join(PATTERNS)
 _BACKING = ",".join(f".ds-{pattern}" for pattern in PATTERNS)
+_HOW_MANY = "total_managed_indices"
+_LONGEST_NAME = 255
 _WORD = re.compile(r"[A-Za-z_.-]{1,80}")
 # What a server without the interface answers: no handler, or none for this method.
 _NO_SUCH_API = frozenset({400, 404, 405, 500})
+
+
+class _Managed(msgspec.Struct):
+    step: str | None = None
+    failed_step: str | None = None
+
+
+class _Ilm(msgspec.Struct):
+    indices: dict[str, _Managed] = {}
+
+
+class _Ism(msgspec.Struct):
+    step: dict[str, Any] | None = None
+    retry_info: dict[str, Any] | None = None
+    action: dict[str, Any] | None = None
+
+
+class _Held(msgspec.Struct):
+    settings: dict[str, Any] = {}
 
 
 async def lifecycle_errors(server: ElasticServer, product: Product, timeout: float) -> dict[str, str] | None:
@@ -30,19 +54,24 @@ async def lifecycle_errors(server: ElasticServer, product: Product, timeout: flo
             return None
         raise
     if product.open:
-        return {name: _step(state) for name, state in answer.items() if isinstance(state, dict) and _failed(state)}
-    indices = answer.get("indices", {})
-    return {name: _word(state.get("failed_step")) for name, state in indices.items() if state.get("step") == "ERROR"}
+        answer.pop(_HOW_MANY, None)
+        states = shaped(answer, dict[str, _Ism], server.peer.url)
+        return {_name(index): _step(state) for index, state in states.items() if _failed(state)}
+    explained = shaped(answer, _Ilm, server.peer.url)
+    return {_name(i): _word(state.failed_step) for i, state in explained.indices.items() if state.step == "ERROR"}
 
 
-def _failed(state: Mapping[str, Any]) -> bool:
-    step, retry, action = (state.get(key) or {} for key in ("step", "retry_info", "action"))
+def _failed(state: _Ism) -> bool:
+    step, retry, action = state.step or {}, state.retry_info or {}, state.action or {}
     return bool(retry.get("failed") or action.get("failed") or step.get("step_status") == "failed")
 
 
-def _step(state: Mapping[str, Any]) -> str:
-    step, action = state.get("step") or {}, state.get("action") or {}
-    return _word(step.get("name") or action.get("name"))
+def _step(state: _Ism) -> str:
+    return _word((state.step or {}).get("name") or (state.action or {}).get("name"))
+
+
+def _name(index: str) -> str:
+    return index[:_LONGEST_NAME]
 
 
 def _word(value: object) -> str:
@@ -55,19 +84,19 @@ async def blocked_indices(server: ElasticServer, timeout: float) -> dict[str, st
     A policy makes older audit indices read-only; what counts is the newest of each stream.
     """
     path = f"{_ALL}/_settings/index.blocks.*?flat_settings=true&expand_wildcards=all&ignore_unavailable=true"
-    answer = await server.ask("GET", path, timeout)
+    answer = shaped(await server.ask("GET", path, timeout), dict[str, _Held], server.peer.url)
     blocked = {}
     newest = set(_newest(answer))
     for index, held in answer.items():
         blocks = [
             name.removeprefix("index.blocks.")
-            for name, value in held.get("settings", {}).items()
+            for name, value in held.settings.items()
             if str(value).lower() == "true" and name.startswith("index.blocks.")
         ]
         if "read_only_allow_delete" in blocks:
-            blocked[index] = "read_only_allow_delete: a disk passed the flood-stage watermark"
+            blocked[_name(index)] = "read_only_allow_delete: a disk passed the flood-stage watermark"
         elif blocks and index in newest:
-            blocked[index] = _word(blocks[0])
+            blocked[_name(index)] = _word(blocks[0])
     return blocked
 
 

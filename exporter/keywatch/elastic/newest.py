@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from keywatch.elastic.searched import searched
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.net.shape import Amount, Count, shaped
 
 _WINDOW = "1h"
 _MOST_TOPICS = 200
@@ -30,6 +34,73 @@ class Recent:
 
     newest: Mapping[TopicPartition, Newest]
     redaction_failed: int
+
+
+_Milliseconds = Annotated[float, msgspec.Meta(ge=-(2**63), le=2**63)]
+
+
+class _Offset(msgspec.Struct):
+    value: Amount | None
+
+
+class _Time(msgspec.Struct):
+    value: _Milliseconds | None
+
+
+class _PartitionBucket(msgspec.Struct):
+    key: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    offset: _Offset
+    time: _Time
+
+
+class _Partitions(msgspec.Struct):
+    buckets: list[_PartitionBucket]
+
+
+class _TopicBucket(msgspec.Struct):
+    key: str
+    partitions: _Partitions
+
+
+class _Topics(msgspec.Struct):
+    buckets: list[_TopicBucket]
+
+
+class _Read(msgspec.Struct):
+    topics: _Topics
+
+
+class _Failed(msgspec.Struct):
+    doc_count: Count
+
+
+class _Aggregations(msgspec.Struct):
+    read: _Read
+    failed: _Failed
+
+
+class _Found(msgspec.Struct):
+    aggregations: _Aggregations
+
+
+class _Fields(msgspec.Struct):
+    offset: list[Amount] = msgspec.field(default_factory=list, name="kafka.offset")
+    # Of the format that is asked for, as text.
+    timestamp: list[Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,19}(\.[0-9]{1,9})?$")] | _Milliseconds] = (
+        msgspec.field(default_factory=list, name="kafka.timestamp")
+    )
+
+
+class _Hit(msgspec.Struct):
+    fields: _Fields = msgspec.field(default_factory=_Fields)
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit] = []
+
+
+class _Looked(msgspec.Struct):
+    hits: _Hits = msgspec.field(default_factory=_Hits)
 
 
 async def recent(
@@ -70,19 +141,16 @@ async def recent(
         },
     }
     answer = await _ask(server, namespace, body, timeout)
-    try:
-        found = answer["aggregations"]
-        newest = {
-            TopicPartition(str(topic["key"]), int(one["key"])): _newest(one["offset"]["value"], one["time"]["value"])
-            for topic in found["read"]["topics"]["buckets"]
-            for one in topic["partitions"]["buckets"]
-            if one["offset"]["value"] is not None
-        }
-        return Recent(newest, int(found["failed"]["doc_count"]))
-    except (KeyError, TypeError, ValueError):
-        if not answer.get("_shards", {}).get("total"):  # there is no data stream yet, so there are no aggregations
-            return Recent({}, 0)
-        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}") from None
+    if "aggregations" not in answer and not searched(answer, server.peer.url).shards.total:
+        return Recent({}, 0)  # there is no data stream yet
+    found = shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}").aggregations
+    newest = {
+        TopicPartition(topic.key, one.key): _newest(one.offset.value, one.time.value)
+        for topic in found.read.topics.buckets
+        for one in topic.partitions.buckets
+        if one.offset.value is not None
+    }
+    return Recent(newest, found.failed.doc_count)
 
 
 async def older(
@@ -104,11 +172,10 @@ async def older(
             "sort": [{"kafka.offset": {"order": "desc", "unmapped_type": "long"}}],
         }
         answer = await _ask(server, namespace, body, timeout)
-        for hit in answer.get("hits", {}).get("hits", ()):
-            fields = hit.get("fields", {})
-            if offset := fields.get("kafka.offset"):
-                moment = fields.get("kafka.timestamp")
-                found[partition] = _newest(offset[0], float(moment[0]) if moment else None)
+        for hit in shaped(answer, _Looked, f"{server.peer.url}: {NO_SEARCH}").hits.hits:
+            if hit.fields.offset:
+                moment = hit.fields.timestamp
+                found[partition] = _newest(hit.fields.offset[0], float(moment[0]) if moment else None)
     return found
 
 
@@ -128,11 +195,12 @@ async def _ask(server: ElasticServer, namespace: str, body: Mapping[str, Any], t
     cache = "" if body["size"] else "&request_cache=false"
     path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true{cache}"
     answer = await server.ask("POST", path, timeout, body)
-    if answer.get("timed_out"):
+    whole = searched(answer, server.peer.url)
+    if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the newest offsets was cut short")
-    failed = answer.get("_shards", {}).get("failed")
-    if failed:
-        raise ProbeError(Reason.REPLICA_DOWN, f"{failed} shards did not answer, so offsets may be missing")
+    if whole.shards.failed:
+        words = f"{whole.shards.failed} shards did not answer, so offsets may be missing"
+        raise ProbeError(Reason.REPLICA_DOWN, words)
     return answer
 
 

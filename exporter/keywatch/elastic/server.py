@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from keywatch.elastic.errors import RETRIED, RefusedError, error_of
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import REASONS as HTTP_REASONS
 from keywatch.net.http_peer import Answer, HttpPeer
+from keywatch.net.shape import shaped
 
 _MOST_BYTES = 16 * 1024 * 1024
 _FIRST_PAUSE = 0.5
@@ -35,6 +38,14 @@ class Name(StrEnum):
 
 # Lazy rollover came with Elasticsearch 8.13, fields of type wildcard with OpenSearch 2.15.
 _LOWEST = {Name.ELASTICSEARCH: (8, 13), Name.OPENSEARCH: (2, 15)}
+
+
+class _LocalNode(msgspec.Struct):
+    version: str | None = None
+
+
+class _LocalNodes(msgspec.Struct):
+    nodes: dict[str, _LocalNode] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +130,8 @@ class ElasticServer:
         # With rights on indices alone, or a core without its front page, only the header tells the product.
         by_header = answer.headers.get("X-Elastic-Product") == Name.ELASTICSEARCH
         if answer.status in {403, 405} and by_header:
-            nodes = await self.ask("GET", "_nodes/_local?filter_path=nodes.*.version", timeout)
-            versions = [node.get("version") for node in nodes.get("nodes", {}).values()]
+            local = await self.ask("GET", "_nodes/_local?filter_path=nodes.*.version", timeout)
+            versions = [node.version for node in shaped(local, _LocalNodes, self.peer.url).nodes.values()]
             return self._checked(Name.ELASTICSEARCH, versions[0] if versions else None)
         if answer.status >= 400:
             raise error_of(answer, f"GET {self.peer.url}/")

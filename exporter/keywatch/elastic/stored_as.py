@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from keywatch.elastic.server import NO_SEARCH, ElasticServer
-from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.records.search import Position
+from keywatch.net.shape import shaped
 
 _MOST = 10
+_LONGEST = 255
+
+
+class _DataStream(msgspec.Struct):
+    dataset: str
+
+
+class _Source(msgspec.Struct):
+    data_stream: _DataStream
+
+
+class _Hit(msgspec.Struct):
+    source: _Source = msgspec.field(name="_source")
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _Found(msgspec.Struct):
+    hits: _Hits
 
 
 async def stored_as(server: ElasticServer, position: Position, namespace: str, timeout: float) -> list[str]:
@@ -22,8 +45,5 @@ async def stored_as(server: ElasticServer, position: Position, namespace: str, t
     }
     path = f"logs-keycloak.*-{namespace}/_search?ignore_unavailable=true&allow_no_indices=true"
     answer = await server.ask("POST", path, timeout, body)
-    try:
-        hits = answer["hits"]["hits"]
-        return sorted({str(hit["_source"]["data_stream"]["dataset"]) for hit in hits})
-    except (KeyError, TypeError):
-        raise ProbeError(Reason.PROTOCOL, f"{server.peer.url}: {NO_SEARCH}") from None
+    found = shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}")
+    return sorted({hit.source.data_stream.dataset[:_LONGEST] for hit in found.hits.hits})

@@ -53,7 +53,7 @@ async def held(server: ElasticServer, product: Product, one: ElasticObject, time
         return None
     try:
         return _read(answer, one, product)
-    except (KeyError, IndexError, TypeError, StopIteration):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
         raise ProbeError(Reason.PROTOCOL, f"{one}: the answer is not what {product} gives") from None
 
 
@@ -81,8 +81,11 @@ def marked(one: ElasticObject, product: Product) -> dict[str, Any]:
 
 
 def changes(one: ElasticObject, found: Held) -> list[str]:
-    """Name what a put would change."""
-    return list(differences(one.body, found.body))
+    """Name what a put would change; raises `ProbeError` for what is nested too deeply to be compared."""
+    try:
+        return list(differences(one.body, found.body))
+    except RecursionError:
+        raise ProbeError(Reason.PROTOCOL, f"{one}: what the server holds is nested too deeply") from None
 
 
 def _in_description(one: ElasticObject, product: Product) -> bool:

@@ -6,9 +6,13 @@ import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.server import ElasticServer, Product
+from keywatch.net.shape import Count, shaped
 
 PATTERNS = ("logs-keycloak.*-*", "logs-keycloak_exporter.*-*")
 """All data streams of ours; nothing else may be called so."""
@@ -16,17 +20,55 @@ _ALL = ",".join(PATTERNS)
 _NAMESPACE, _NOBODYS = "default", "keywatch_simulates"
 
 
+class _Entry(msgspec.Struct):
+    name: str
+    data_stream: Any = UNSET
+
+
+class _Resolved(msgspec.Struct):
+    indices: list[_Entry] = []
+    aliases: list[_Entry] = []
+    data_streams: list[_Entry] = []
+
+
+class _IndexTemplate(msgspec.Struct):
+    index_patterns: list[str] = []
+    priority: Count | None = None
+
+
+class _Listed(msgspec.Struct):
+    name: str
+    index_template: _IndexTemplate
+
+
+class _IndexTemplates(msgspec.Struct):
+    index_templates: list[_Listed] = []
+
+
+class _Settings(msgspec.Struct):
+    index: dict[str, Any] = {}
+
+
+class _Template(msgspec.Struct):
+    settings: _Settings = msgspec.field(default_factory=_Settings)
+
+
+class _Simulated(msgspec.Struct):
+    template: _Template = msgspec.field(default_factory=_Template)
+
+
 async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], list[str]]:
     """Name the data streams that are there, and say of each alias or index in a stream's place what it is."""
     found = await server.ask("GET", f"_resolve/index/{_ALL}?expand_wildcards=all", timeout)
-    streams = sorted(str(entry["name"]) for entry in found.get("data_streams", ()))
+    resolved = shaped(found, _Resolved, server.peer.url)
+    streams = sorted(entry.name for entry in resolved.data_streams)
     troubles = [
-        f"{entry['name']} is an alias and not a data stream: Logstash cannot write to it" for entry in found["aliases"]
+        f"{entry.name} is an alias and not a data stream: Logstash cannot write to it" for entry in resolved.aliases
     ]
     troubles += [
-        f"{entry['name']} is an index and not a data stream: it was there before its template"
-        for entry in found.get("indices", ())
-        if "data_stream" not in entry
+        f"{entry.name} is an index and not a data stream: it was there before its template"
+        for entry in resolved.indices
+        if entry.data_stream is UNSET
     ]
     return streams, troubles
 
@@ -34,19 +76,20 @@ async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], lis
 async def rivals(server: ElasticServer, objects: Sequence[ElasticObject], timeout: float) -> list[str]:
     """Say which index templates of somebody else stand in the way of ours: with the same priority, or above it."""
     answer = await server.ask("GET", "_index_template", timeout)
-    others = {str(entry["name"]): entry["index_template"] for entry in answer.get("index_templates", ())}
+    listed = shaped(answer, _IndexTemplates, server.peer.url)
+    others = {entry.name: entry.index_template for entry in listed.index_templates}
     ours = [one for one in objects if one.kind is ObjectKind.INDEX]
     names = {one.name for one in ours}
     return [words for one in ours for words in _rivals(one, others, names)]
 
 
-def _rivals(one: ElasticObject, others: Mapping[str, Any], names: set[str]) -> Iterator[str]:
+def _rivals(one: ElasticObject, others: Mapping[str, _IndexTemplate], names: set[str]) -> Iterator[str]:
     priority = one.body["priority"]
     for name, other in others.items():
         if name in names:
             continue
-        theirs = int(other.get("priority") or 0)
-        shared = [stream for stream in _streams(one) if _matches(stream, other.get("index_patterns", ()))]
+        theirs = other.priority or 0
+        shared = [stream for stream in _streams(one) if _matches(stream, other.index_patterns)]
         if shared and theirs >= priority:
             how = "the same priority" if theirs == priority else "a higher priority"
             yield f"{one}: the index template {name[:100]} of somebody else has {how} ({theirs}) for {shared[0]}"
@@ -72,7 +115,7 @@ async def in_force(
             # OpenSearch cannot simulate an index by the name of a data stream that is there.
             name = f"{stream.removesuffix(_NAMESPACE)}{_NOBODYS}"
             found = await server.ask("POST", f"_index_template/_simulate_index/{name}", timeout)
-            index = found.get("template", {}).get("settings", {}).get("index", {})
+            index = shaped(found, _Simulated, server.peer.url).template.settings.index
             if index.get("default_pipeline") != wanted["default_pipeline"]:
                 troubles.append(f"{stream}: would be made without the ingest pipeline {wanted['default_pipeline']}")
             if not product.open and "lifecycle" not in index and _setting(objects, "lifecycle"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import UNSET
 
 from keywatch.elastic.errors import RefusedError
 from keywatch.elastic.health import blocked_indices, lifecycle_errors
@@ -14,7 +17,22 @@ from keywatch.elastic.server import ElasticServer, Product
 from keywatch.elastic.streams import PATTERNS
 from keywatch.engine.probe import ProbeError, Sample, Schedule
 from keywatch.metrics import logs as cat
+from keywatch.metrics.metric import Metric
+from keywatch.net.shape import Shapes
 from keywatch.probes.logs.deltas import Deltas
+from keywatch.probes.logs.elasticsearch_answers import (
+    NodeCount,
+    NodeDisk,
+    NodeIngest,
+    Nodes,
+    Status,
+    StreamIndices,
+    StreamName,
+    StreamNewest,
+    Streams,
+    StreamSize,
+    Unassigned,
+)
 
 _STATUSES = ("green", "yellow", "red")
 _PIPELINE = "logs-keycloak"
@@ -24,8 +42,21 @@ _HEALTH = "_cluster/health?filter_path=status,number_of_nodes,unassigned_shards"
 _NODES = f"_nodes/stats/ingest,fs?filter_path=nodes.*.fs.total,nodes.*.ingest.pipelines.{_PIPELINE}.failed"
 # The core without the module of data streams has no handler for it.
 _NO_SUCH_API = frozenset({400, 404, 405})
+_OF_STREAMS = (
+    cat.ELASTICSEARCH_DATA_STREAM_BYTES,
+    cat.ELASTICSEARCH_BACKING_INDICES,
+    cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS,
+)
 # Of the deadline, for finding out what answers; only the first run needs it.
 _PRODUCT_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one of the questions brought, and what kept it from bringing more."""
+
+    samples: list[Sample]
+    failure: ProbeError | None = None
 
 
 class ElasticsearchProbe:
@@ -52,23 +83,22 @@ class ElasticsearchProbe:
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once; raises `ProbeError`, with what could be learnt all the same."""
         deadline = self._clock() + timeout
+        failures = []
         try:
             self._product = await self._server.product(timeout * _PRODUCT_SHARE)
-            samples = _health(self.cluster, await self._server.ask("GET", _HEALTH, deadline - self._clock()))
+            health = await self._server.ask("GET", _HEALTH, deadline - self._clock())
         except ProbeError as error:
             self._server.drop_product()
             down = Sample(cat.ELASTICSEARCH_UP, (self.cluster,), 0.0, f"down, {error.reason}: {error.detail}")
             raise ProbeError(error.reason, error.detail, [down]) from error
         labels = (self.cluster, self._product.name.lower(), self._product.version)
-        samples.append(Sample(cat.ELASTICSEARCH_INFO, labels, 1.0))
+        samples = [Sample(cat.ELASTICSEARCH_UP, (self.cluster,), 1.0), Sample(cat.ELASTICSEARCH_INFO, labels, 1.0)]
         left = max(deadline - self._clock(), 0.05)
         parts = [part(self._product, left) for part in (self._nodes, self._streams, self._lifecycle, self._blocked)]
-        failures = []
-        for found in await asyncio.gather(*map(_caught, parts)):
-            if isinstance(found, ProbeError):
-                failures.append(found)
-            else:
-                samples += found
+        for part in [self._health(health), *await asyncio.gather(*map(_caught, parts))]:
+            samples += part.samples
+            if part.failure is not None:
+                failures.append(part.failure)
         if failures:
             raise ProbeError(failures[0].reason, failures[0].detail, samples)
         return samples
@@ -77,88 +107,96 @@ class ElasticsearchProbe:
         """Close the connections."""
         await self._server.close()
 
-    async def _nodes(self, _: Product, timeout: float) -> list[Sample]:
-        answer = await self._server.ask("GET", _NODES, timeout)
-        nodes = [node for node in answer.get("nodes", {}).values() if isinstance(node, dict)]
-        free, failed = [], 0.0
-        for node in nodes:
-            total = node.get("fs", {}).get("total", {})
-            size, available = total.get("total_in_bytes"), total.get("available_in_bytes")
-            if size and available is not None:
-                free.append(available / size)
-            failed += node.get("ingest", {}).get("pipelines", {}).get(_PIPELINE, {}).get("failed", 0)
-        samples = [
-            Sample(
-                cat.ELASTICSEARCH_INGEST_FAILED_TOTAL,
-                (self.cluster, _PIPELINE),
-                self._deltas.step("ingest_failed", failed),
+    def _health(self, answer: Mapping[str, Any]) -> _Part:
+        shapes, samples = self._shapes(), []
+        if (found := shapes.take(answer, Status)) is not None:
+            for one in _STATUSES:
+                note = "a primary shard is missing" if one == found.status == "red" else None
+                samples.append(Sample(cat.ELASTICSEARCH_STATUS, (self.cluster, one), float(one == found.status), note))
+        nodes, shards = shapes.take(answer, NodeCount), shapes.take(answer, Unassigned)
+        if nodes is not None and nodes.number_of_nodes is not UNSET:
+            samples.append(Sample(cat.ELASTICSEARCH_NODES, (self.cluster,), float(nodes.number_of_nodes)))
+        if shards is not None and shards.unassigned_shards is not UNSET:
+            samples.append(
+                Sample(cat.ELASTICSEARCH_SHARDS_UNASSIGNED, (self.cluster,), float(shards.unassigned_shards))
             )
-        ]
+        return _Part(samples, shapes.failure)
+
+    async def _nodes(self, _: Product, timeout: float) -> _Part:
+        shapes, samples = self._shapes(), []
+        answer = shapes.take(await self._server.ask("GET", _NODES, timeout), Nodes)
+        free: list[float] = []
+        failed: dict[Hashable, float] = {}
+        for name, node in (answer.nodes if answer is not None else {}).items():
+            if (found := shapes.take(node, NodeDisk)) is not None:
+                disk = found.fs.total
+                if disk.total_in_bytes and disk.available_in_bytes is not UNSET:
+                    free.append(min(disk.available_in_bytes / disk.total_in_bytes, 1.0))
+            if (ingest := shapes.take(node, NodeIngest)) is not None:
+                failed[name] = sum(one.failed for one in ingest.ingest.pipelines.values())
+        # What failed on one node is told by none of the others: of a sum nobody knows why it fell, when a node leaves.
+        labels = (self.cluster, _PIPELINE)
+        samples.append(Sample(cat.ELASTICSEARCH_INGEST_FAILED_TOTAL, labels, self._deltas.total(failed)))
         if free:
             samples.append(Sample(cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO, (self.cluster,), min(free)))
-        return samples
+        return _Part(samples, shapes.failure)
 
-    async def _streams(self, _: Product, timeout: float) -> list[Sample]:
+    async def _streams(self, _: Product, timeout: float) -> _Part:
         try:
             answer = await self._server.ask("GET", f"_data_stream/{_STREAMS}/_stats", timeout)
         except RefusedError as error:
             if error.status in _NO_SUCH_API:
-                return []
+                return _Part([])
             raise
-        sizes: dict[str, float] = {}
-        indices: dict[str, float] = {}
-        newest: dict[str, float] = {}
-        for stream in answer.get("data_streams", ()):
-            dataset = _dataset(str(stream.get("data_stream", "")))
-            sizes[dataset] = sizes.get(dataset, 0) + float(stream.get("store_size_bytes", 0))
-            indices[dataset] = indices.get(dataset, 0) + float(stream.get("backing_indices", 0))
-            moment = float(stream.get("maximum_timestamp") or 0) / 1000
+        shapes = self._shapes()
+        sums: dict[Metric, dict[str, float | None]] = {metric: {} for metric in _OF_STREAMS}
+        found = shapes.take(answer, Streams)
+        for stream in found.data_streams if found is not None else ():
+            if (named := shapes.take(stream, StreamName)) is None:
+                continue
+            dataset = _dataset(named.data_stream)
+            _add(sums[cat.ELASTICSEARCH_DATA_STREAM_BYTES], dataset, shapes.take(stream, StreamSize))
+            _add(sums[cat.ELASTICSEARCH_BACKING_INDICES], dataset, shapes.take(stream, StreamIndices))
+            newest = shapes.take(stream, StreamNewest)
+            moment = (newest.maximum_timestamp or 0) / 1000 if newest is not None else 0
             if moment > 0:  # one without documents has none
-                newest[dataset] = max(newest.get(dataset, 0.0), moment)
-        return [
+                times = sums[cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS]
+                times[dataset] = max(times.get(dataset) or 0.0, moment)
+        samples = [
             Sample(metric, (self.cluster, dataset), value)
-            for metric, values in (
-                (cat.ELASTICSEARCH_DATA_STREAM_BYTES, sizes),
-                (cat.ELASTICSEARCH_BACKING_INDICES, indices),
-                (cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS, newest),
-            )
+            for metric, values in sums.items()
             for dataset, value in values.items()
+            if value is not None
         ]
+        return _Part(samples, shapes.failure)
 
-    async def _lifecycle(self, product: Product, timeout: float) -> list[Sample]:
+    async def _lifecycle(self, product: Product, timeout: float) -> _Part:
         errors = await lifecycle_errors(self._server, product, timeout)
         if errors is None:
-            return []
+            return _Part([])
         note = "; ".join(f"{index}: step {step}" for index, step in list(errors.items())[:3]) or None
-        return [Sample(cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES, (self.cluster,), float(len(errors)), note)]
+        return _Part([Sample(cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES, (self.cluster,), float(len(errors)), note)])
 
-    async def _blocked(self, _: Product, timeout: float) -> list[Sample]:
+    async def _blocked(self, _: Product, timeout: float) -> _Part:
         blocked = await blocked_indices(self._server, timeout)
         note = "; ".join(f"{index}: {why}" for index, why in list(blocked.items())[:3]) or None
-        return [Sample(cat.ELASTICSEARCH_BLOCKED_INDICES, (self.cluster,), float(len(blocked)), note)]
+        return _Part([Sample(cat.ELASTICSEARCH_BLOCKED_INDICES, (self.cluster,), float(len(blocked)), note)])
+
+    def _shapes(self) -> Shapes:
+        return Shapes(self._server.peer.url)
 
 
-async def _caught(part: Awaitable[list[Sample]]) -> list[Sample] | ProbeError:
+async def _caught(part: Awaitable[_Part]) -> _Part:
     try:
         return await part
     except ProbeError as error:
-        return error
+        return _Part([], error)
 
 
-def _health(cluster: str, answer: Mapping[str, Any]) -> list[Sample]:
-    status = answer.get("status")
-    samples = [Sample(cat.ELASTICSEARCH_UP, (cluster,), 1.0)]
-    for one in _STATUSES:
-        note = "a primary shard is missing" if one == status == "red" else None
-        samples.append(Sample(cat.ELASTICSEARCH_STATUS, (cluster, one), float(one == status), note))
-    for key, metric in (
-        ("number_of_nodes", cat.ELASTICSEARCH_NODES),
-        ("unassigned_shards", cat.ELASTICSEARCH_SHARDS_UNASSIGNED),
-    ):
-        value = answer.get(key)
-        if isinstance(value, int | float):
-            samples.append(Sample(metric, (cluster,), float(value)))
-    return samples
+def _add(sums: dict[str, float | None], dataset: str, found: StreamSize | StreamIndices | None) -> None:
+    """Add a stream's figure to its dataset's, which nobody knows any more when one of them is not known."""
+    known = sums.get(dataset, 0.0)
+    sums[dataset] = None if found is None or known is None else known + found.value
 
 
 def _dataset(stream: str) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 from collections.abc import AsyncIterator, Collection
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.server import ElasticServer, Name, Product
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
+from tests.exporter.fakes.misshapen import misshapen
 from tests.slowness import Stopwatch
 
 STREAMS = "logs-keycloak.*-*,logs-keycloak_exporter.*-*"
@@ -186,3 +189,125 @@ async def test_after_a_failure_it_finds_out_anew_what_answers() -> None:
         stub.replies[HEALTH].status, stub.version = 200, "9.3.0"
         samples = await probe.run(3.0)
     assert values(samples, cat.ELASTICSEARCH_INFO) == {("elasticsearch", "9.3.0"): 1}
+
+
+NEWEST_INDEX = ".ds-logs-keycloak.user_event-default-2026.11.25-000001"
+ILM, SETTINGS, ISM = f"GET {STREAMS}/_ilm", f"GET {STREAMS}/_settings", "GET _plugins/_ism"
+# Which series are made of which answer.
+SERIES = {
+    HEALTH: {cat.ELASTICSEARCH_STATUS, cat.ELASTICSEARCH_NODES, cat.ELASTICSEARCH_SHARDS_UNASSIGNED},
+    NODES: {cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO, cat.ELASTICSEARCH_INGEST_FAILED_TOTAL},
+    STATS: {
+        cat.ELASTICSEARCH_DATA_STREAM_BYTES,
+        cat.ELASTICSEARCH_BACKING_INDICES,
+        cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS,
+    },
+    ILM: {cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES},
+    ISM: {cat.ELASTICSEARCH_LIFECYCLE_ERROR_INDICES},
+    SETTINGS: {cat.ELASTICSEARCH_BLOCKED_INDICES},
+}
+
+
+class Answers:
+    """Answers that come at once, by how the questions begin; in the place of a server."""
+
+    def __init__(self, *, product: Name = Name.ELASTICSEARCH) -> None:
+        self.peer = HttpPeer("http://elastic:9200")
+        self.known = Product(product, "9.0.0")
+        self.replies: dict[str, Any] = {name: copy.deepcopy(reply.body) for name, reply in well().replies.items()}
+        self.replies[ILM] = {"indices": {NEWEST_INDEX: {"step": "ERROR", "failed_step": "shrink"}}}
+        failed = {"step": {"name": "shrink", "step_status": "failed"}, "retry_info": None, "action": {"failed": False}}
+        self.replies[ISM] = {NEWEST_INDEX: failed, "total_managed_indices": 1}
+        self.replies[SETTINGS] = {NEWEST_INDEX: {"settings": {"index.blocks.write": "true"}}}
+
+    async def product(self, timeout: float) -> Product:
+        """Return what answers."""
+        assert timeout > 0
+        return self.known
+
+    def drop_product(self) -> None:
+        """Do nothing."""
+
+    async def ask(self, method: str, path: str, timeout: float) -> Any:
+        """Return the answer to a question."""
+        assert timeout > 0
+        (name,) = (name for name in self.replies if f"{method} {path}".startswith(name))
+        return copy.deepcopy(self.replies[name])
+
+
+async def told(answers: Answers) -> tuple[ProbeError | None, Collection[Sample]]:
+    """Return what two runs of a probe tell: the second one's failure and samples."""
+    probe = ElasticsearchProbe("kafka", cast(ElasticServer, answers), Schedule(10.0, 3.0))
+    with contextlib.suppress(ProbeError):
+        await probe.run(3.0)
+    try:
+        return None, await probe.run(3.0)
+    except ProbeError as failure:
+        return failure, failure.samples
+
+
+@pytest.mark.parametrize(("name", "product"), [
+    *((name, Name.ELASTICSEARCH) for name in (HEALTH, NODES, STATS, ILM, SETTINGS)), (ISM, Name.OPENSEARCH)
+])  # fmt: skip
+async def test_an_answer_of_another_shape_costs_only_its_own_series(name: str, product: Name) -> None:
+    answers = Answers(product=product)
+    failure, calm = await told(answers)
+    assert failure is None
+    others = {sample for sample in calm if sample.metric not in SERIES[name]}
+    refused = 0
+    for words, shape in misshapen(answers.replies[name]):
+        answers.replies[name] = shape
+        failure, samples = await told(answers)
+        if failure is not None:
+            refused += 1
+            assert failure.reason is Reason.PROTOCOL, words
+            assert len(failure.detail) < 300
+        assert {sample for sample in samples if sample.metric not in SERIES[name]} == others, words
+        assert all(math.isfinite(sample.value) and sample.value >= 0 for sample in samples), words
+    assert refused > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "left"),
+    [
+        (HEALTH, {"status": None, "number_of_nodes": 3, "unassigned_shards": 0}, {cat.ELASTICSEARCH_NODES}),
+        (HEALTH, {"status": "green", "number_of_nodes": 10**400}, {cat.ELASTICSEARCH_STATUS}),
+        (NODES, {"nodes": {"a": {**node(1, 0), "fs": None}}}, {cat.ELASTICSEARCH_INGEST_FAILED_TOTAL}),
+        (NODES, {"nodes": {"a": {**node(1, 0), "ingest": None}}}, {cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO}),
+        (NODES, {"nodes": {"a": node(1, 0), "b": None}}, {cat.ELASTICSEARCH_DISK_AVAILABLE_RATIO}),
+        (
+            STATS,
+            {"data_streams": [{**stream("logs-keycloak.dlq-x", 1, 1, 1), "store_size_bytes": "9"}]},
+            {cat.ELASTICSEARCH_BACKING_INDICES, cat.ELASTICSEARCH_NEWEST_EVENT_TIMESTAMP_SECONDS},
+        ),
+    ],
+)
+async def test_what_is_well_beside_another_shape_in_the_same_answer_is_told(
+    name: str, shape: Any, left: set[Metric]
+) -> None:
+    answers = Answers()
+    answers.replies[name] = shape
+    failure, samples = await told(answers)
+    assert failure is not None
+    assert failure.reason is Reason.PROTOCOL
+    assert left <= {sample.metric for sample in samples}
+
+
+async def test_an_ingest_failure_is_counted_on_its_node_however_nodes_come_and_go() -> None:
+    answers = Answers()
+    probe = ElasticsearchProbe("kafka", cast(ElasticServer, answers), Schedule(10.0, 3.0))
+    grown: list[float] = []
+    for nodes in (
+        {"a": 1000, "b": 400},
+        {"a": 1000},  # b restarts, and is out of the cluster
+        {"a": 1000, "b": 0},
+        {"a": 1000, "b": 2},
+        {"b": 2},  # a is partitioned away
+        {"a": 1000, "b": 2},
+        {"a": 1003, "b": 2},
+        {"a": 0, "b": 2},  # a look between two
+        {"a": 1003, "b": 2},
+    ):
+        answers.replies[NODES] = {"nodes": {name: node(800, failed) for name, failed in nodes.items()}}
+        grown += values(await probe.run(3.0), cat.ELASTICSEARCH_INGEST_FAILED_TOTAL).values()
+    assert grown == [0, 0, 0, 2, 0, 0, 3, 0, 0]
