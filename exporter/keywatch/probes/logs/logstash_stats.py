@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from keywatch.engine.probe import Sample
@@ -20,9 +19,12 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Logstash names a plugin without an id by a hash, another one after each change of its options.
 _GENERATED = re.compile(r"(.*_)?[0-9a-f]{40,64}([-_].*)?|[0-9a-f]{8}-[0-9a-f]{4}-.*")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
+_CODE = re.compile(r"[1-5][0-9]{2}")
 _MOST_PIPELINES = 50
 _MOST_PLUGINS = 200
 _MOST_CODES = 20
+# Java's largest whole number; nothing that is counted, measured or timed there is beyond it.
+_MOST = 2.0**63
 _RESULTS = {"successes": "success", "with_errors": "with_errors", "failures": "failure"}
 _DOCUMENTS = {
     "successes": "success",
@@ -32,6 +34,8 @@ _DOCUMENTS = {
 }
 
 _Labels = tuple[str, ...]
+_Found = tuple[Metric, _Labels, float, str]
+"""A series, its value, and the id of the plugin that it is about, if it is about one."""
 
 
 class LogstashStats:
@@ -47,20 +51,21 @@ class LogstashStats:
     def samples(self, stats: Mapping[str, Any], now: float) -> list[Sample]:
         """Return the samples of one answer; `now` in Unix time."""
         found = list(self._itself(stats, now))
-        sums: dict[tuple[Metric, _Labels], float] = {}
+        counters: dict[tuple[Metric, _Labels], dict[Hashable, float]] = {}
         gauges: dict[tuple[Metric, _Labels], float] = {}
         for name, pipeline in _mapping(stats, "pipelines").items():
             if not isinstance(pipeline, Mapping) or name == ".monitoring-logstash":
                 continue
             label = self._bounded(name, self._pipelines, _MOST_PIPELINES)
-            for metric, labels, value in self._pipeline(label, pipeline):
-                into = gauges if metric.kind == "gauge" else sums
+            for metric, labels, value, plugin in self._pipeline(label, pipeline):
                 key = metric, (*self._labels, *labels)
-                into[key] = into.get(key, 0.0) + value
+                if metric.kind == "gauge":
+                    gauges[key] = gauges.get(key, 0.0) + value
+                else:
+                    # Several of them may have one label; each grows, and begins anew, by itself.
+                    counters.setdefault(key, {}).setdefault((*key, hash((name, plugin))), value)
         found += [Sample(metric, labels, value) for (metric, labels), value in gauges.items()]
-        found += [
-            Sample(metric, labels, self._deltas.step((metric, labels), v)) for (metric, labels), v in sums.items()
-        ]
+        found += [Sample(metric, labels, self._deltas.total(each)) for (metric, labels), each in counters.items()]
         return found
 
     def _itself(self, stats: Mapping[str, Any], now: float) -> Iterator[Sample]:
@@ -75,21 +80,19 @@ class LogstashStats:
             yield Sample(cat.LOGSTASH_HEAP_USED_RATIO, self._labels, heap / 100)
         if (uptime := _number(jvm, "uptime_in_millis")) is not None:
             yield Sample(cat.LOGSTASH_START_TIMESTAMP_SECONDS, self._labels, round(now - uptime / 1000))
-        collectors = _mapping(jvm, "gc", "collectors").values()
-        spent = [
-            _number(collector, "collection_time_in_millis")
-            for collector in collectors
-            if isinstance(collector, Mapping)
-        ]
-        if known_times := [value for value in spent if value is not None]:
-            total = sum(known_times) / 1000
-            yield Sample(cat.LOGSTASH_GC_SECONDS_TOTAL, self._labels, self._deltas.step("gc", total))
+        spent: dict[Hashable, float] = {
+            ("gc", hash(name)): took / 1000
+            for name, collector in _mapping(jvm, "gc", "collectors").items()
+            if (took := _number(collector, "collection_time_in_millis")) is not None
+        }
+        if spent:
+            yield Sample(cat.LOGSTASH_GC_SECONDS_TOTAL, self._labels, self._deltas.total(spent))
         if (files := _number(process, "open_file_descriptors")) is not None:
             yield Sample(cat.LOGSTASH_OPEN_FILES, self._labels, files)
         if (cpu := _number(process, "cpu", "percent")) is not None and cpu >= 0:
             yield Sample(cat.LOGSTASH_CPU_RATIO, self._labels, cpu / 100)
 
-    def _pipeline(self, name: str, pipeline: Mapping[str, Any]) -> Iterator[tuple[Metric, _Labels, float]]:
+    def _pipeline(self, name: str, pipeline: Mapping[str, Any]) -> Iterator[_Found]:
         events, queue, dlq = (_mapping(pipeline, key) for key in ("events", "queue", "dead_letter_queue"))
         for stage in ("in", "filtered", "out"):
             yield from _one(cat.LOGSTASH_EVENTS_TOTAL, (name, stage), _number(events, stage))
@@ -114,35 +117,35 @@ class LogstashStats:
         yield from _reloads(name, _mapping(pipeline, "reloads"))
         yield from self._plugins_of(name, _mapping(pipeline, "plugins"))
 
-    def _flow(self, name: str, flow: Mapping[str, Any]) -> Iterator[tuple[Metric, _Labels, float]]:
+    def _flow(self, name: str, flow: Mapping[str, Any]) -> Iterator[_Found]:
         for key, metric, divisor in (("queue_backpressure", cat.LOGSTASH_BACKPRESSURE, 1),
                                      ("worker_utilization", cat.LOGSTASH_WORKER_UTILIZATION_RATIO, 100),
                                      ("queue_persisted_growth_bytes", cat.LOGSTASH_QUEUE_GROWTH_BYTES, 1)):  # fmt: skip
             for window in _WINDOWS:
                 yield from _one(metric, (name, window), _number(flow, key, window), divisor)
 
-    def _plugins_of(self, name: str, plugins: Mapping[str, Any]) -> Iterator[tuple[Metric, _Labels, float]]:
+    def _plugins_of(self, name: str, plugins: Mapping[str, Any]) -> Iterator[_Found]:
         known = self._plugins.setdefault(name, set())
         for plugin in _list(plugins, "filters"):
-            label = self._bounded(plugin.get("id"), known, _MOST_PLUGINS)
-            yield from _one(cat.LOGSTASH_FILTER_FAILURES_TOTAL, (name, label), _number(plugin, "failures"))
+            label, own = self._bounded(plugin.get("id"), known, _MOST_PLUGINS), str(plugin.get("id"))
+            failures = _number(plugin, "failures")
+            yield from _one(cat.LOGSTASH_FILTER_FAILURES_TOTAL, (name, label), failures, plugin=own)
         for plugin in _list(plugins, "outputs"):
-            label = self._bounded(plugin.get("id"), known, _MOST_PLUGINS)
+            label, own = self._bounded(plugin.get("id"), known, _MOST_PLUGINS), str(plugin.get("id"))
             documents, requests = _mapping(plugin, "documents"), _mapping(plugin, "bulk_requests")
             if not documents and not requests:
                 continue
             # Those that are not there yet begin with 0, so that a rate sees the first.
             for key, result in _DOCUMENTS.items():
-                value = _number(documents, key)
-                yield cat.LOGSTASH_DOCUMENTS_TOTAL, (name, label, result), value or 0.0
+                yield cat.LOGSTASH_DOCUMENTS_TOTAL, (name, label, result), _number(documents, key) or 0.0, own
             for key, result in _RESULTS.items():
-                yield cat.LOGSTASH_BULK_REQUESTS_TOTAL, (name, label, result), _number(requests, key) or 0.0
+                yield cat.LOGSTASH_BULK_REQUESTS_TOTAL, (name, label, result), _number(requests, key) or 0.0, own
             for code in _mapping(requests, "responses"):
-                shown = code if re.fullmatch(r"[1-5]\d\d", code) else _OTHER
+                shown = code if _CODE.fullmatch(code) else _OTHER
                 shown = self._bounded(shown, self._codes, _MOST_CODES)
-                yield from _one(
-                    cat.LOGSTASH_BULK_RESPONSES_TOTAL, (name, label, shown), _number(requests, "responses", code)
-                )
+                answered = _number(requests, "responses", code)
+                labels = name, label, shown
+                yield from _one(cat.LOGSTASH_BULK_RESPONSES_TOTAL, labels, answered, plugin=f"{own} {code}")
 
     def _bounded(self, name: object, known: set[str], most: int) -> str:
         """Return a label for a name of Logstash's configuration; `unnamed` for one that it made itself."""
@@ -157,20 +160,20 @@ class LogstashStats:
         return name
 
 
-def _reloads(name: str, reloads: Mapping[str, Any]) -> Iterator[tuple[Metric, _Labels, float]]:
+def _reloads(name: str, reloads: Mapping[str, Any]) -> Iterator[_Found]:
     for key, result in (("successes", "success"), ("failures", "failure")):
         yield from _one(cat.LOGSTASH_RELOADS_TOTAL, (name, result), _number(reloads, key))
     if reloads:
         succeeded, failed = (str(reloads.get(f"last_{kind}_timestamp") or "") for kind in ("success", "failure"))
         # Both are of the form 2026-11-25T10:00:00.000Z, so text sorts as time.
-        yield cat.LOGSTASH_RELOAD_SUCCESSFUL, (name,), float(not failed or succeeded > failed)
+        yield cat.LOGSTASH_RELOAD_SUCCESSFUL, (name,), float(not failed or succeeded > failed), ""
 
 
 def _one(
-    metric: Metric, labels: _Labels, value: float | None, divisor: float = 1
-) -> Iterator[tuple[Metric, _Labels, float]]:
+    metric: Metric, labels: _Labels, value: float | None, divisor: float = 1, plugin: str = ""
+) -> Iterator[_Found]:
     if value is not None:
-        yield metric, labels, value / divisor
+        yield metric, labels, value / divisor, plugin
 
 
 def _mapping(data: object, *path: str) -> Mapping[str, Any]:
@@ -193,4 +196,4 @@ def _number(data: object, *path: str) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= _MOST else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logs.logstash import LogstashProbe
 from keywatch.probes.logs.logstash_stats import LogstashStats
 from tests.exporter.fakes.http_server import HttpServer, reply, serving
+from tests.exporter.fakes.misshapen import misshapen
 
 MADE = Path(__file__).parents[2] / "made" / "logstash-9-node-stats.json"
 STATS: dict[str, Any] = json.loads(MADE.read_text(encoding="utf-8"))
@@ -162,6 +164,37 @@ def test_what_logstash_tells_in_another_form_costs_only_its_own_series(key: str,
     for sample in samples:
         assert len(sample.labels) == len(sample.metric.labels)
         assert all(label.isprintable() and len(label) <= 100 for label in sample.labels)
+
+
+def test_one_thing_in_another_form_costs_only_the_series_that_are_made_of_it() -> None:
+    calm = {(sample.metric, sample.labels) for sample in LogstashStats(("kafka", "ls")).samples(STATS, 1e6)}
+    for words, shape in misshapen(STATS):
+        if not isinstance(shape["pipelines"], dict):
+            continue
+        reader = LogstashStats(("kafka", "ls"))
+        reader.samples(STATS, 1e6)
+        samples = reader.samples(shape, 1e6) + reader.samples(STATS, 1e6)
+        assert all(math.isfinite(sample.value) for sample in samples), words
+        told = {(sample.metric, sample.labels) for sample in samples}
+        assert calm <= told, words
+        grown = {sample.metric for sample in samples if sample.metric.kind is MetricKind.COUNTER and sample.value}
+        assert not grown, f"{words}: nothing was counted in between"
+
+
+def test_what_plugins_that_share_a_label_count_is_told_apart() -> None:
+    reader = LogstashStats(("kafka", "ls"))
+    ids = ["a" * 64, "b" * 64]
+
+    def grown(*counts: tuple[str, int]) -> dict[tuple[str, ...], float]:
+        filters = [{"id": name, "failures": failures} for name, failures in counts]
+        stats = stats_of(pipelines={"p": {"plugins": {"filters": filters}}})
+        return values(reader.samples(stats, 0.0), cat.LOGSTASH_FILTER_FAILURES_TOTAL)
+
+    assert grown((ids[0], 1000), (ids[1], 5)) == {("p", "unnamed"): 0}
+    assert grown((ids[1], 7)) == {("p", "unnamed"): 2}
+    assert grown((ids[0], 1000), (ids[1], 7)) == {("p", "unnamed"): 0}
+    assert grown((ids[0], 1000), (ids[1], 7), ("c" * 64, 300)) == {("p", "unnamed"): 0}
+    assert grown((ids[0], 1001), (ids[0], 9000)) == {("p", "unnamed"): 1}, "of two of one name the first counts"
 
 
 async def test_two_misses_in_a_row_mean_down_and_one_answer_up_again() -> None:
