@@ -278,7 +278,7 @@ LOG_LAG_SECONDS = Metric(
     "keywatch_log_lag_seconds",
     MetricKind.GAUGE,
     "By how much Kafka's newest record is newer than the newest that can be searched; the worst partition; 0 when "
-    "nothing is missing.",
+    "nothing is missing. Where their times cannot be read: since when keywatch has seen that a record is missing.",
     _CT,
     _LAG,
     health=True,

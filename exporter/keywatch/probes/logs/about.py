@@ -48,7 +48,10 @@ ABOUT: Final[Mapping[str, About]] = {
         """,
         rights=(
             Right("`Describe` on the groups and topics", "their partitions are counted as unknown, or left out"),
-            Right("`Read` on the topics", "`keywatch_log_lag_seconds` stays 0"),
+            Right(
+                "`Read` on the topics",
+                "`keywatch_log_lag_seconds` counts from when keywatch first saw the records, not from their own times",
+            ),
             Right(_ROLE, "it fails with `authorization`, and tells what Kafka alone says"),
         ),
         reasons=server.REASONS | {Reason.NO_METADATA, Reason.REPLICA_DOWN},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keywatch.elastic.newest import Newest, Recent, older, recent
 from keywatch.elastic.server import ElasticServer
@@ -18,6 +18,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
+from keywatch.probes.logs.deltas import Deltas
 from keywatch.probes.logs.log_lag_series import LogLagSeries
 
 # How the deadline is shared: metadata and commits, offsets, the records' times. The search, which takes longest where
@@ -28,6 +29,8 @@ _RECENT_SHARE = 0.7
 # Partitions that are looked up one by one in a run; the others follow in the next ones.
 _MOST_LOOKED_UP = 5
 _MOST_RECORDS = 100
+# Moments remembered of each partition, for how long records have waited whose own times cannot be read.
+_MOST_ENDS = 60
 
 
 @dataclass(slots=True)
@@ -38,8 +41,9 @@ class _Partition:
     looked_up: bool = False
     first_committed: int | None = None
     """What was committed when keywatch first looked: what came before is taken for searchable until it is known."""
-    counted_end: int | None = None
     counted_newest: int | None = None
+    ends: list[tuple[float, int]] = field(default_factory=list)
+    """When the partition was first seen to end there, on keywatch's clock: the oldest first."""
 
     @property
     def searchable(self) -> int | None:
@@ -47,6 +51,19 @@ class _Partition:
         if self.newest is not None:
             return self.newest.offset + 1
         return self.first_committed
+
+    def look(self, now: float, end: int) -> None:
+        """Remember where it ends now; of many moments every other one is enough."""
+        if not self.ends or end > self.ends[-1][1]:
+            self.ends.append((now, end))
+        if len(self.ends) > _MOST_ENDS:
+            del self.ends[1:-1:2]
+
+    def waited(self, now: float, searchable: int) -> float:
+        """Return for how many seconds at least the first record that cannot be searched has been there."""
+        while self.ends and self.ends[0][1] <= searchable:
+            del self.ends[0]
+        return now - self.ends[0][0] if self.ends else 0.0
 
 
 class LogLagProbe:
@@ -82,6 +99,7 @@ class LogLagProbe:
         self._clock = clock
         self._ends = Watermarks(topology, peers, requests.END)
         self._known: dict[TopicPartition, _Partition] = {}
+        self._written = Deltas()
         self._made_anew: dict[str, float] = {}
         """Topic → when it was noticed to be another one of its name; documents of the one before stay for months."""
 
@@ -180,6 +198,7 @@ class LogLagProbe:
         for partition, known in self._known.items():
             if partition.topic in beyond:
                 known.newest, known.first_committed, known.counted_newest = None, None, None
+                known.ends.clear()
                 known.looked_up = True  # what is older is of the topic before
         self._made_anew |= dict.fromkeys(beyond, self._clock())
 
@@ -189,9 +208,8 @@ class LogLagProbe:
         if known.first_committed is None:
             known.first_committed = committed
         series.add(cat.LOG_CONSUME_LAG_RECORDS, partition, max(end - committed, 0))
-        if known.counted_end is not None:
-            series.add(cat.LOG_WRITTEN_RECORDS_TOTAL, partition, max(end - known.counted_end, 0))
-        known.counted_end = end
+        series.add(cat.LOG_WRITTEN_RECORDS_TOTAL, partition, self._written.step(partition, end))
+        known.look(self._clock(), end)
 
     async def _found(
         self,
@@ -215,11 +233,15 @@ class LogLagProbe:
         chosen = list(behind)[:_MOST_RECORDS]
         if chosen:
             await self._times.find([one for one in chosen if self._times.at(one) is None], timeout)
-        for position in chosen:
-            record = self._times.at(position)
-            since = behind[position].newest
+        for position, known in behind.items():
+            record, since = self._times.at(position), known.newest
+            if record is not None and record.time is None:
+                continue  # what lies at the end is no record
             if record is not None and record.time is not None and since is not None and since.time is not None:
-                series.worst(position.partition, max(record.time - since.time, 0.0))
+                lag = max(record.time - since.time, 0.0)
+            else:
+                lag = known.waited(self._clock(), position.offset + 1 if known.searchable is None else known.searchable)
+            series.worst(position.partition, lag)
 
     def _forget(self, partitions: Collection[TopicPartition]) -> None:
         for partition in [partition for partition in self._known if partition not in partitions]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from keywatch.config.endpoint import Endpoint
+from keywatch.elastic.newest import Newest
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.chosen_groups import ChosenGroups
@@ -20,7 +21,7 @@ from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
 from keywatch.net.http_peer import HttpPeer
-from keywatch.probes.logs.log_lag import LogLagProbe
+from keywatch.probes.logs.log_lag import LogLagProbe, _Partition
 from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
 from tests.exporter.fakes.metadata import metadata, partition
 
@@ -32,7 +33,7 @@ class FakeServer:
     """Answers searches from what is searchable: each partition's newest offset and its time in Unix seconds."""
 
     def __init__(self) -> None:
-        self.recent: dict[TopicPartition, tuple[int, float]] = {}
+        self.recent: dict[TopicPartition, tuple[int, float | None]] = {}
         self.old: dict[TopicPartition, tuple[int, float]] = {}
         self.anew: dict[TopicPartition, tuple[int, float]] = {}
         """What is told of topics of which only documents since they were made anew are wanted."""
@@ -66,7 +67,11 @@ class FakeServer:
         cut = {one["bool"]["filter"][0]["term"]["kafka.topic"] for one in left_out}
         told = {one: newest for one, newest in self.recent.items() if one.topic not in cut} | self.anew
         for one, (offset, moment) in told.items():
-            entry = {"key": one.partition, "offset": {"value": float(offset)}, "time": {"value": moment * 1000}}
+            entry = {
+                "key": one.partition,
+                "offset": {"value": float(offset)},
+                "time": {"value": moment and moment * 1000},
+            }
             topics.setdefault(one.topic, []).append(entry)
         buckets = [{"key": topic, "partitions": {"buckets": some}} for topic, some in topics.items()]
         aggregations = {"read": {"topics": {"buckets": buckets}}, "failed": {"doc_count": self.failed}}
@@ -95,8 +100,9 @@ class Bed:
         groups = Groups(self.topology, peers, ChosenGroups(lambda _: True), (GROUP,))
         self.probe = LogLagProbe(
             "kafka", self.topology, peers, groups, cast("RecordTimes", self.times), cast("ElasticServer", self.server),
-            Schedule(5.0, 4.0), carried={"a": GROUP, "b": GROUP},
+            Schedule(5.0, 4.0), carried={"a": GROUP, "b": GROUP}, clock=lambda: self.now,
         )  # fmt: skip
+        self.now = 0.0
         self.told: list[Sample] = []
 
     def cycle(self) -> Bed:
@@ -203,6 +209,60 @@ def test_counters_tell_that_records_come_and_that_the_search_stands_still() -> N
     bed.cycle()
     assert bed.series(cat.LOG_WRITTEN_RECORDS_TOTAL) == {"a": 50, "b": 0}
     assert bed.series(cat.LOG_SEARCHABLE_RECORDS_TOTAL) == {"a": 21, "b": 0}
+
+
+@pytest.mark.parametrize("hidden", ["records", "documents", "all documents"])
+def test_where_times_cannot_be_read_the_lag_counts_from_when_the_records_were_seen(hidden: str) -> None:
+    bed = Bed()
+    bed.server.recent = dict.fromkeys((A0, A1, B0, B1), (99, 1000.0))
+    bed.cycle()
+    assert bed.series(cat.LOG_LAG_SECONDS) == {"a": 0, "b": 0}
+    if hidden != "records":
+        bed.times.written = dict.fromkeys(range(100, 200), 1500.0)
+    if hidden == "documents":
+        bed.server.recent[A0] = (99, None)
+        bed.probe._known[A0].newest = Newest(99, None)
+    if hidden == "all documents":
+        bed.probe._known[A0].newest = None
+        bed.server.recent.pop(A0)
+    bed.peers.ends[A0] = bed.peers.commits[GROUP][A0] = 110
+    seconds = []
+    for passed in (0, 200, 150, 50):
+        bed.now += passed
+        bed.peers.ends[A0] += 1
+        seconds.append(bed.cycle().series(cat.LOG_LAG_SECONDS)["a"])
+    assert seconds == [0, 200, 350, 400], "KeycloakLogsLate fires above 300"
+    bed.server.recent[A0] = (111, None)
+    assert bed.cycle().series(cat.LOG_LAG_SECONDS) == {"a": 50, "b": 0}, "the first that is missing came 50 s ago"
+    bed.server.recent[A0] = (113, None)
+    assert bed.cycle().series(cat.LOG_LAG_SECONDS) == {"a": 0, "b": 0}
+
+
+def test_what_lies_at_the_end_and_is_no_record_is_not_missing() -> None:
+    bed = Bed()
+    bed.server.recent = dict.fromkeys((A0, A1, B0, B1), (98, 1000.0))
+    bed.times.written = {99: None}
+    bed.cycle()
+    bed.now += 500
+    assert bed.cycle().series(cat.LOG_LAG_SECONDS) == {"a": 0, "b": 0}
+
+
+def test_of_a_partition_that_grows_for_days_few_moments_are_remembered() -> None:
+    known = _Partition()
+    for second in range(10_000):
+        known.look(float(second), second + 1)
+    assert len(known.ends) <= 60
+    assert known.waited(10_000.0, 0) == 10_000
+
+
+def test_an_end_that_falls_for_a_moment_is_not_written_again() -> None:
+    bed = Bed()
+    bed.server.recent = dict.fromkeys((A0, A1, B0, B1), (49, 1000.0))
+    written = []
+    for end in (100, 97, 100, 103, 4):
+        bed.peers.ends[A0] = end
+        written.append(bed.cycle().series(cat.LOG_WRITTEN_RECORDS_TOTAL)["a"])
+    assert written == [0, 0, 0, 3, 4], "the last one is of a topic made anew"
 
 
 def test_a_group_that_never_committed_has_read_nothing() -> None:
