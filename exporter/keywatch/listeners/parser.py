@@ -22,6 +22,8 @@ from keywatch.listeners.profile import (
 MAX_BYTES = 1024 * 1024
 # Keycloak's columns for ids and realm names hold no more.
 _LONGEST = 255
+# No listener writes a longer key, and an expression of somebody's may take long over one.
+_LONGEST_KEY = 4096
 # Between 2001 and 2100: what lies outside is in another unit, or no moment at all.
 _EARLIEST, _LATEST = 978_307_200, 4_102_444_800
 _PER_SECOND = {TimeUnit.SECONDS: 1, TimeUnit.MILLISECONDS: 1000, TimeUnit.MICROSECONDS: 1_000_000}
@@ -109,7 +111,7 @@ class Parser:
 
     def _key_fits(self, key: bytes | None) -> bool:
         if self._key is not None:
-            return key is not None and self._key.fullmatch(key) is not None
+            return key is not None and len(key) <= _LONGEST_KEY and self._key.fullmatch(key) is not None
         return not (self._no_key and key)
 
     def _look_at(self, topic: str) -> _Kinds:

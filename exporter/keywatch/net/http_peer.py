@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import ssl
 import time
@@ -203,7 +204,7 @@ class HttpPeer:
             def do_handshake(self) -> None:
                 super().do_handshake()
                 certificate = self.getpeercert() or {}
-                if "notAfter" in certificate:
+                with contextlib.suppress(KeyError, ValueError):  # none, or a date that is none
                     peer.certificate_not_after = float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
 
         tls.context.sslobject_class = Noting

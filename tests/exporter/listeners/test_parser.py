@@ -108,6 +108,7 @@ def test_unknown_fields_and_types_are_no_reason_to_refuse_a_record() -> None:
         ("yusufemrebilgin", None, False),
         ("cinezy", b"shop:LOGIN:anon", True),
         ("cinezy", b"shop", False),
+        ("cinezy", b"shop:LOGIN:" + b"x" * 5000, False),
     ],
 )
 def test_a_key_that_the_listener_would_not_write_is_noted_but_the_event_counts(

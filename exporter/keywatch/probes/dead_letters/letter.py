@@ -24,7 +24,9 @@ _FIELDS = ("metadata.errorClass", "failureReason")
 # An envelope is read from records no larger than this: parsing one may take 10 ms.
 _MOST_PARSED = 1 << 20
 _MOST_SAID = 1000
-_CLASS = re.compile(r"[\w.$]*\w(?:Exception|Error)\b")
+# Words first, then their ends: together they would look at each letter from each letter before it.
+_WORD = re.compile(r"[\w.$]++")
+_ENDS_CLASS = re.compile(r"\w(?:Exception|Error)\b")
 
 
 class DeadLetterReason(StrEnum):
@@ -114,11 +116,20 @@ def normalised(said: str | bytes) -> DeadLetterReason:
     """Bring the name of a class, or words, down to a reason: `other` for what is not known, never the words."""
     text = said[:_MOST_SAID]
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    named = _CLASS.search(words)
-    if named is None and " " in words.strip():
+    named = _class_in(words)
+    if not named and " " in words.strip():
         return next((reason for reason, pattern in _WORDS if pattern.search(words)), DeadLetterReason.OTHER)
-    whole = named.group() if named else words.strip()
+    whole = named or words.strip()
     if whole == "org.apache.kafka.connect.errors.ConnectException":  # the base of all of Connect's, not the network's
         return DeadLetterReason.OTHER
     simple = re.split(r"[.$]", whole)[-1]
     return next((reason for reason, pattern in _KNOWN if pattern.search(simple)), DeadLetterReason.OTHER)
+
+
+def _class_in(words: str) -> str:
+    """Return the first name of an exception's class, with its packages; empty for none."""
+    for word in _WORD.finditer(words):
+        ends = [found.end() for found in _ENDS_CLASS.finditer(word.group())]
+        if ends:
+            return word.group()[: ends[-1]]
+    return ""

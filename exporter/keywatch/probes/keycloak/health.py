@@ -10,6 +10,7 @@ from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import Answer
 
 _MOST_CHECKS = 100
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ def health_of(answer: Answer) -> Health:
     try:
         found = json.loads(answer.body)
         up = {"UP": True, "DOWN": False}[found["status"]]
-        checks = {str(check["name"]): check["status"] == "UP" for check in found.get("checks", [])[:_MOST_CHECKS]}
+        checks = {
+            str(check["name"])[:_LONGEST_NAME]: check["status"] == "UP"
+            for check in found.get("checks", [])[:_MOST_CHECKS]
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ProbeError(Reason.PROTOCOL, f"answers {answer.status} with something else than health") from None
     return Health(up and answer.status == 200, checks, "", answer.took)

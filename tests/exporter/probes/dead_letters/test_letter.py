@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keywatch.probes.dead_letters.letter import DeadLetterReason as Reason
-from keywatch.probes.dead_letters.letter import Sources, normalised
+from keywatch.probes.dead_letters.letter import Sources, _class_in, normalised
 
 SOURCES = Sources()
 # As the listener writes it (facts about its DeadLetterQueue); the event inside is a text.
@@ -132,3 +133,25 @@ def test_whatever_is_in_a_record_gives_a_reason(headers: list[tuple[str, bytes]]
 )
 def test_whatever_an_envelope_is_gives_a_reason(envelope: object) -> None:
     assert isinstance(SOURCES.of_envelope(envelope), Reason)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("org.acme.FooException$BarException: not so", "org.acme.FooException$BarException"),
+        ("a FooException.more and BarError", "FooException"),
+        ("Exception alone", ""),
+        ("aException1", ""),
+        ("x" * 1000, ""),
+        ("x." * 400 + "YError", "x." * 400 + "YError"),
+        ("fooError FooException", "fooError"),
+    ],
+)
+def test_the_first_class_that_is_named_counts(words: str, name: str) -> None:
+    assert _class_in(words) == name
+
+
+@given(st.text(alphabet="Exceptiontorx.$ _", max_size=60) | st.text(max_size=60))
+def test_a_class_is_found_as_one_expression_finds_it_that_takes_long(words: str) -> None:
+    found = re.search(r"[\w.$]*\w(?:Exception|Error)\b", words)
+    assert _class_in(words) == (found.group() if found else "")
