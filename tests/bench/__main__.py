@@ -27,6 +27,7 @@ from tests.bench import (
     logs,
     logs_model,
     many,
+    misshapen,
     slow,
 )
 from tests.bench.figures import Figure, table
@@ -34,7 +35,7 @@ from tests.kafka.distribution import requirements_missing
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
-_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model")
+_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model", "misshapen")
 _WORDS = {
     "detection": "Faults, and how fast they are seen",
     "slow": "Slow brokers and busy cores",
@@ -50,6 +51,7 @@ _WORDS = {
     "logs_model": "Logstash's pipelines, as tests run them",
     "logs": "Logs in OpenSearch",
     "log_path": "The path of logs, with a stand-in for Logstash",
+    "misshapen": "Answers that hurt",
     "dashboards": "Dashboards",
 }
 
@@ -77,6 +79,7 @@ def main() -> int:
         "logs_model": lambda: logs_model.measure(2000 if options.quick else 20_000, _say),
         "logs": lambda: logs.measure(20_000 if options.quick else 1_000_000, 3 if options.quick else 20, _say),
         "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),
+        "misshapen": lambda: misshapen.measure(_say),
         "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
         "flood": lambda: flood.measure((6_000,) if options.quick else (20_000, 100_000), 10, _say),
