@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 # Beyond it a counter of floating point does not count single things any more.
-_MOST = 2.0**53
+_MOST = 2**53
 # A counter that is back where it was within so many looks had not begun anew; one that stays lower has.
 _LOOKS = 3
 # Counters remembered, those that were not seen for longest going first.

@@ -24,7 +24,7 @@ _MOST_PIPELINES = 50
 _MOST_PLUGINS = 200
 _MOST_CODES = 20
 # Java's largest whole number; nothing that is counted, measured or timed there is beyond it.
-_MOST = 2.0**63
+_MOST = 2**63
 _RESULTS = {"successes": "success", "with_errors": "with_errors", "failures": "failure"}
 _DOCUMENTS = {
     "successes": "success",

@@ -17,7 +17,7 @@ _WAIT_FOR_COUNTER = 60.0
 # Counters of one process, those that were there once among them.
 _MOST_COUNTERS = 300_000
 # Beyond it a counter of floating point does not count single events any more.
-_MOST = 2.0**53
+_MOST = 2**53
 
 
 class CountKey(NamedTuple):
