@@ -15,8 +15,11 @@ Pieces = Generator[None, None, _T]
 """Work that yields where it may be interrupted, and returns its result."""
 
 
-async def in_slices(pieces: Pieces[_T], longest: float = _LONGEST) -> _T:
-    """Do the work on the event loop, letting others run whenever `longest` seconds have passed."""
+async def in_slices(pieces: Pieces[_T], longest: float = _LONGEST, rest: float = 0.0) -> _T:
+    """Do the work on the event loop, letting others run whenever `longest` seconds have passed.
+
+    What is not urgent and much rests for so many seconds each time, so that it takes a share of a core, not all of it.
+    """
     clock = time.perf_counter
     until = clock() + longest
     while True:
@@ -25,7 +28,7 @@ async def in_slices(pieces: Pieces[_T], longest: float = _LONGEST) -> _T:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return] # what the generator returned
         if clock() >= until:
-            await asyncio.sleep(0)
+            await asyncio.sleep(rest)
             until = clock() + longest
 
 

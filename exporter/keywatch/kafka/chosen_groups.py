@@ -11,6 +11,7 @@ from keywatch.kafka.wire.groups import ListedGroup
 
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 _NO_BOUND = 2**62
+_PUT_OUT = 99
 _UNLIMITED = 3  # the rank of groups with members and without a limit
 
 
@@ -76,9 +77,16 @@ class ChosenGroups:
         return name in self._groups
 
     def reckoned(self, name: str, partitions: int) -> bool:
-        """Return whether the lag of a chosen group that committed on so many partitions is reckoned."""
-        rank = ALWAYS if name in self._named else self._groups.rank(name)
-        return self._reckoned.offer(name, rank, partitions)
+        """Return whether the lag of a group that committed on so many partitions is reckoned; not of one put out."""
+        if name not in self._named and name not in self._groups:
+            return False
+        return self._reckoned.offer(name, self.rank(name), partitions)
+
+    def rank(self, name: str) -> int:
+        """Return how much a group matters, the most with 0; least one that was put out since it was listed."""
+        if name in self._named:
+            return ALWAYS
+        return self._groups.rank(name) if name in self._groups else _PUT_OUT
 
     def is_reckoned(self, name: str) -> bool:
         """Return whether the lag of a group is reckoned still."""
@@ -90,9 +98,10 @@ class ChosenGroups:
         self._reckoned.release(name)
         self._freed += any(self.left_out.values())
 
-    def put_out(self, broker: str) -> None:
-        """Count a group that a broker listed, and that was put out for another one since."""
-        self.left_out[broker] = self.left_out.get(broker, 0) + 1
+    def put_out(self, name: str, broker: str, *, uncounted: bool) -> None:
+        """Let go of a group that was put out for another one, and count it if that was after its broker listed it."""
+        self._reckoned.release(name)
+        self.left_out[broker] = self.left_out.get(broker, 0) + uncounted
 
     def _offer(self, name: str, rank: int) -> bool:
         may_wait = rank >= _UNLIMITED and name not in self._groups

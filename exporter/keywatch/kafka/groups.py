@@ -155,8 +155,7 @@ class Groups:
                 continue
             if name not in self._chosen:
                 del self.known[name]
-                if group.listed == self.cycle:
-                    self._chosen.put_out(group.coordinator)
+                self._chosen.put_out(name, group.coordinator, uncounted=group.listed == self.cycle)
             elif group.trouble is not None and now - group.seen > _VANISHED_AFTER and not self.unread_brokers:
                 del self.known[name]
                 self._chosen.release(name)
@@ -245,7 +244,8 @@ class Groups:
                 asked.append(group)
             if len(fresh) % _GROUPS_PER_PIECE == 0:
                 yield
-        return fresh, asked
+        # Should time run out, it is for those that matter least, and not always for the same ones.
+        return fresh, sorted(asked, key=lambda group: (self._chosen.rank(group.name), group.asked))
 
     def _its_turn(self, group: ConsumerGroup) -> bool:
         """Return whether a group whose lag is left out is looked at again: it may have become smaller, or find room."""
@@ -288,15 +288,21 @@ class Groups:
         await in_slices(self._taking(found))
 
     async def _commits(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
         version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, timeout) >= 8 else 5
 
         async def ask(names: Sequence[str]) -> None:
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
-            answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), timeout, read)
+            left = until - loop.time()
+            if left <= 0:
+                words = f"broker {label} did not answer for all its groups in {timeout:.3g} s"
+                raise BrokerError(Reason.TIMEOUT_RESPONSE, words)
+            answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), left, read)
             if version < 8:
                 for name, found in answer.items():
                     if not found.error and not found.offsets:
-                        answer[name] = await self._named_offsets(label, name, timeout)
+                        answer[name] = await self._named_offsets(label, name, left)
             await in_slices(self._taking(answer))
 
         most = _GROUPS_PER_REQUEST if version >= 8 else 1

@@ -87,11 +87,15 @@ class Peers:
         timeout: float,
         read: Callable[[Reader], Pieces[_T]],
         max_reply: int = MAX_REPLY_BYTES,
+        rest: float = 0.0,
     ) -> _T:
-        """Do as `ask` does for a reply that may be long: `read` reads it in pieces, after the `timeout` too."""
+        """Do as `ask` does for a reply that may be long: `read` reads it in pieces, after the `timeout` too.
+
+        `rest` is as `in_slices` has it.
+        """
         connection, reader = await self._reply(label, request, timeout, max_reply)
         with protocol_errors(connection, f"broker {label}"):
-            return await in_slices(read(reader))
+            return await in_slices(read(reader), rest=rest)
 
     async def _reply(
         self, label: str, request: Request, timeout: float, max_reply: int = MAX_REPLY_BYTES

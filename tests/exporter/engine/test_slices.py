@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from unittest import mock
 
 import pytest
 
@@ -57,3 +58,19 @@ async def test_an_error_reaches_the_caller() -> None:
         await in_slices(failing())
     with pytest.raises(ValueError, match="second piece"):
         at_once(failing())
+
+
+async def test_work_that_is_not_urgent_rests_between_its_slices() -> None:
+    rests: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    def work() -> Pieces[str]:
+        for _ in range(3):
+            yield
+        return "done"
+
+    with mock.patch("asyncio.sleep", sleep):
+        assert await in_slices(work(), longest=0.0, rest=0.5) == "done"
+    assert rests == [0.5, 0.5, 0.5]

@@ -38,6 +38,7 @@ class FakePeers:
     asked: list[str] = field(default_factory=list)
     before_ends: Callable[[], None] | None = None
     interrupt: bool = False
+    rests: list[float] = field(default_factory=list)
     slow_list: asyncio.Event | None = None
     """Lists of groups do not come before it is set."""
     max_reply: int = MAX_REPLY_BYTES
@@ -54,8 +55,10 @@ class FakePeers:
         timeout: float,
         read: Callable[[Reader], Pieces[_T]],
         max_reply: int = MAX_REPLY_BYTES,
+        rest: float = 0.0,
     ) -> _T:
         """Answer one request."""
+        self.rests.append(rest)
         reader = self._reader(label, request, timeout, max_reply)
         if request.api == requests.LIST_GROUPS and self.slow_list is not None:
             try:

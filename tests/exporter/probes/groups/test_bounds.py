@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from unittest import mock
 
 import pytest
 
+from keywatch.engine.probe import Reason
+from keywatch.engine.slices import Pieces
 from keywatch.kafka.chosen_groups import ChosenGroups
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as group_metrics
 from keywatch.metrics import lag as lag_metrics
@@ -71,7 +75,7 @@ def test_a_flood_is_counted_and_what_was_there_before_stays_whole() -> None:
     assert left_out(made) == 796
     assert made.lag["watched", "a", "0"] == 4
     notes = [note for metric, _, _, note in made.told if metric is probe_metrics.PROBE_LEFT_OUT and note]
-    assert notes == ["796 or more are left out: there are more than groups.max_groups allows"]
+    assert notes == ["left out: 796 or more, as there are more than groups.max_groups allows"]
 
 
 def test_who_matters_gets_in_while_the_flood_lasts_and_who_is_displaced_does_not_come_back() -> None:
@@ -89,6 +93,24 @@ def test_who_matters_gets_in_while_the_flood_lasts_and_who_is_displaced_does_not
         made.peers.states["alive"] = state  # it is deployed anew, again and again
         seen |= shown(made.cycle())
     assert seen == shown(made)
+
+
+def test_a_group_that_is_put_out_while_it_is_asked_for_its_commits_harms_nobody() -> None:
+    made = bed(most=2)
+    made.peers.commits |= {"aa": {ONE: 3}, "bb": {ONE: 3}}  # of broker 1
+    made.cycle()
+    assert left_out(made) == 0
+    taken = made.probe._groups._taking
+
+    def put_out(answer: Mapping[str, GroupOffsets]) -> Pieces[None]:
+        made.probe._groups._chosen.sort([ListedGroup(f"siem-{index}", "consumer", "Empty", "") for index in range(2)])
+        return taken(answer)
+
+    with mock.patch.object(made.probe._groups, "_taking", put_out):
+        made.cycle()
+    assert "aa" not in shown(made)
+    assert left_out(made) == 2
+    assert not made.probe._groups._chosen.is_reckoned("aa")
 
 
 def test_limited_groups_are_bounded_too_because_whoever_makes_groups_chooses_their_names() -> None:
@@ -196,8 +218,13 @@ def test_where_the_whole_list_is_too_large_those_with_members_are_listed_and_the
 def test_a_large_list_that_takes_long_holds_up_no_lag() -> None:
     made = bed(most=5)
     flood(made, 40)
-    with mock.patch("keywatch.kafka.group_lists._LARGE", 10), mock.patch("keywatch.kafka.group_lists._PATIENCE", 0.0):
+    with (
+        mock.patch("keywatch.kafka.group_lists._LARGE", 10),
+        mock.patch("keywatch.kafka.group_lists._PATIENCE", 0.0),
+        mock.patch("keywatch.kafka.group_lists._LARGE_EVERY", 0.5),
+    ):
         made.cycle()  # it turns out to be large
+        assert not any(made.peers.rests)
         made.peers.slow_list = asyncio.Event()
         for end in (6, 8, 9):
             made.peers.ends[ONE] = end
@@ -209,6 +236,7 @@ def test_a_large_list_that_takes_long_holds_up_no_lag() -> None:
         for _ in range(3):
             made.cycle()
         assert made.lag["alive", "a", "0"] == 0
+        assert any(made.peers.rests), "what is large is read at leisure"
         made.peers.slow_list.clear()
         made.runner.run(made.watch())
         made.now += 40.0
@@ -227,6 +255,36 @@ def test_a_flood_is_taken_in_bit_by_bit_and_what_has_a_limit_at_once() -> None:
         for expected in (24, 27, 30, 31, 31):
             assert len(shown(made.cycle())) == expected
             assert left_out(made) == 31 - expected
+
+
+def test_where_time_runs_out_those_that_matter_were_asked_first_and_the_others_take_turns() -> None:
+    made = bed(most=100)
+    made.peers.commits |= {f"other-{index:02}{'x' * 7}": {ONE: 3} for index in range(9)}  # of the same broker
+    made.peers.commits["siem-1"] = {ONE: 3}
+    groups = made.probe._groups
+    asked: list[str] = []
+
+    async def answers_once(
+        portions: Iterable[Sequence[str]], ask: Callable[[Sequence[str]], Awaitable[None]], _: object
+    ) -> None:
+        for count, names in enumerate(portions):
+            if count == 3:
+                raise BrokerError(Reason.TIMEOUT_RESPONSE, "no time is left")
+            asked.extend(names)
+            await ask(names)
+
+    with (
+        mock.patch("keywatch.kafka.groups._GROUPS_PER_REQUEST", 1),
+        mock.patch("keywatch.kafka.groups.in_portions", answers_once),
+    ):
+        seen: set[str] = set()
+        for _ in range(9):
+            asked.clear()
+            made.cycle()
+            assert "siem-1" in asked
+            assert made.series(group_metrics.GROUP_UP)["siem-1",] == 1
+            seen |= set(asked)
+    assert set(groups.known) <= seen | {"watched"}
 
 
 def test_memory_follows_the_bound_and_not_the_flood() -> None:
