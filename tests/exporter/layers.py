@@ -68,7 +68,7 @@ _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
         ("engine.supervised", "demo"),
     ),
     # asyncio's own pool is the resolver's, whose threads hang while a name server does.
-    **dict.fromkeys(("call to_thread", "call run_in_executor"), ("kafka.security.sasl", "demo")),
+    **dict.fromkeys(("call to_thread", "call run_in_executor"), ("demo",)),
     "name gaierror": ("net.failures",),
     "name ConnectionRefusedError": ("net.failures",),
     "name SSLCertVerificationError": ("net.failures",),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-from aiohappyeyeballs import AddrInfoType, start_connection
+from aiohappyeyeballs import start_connection
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
@@ -23,6 +23,7 @@ from keywatch.kafka.wire.replies import Replies
 from keywatch.kafka.wire.request import Request
 from keywatch.net.failures import REASONS as CONNECTION_REASONS
 from keywatch.net.failures import connection_error
+from keywatch.net.resolver import SHARED, Resolver
 from keywatch.net.tls import Tls
 
 _T = TypeVar("_T")
@@ -153,7 +154,12 @@ class BrokerConnection:
 
 
 async def connect(
-    endpoint: Endpoint, timeout: float, security: Security | None = None, *, answer_within: float | None = None
+    endpoint: Endpoint,
+    timeout: float,
+    security: Security | None = None,
+    *,
+    resolver: Resolver = SHARED,
+    answer_within: float | None = None,
 ) -> BrokerConnection:
     """Open a connection, learn which versions the broker speaks (ApiVersions v0, which every broker has), and log in.
 
@@ -168,7 +174,7 @@ async def connect(
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout_at(deadline):
-            addresses = await _resolve(endpoint)
+            addresses = await resolver.addresses(endpoint.host, endpoint.port)
             stage = Reason.TIMEOUT_CONNECT
             sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -203,19 +209,6 @@ async def connect(
     if security is not None:
         await security.authenticate(connection, max(left - connection.first_answer, 0.001))
     return connection
-
-
-async def _resolve(endpoint: Endpoint) -> list[AddrInfoType]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):  # not an address of this family
-            socket.inet_pton(family, endpoint.host)
-            address = (
-                (endpoint.host, endpoint.port) if family is socket.AF_INET else (endpoint.host, endpoint.port, 0, 0)
-            )
-            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
-    # On a thread, because the resolver blocks; every time anew, so that a name that is gone is seen.
-    loop = asyncio.get_running_loop()
-    return list(await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
 
 
 def ping(connection: BrokerConnection) -> asyncio.Future[bytes]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
+from keywatch.config.endpoint import Endpoint
 from keywatch.engine import supervised
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.engine.supervised import Part
@@ -28,21 +32,35 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.produce import PRODUCE
 from keywatch.kafka.wire.request import Request
+from keywatch.net.resolver import SHARED, Resolver
 
 _T = TypeVar("_T")
 REASONS = (CONNECTION_REASONS | PROOF_REASONS | LIMIT_REASONS) | {
     *(Reason.UNREGISTERED, Reason.UNSUPPORTED, Reason.THROTTLED)
 }
 """Why a broker may not be asked something, or not answer it; what the answer refuses has reasons of its own."""
+# What opening a connection gets more than its deadline, so that it can say which stage was late.
+_SLACK = 0.05
+
+
+@dataclass(slots=True)
+class _Opening:
+    """A connection that is being opened, and how many questions wait for it."""
+
+    endpoint: Endpoint
+    task: asyncio.Task[BrokerConnection]
+    waiting: int = 0
 
 
 class Peers:
     """The brokers of a cluster as one probe speaks to them; a slow broker holds up only its own requests."""
 
-    def __init__(self, topology: Topology, security: Security | None) -> None:
+    def __init__(self, topology: Topology, security: Security | None, resolver: Resolver = SHARED) -> None:
         self._topology = topology
         self._security = security
+        self._resolver = resolver
         self._connections: dict[str, BrokerConnection] = {}
+        self._openings: dict[str, _Opening] = {}
 
     async def connection(self, label: str, timeout: float) -> BrokerConnection:
         """Return an open connection to the broker within `timeout` seconds; raises `BrokerError`."""
@@ -58,21 +76,61 @@ class Peers:
         kept = self._connections.get(label)
         if kept is not None and kept.is_open and kept.endpoint == endpoint:
             return kept
-        self.disconnect(label)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        return await self._opened(label, endpoint, timeout)
+
+    async def _opened(self, label: str, endpoint: Endpoint, timeout: float) -> BrokerConnection:
+        """Open a connection, or wait for the one that is being opened: questions of one moment share it."""
+        opening = self._openings.get(label)
+        if opening is None or opening.endpoint != endpoint:
+            self.disconnect(label)
+            work = self._proven(label, endpoint, timeout)
+            task = supervised.task(Part.QUESTION, work, answers=(BrokerError,))
+            opening = self._openings[label] = _Opening(endpoint, task)
+            task.add_done_callback(partial(self._keep, label, opening))
+        opening.waiting += 1
+        done: set[asyncio.Task[BrokerConnection]] = set()
         try:
-            connection = await connect(endpoint, timeout, self._security)
+            # What was begun with this deadline ends by it and names the stage; others began something sooner or later.
+            patience = timeout if opening.waiting > 1 else timeout + _SLACK
+            done, _ = await asyncio.wait({opening.task}, timeout=patience)
+        finally:
+            opening.waiting -= 1
+            if not done and not opening.waiting:
+                if self._openings.get(label) is opening:
+                    del self._openings[label]
+                opening.task.cancel()
+        if not done:
+            raise BrokerError(Reason.TIMEOUT_CONNECT, f"{endpoint}: no connection in {timeout:.3g} s")
+        if opening.task.cancelled():
+            raise BrokerError(Reason.RESET, f"{endpoint}: the connection was given up")
+        return opening.task.result()
+
+    async def _proven(self, label: str, endpoint: Endpoint, timeout: float) -> BrokerConnection:
+        """Open a connection and have the broker prove that it is the one that is meant."""
+        deadline = Deadline(timeout)
+        try:
+            connection = await connect(endpoint, timeout, self._security, resolver=self._resolver)
         except BrokerError as error:
             raise limited(error, label, self._topology) from None
         try:
-            left = max(deadline - loop.time(), 0.001)
+            left = max(deadline.left, 0.001)
             await prove(self._topology.membership, connection, self._topology.claim(label), left)
         except BaseException:
             connection.close()
             raise
-        self._connections[label] = connection
         return connection
+
+    def _keep(self, label: str, opening: _Opening, task: asyncio.Task[BrokerConnection]) -> None:
+        """Keep a connection that came about, unless nobody waits for it any more or another is wanted."""
+        wanted = self._openings.get(label) is opening
+        if wanted:
+            del self._openings[label]
+        if task.cancelled() or task.exception() is not None:
+            return
+        if wanted:
+            self._connections[label] = task.result()
+        else:
+            task.result().close()
 
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Ask a broker and read its reply with `read`, all within `timeout` seconds; raises `BrokerError`."""
@@ -100,8 +158,9 @@ class Peers:
     async def _reply(
         self, label: str, request: Request, timeout: float, max_reply: int = MAX_REPLY_BYTES
     ) -> tuple[BrokerConnection, Reader]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = Deadline(timeout)
+        if deadline.over:  # asking all the same would cost the connection
+            raise BrokerError(Reason.TIMEOUT_RESPONSE, f"no time was left to ask broker {label}")
         throttle = self._topology.throttle
         if (wait := throttle.wait(label)) > 0:
             if wait > timeout / 2:
@@ -109,12 +168,12 @@ class Peers:
                     Reason.THROTTLED, f"Kafka throttles keywatch: broker {label} wants {wait:.1f} s of rest"
                 )
             await asyncio.sleep(wait)
-        connection = await self.connection(label, max(deadline - loop.time(), 0.001))
+        connection = await self.connection(label, max(deadline.left, 0.001))
         low, high = connection.versions.get(request.api, (0, -1))
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
             raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
-        reader = await connection.ask(request, max(deadline - loop.time(), 0.001), max_reply)
+        reader = await connection.ask(request, max(deadline.left, 0.001), max_reply)
         self._topology.report_answer(label)
         with protocol_errors(connection, f"broker {label}"):
             # All replies to what is asked here begin with it (KIP-124), but for that to Produce, which ends with it.
@@ -127,14 +186,17 @@ class Peers:
         return connection.versions.get(api, (0, -1))[1]
 
     def disconnect(self, label: str) -> None:
-        """Close the connection to a broker, if there is one."""
+        """Close the connection to a broker, if there is one, and give up opening one."""
+        opening = self._openings.pop(label, None)
+        if opening is not None:
+            opening.task.cancel()
         connection = self._connections.pop(label, None)
         if connection is not None:
             connection.close()
 
     def close(self) -> None:
         """Close all connections."""
-        for label in list(self._connections):
+        for label in [*self._connections, *self._openings]:
             self.disconnect(label)
 
 

@@ -24,6 +24,11 @@ _VERIFY_EXPIRED = frozenset({10, 9})
 _VERIFY_HOSTNAME = frozenset({62, 64})
 
 
+def unresolvable(words: str) -> OSError:
+    """Make the error of a name that does not resolve."""
+    return socket.gaierror(socket.EAI_NONAME, words)
+
+
 def connection_error(error: BaseException) -> tuple[Reason, str]:
     """Return the reason why a connection could not be made or broke, and its words."""
     if isinstance(error, ssl.SSLCertVerificationError):

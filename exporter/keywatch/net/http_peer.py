@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
 import time
 from base64 import b64encode
@@ -25,6 +26,7 @@ from keywatch.engine.probe import ProbeError, Reason
 from keywatch.engine.worker import Worker
 from keywatch.net.failures import REASONS as CONNECTION_REASONS
 from keywatch.net.failures import connection_error
+from keywatch.net.resolver import HttpResolver, Resolver
 from keywatch.net.tls import TlsSource
 
 _STAGES = {
@@ -71,6 +73,7 @@ class HttpPeer:
         self._api_key: Secret | None = None
         self._tls: TlsSource | None = None
         self._password: Secret | None = None
+        self._resolver = Resolver(flags=socket.AI_ADDRCONFIG)
         self._session: aiohttp.ClientSession | None = None
         self._looking: Looking | None = None
         self._ready = False
@@ -168,7 +171,7 @@ class HttpPeer:
     def _ask(self, method: str, url: str, stage: SimpleNamespace, *, json: bytes | None, last: bool) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=4, use_dns_cache=False),
+                connector=aiohttp.TCPConnector(limit=4, use_dns_cache=False, resolver=HttpResolver(self._resolver)),
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[_tracing()],

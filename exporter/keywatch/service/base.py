@@ -16,6 +16,7 @@ from keywatch.kafka.membership import Membership
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.kafka.topology import Topology
+from keywatch.net.resolver import Resolver
 from keywatch.patterns import Patterns
 from keywatch.probes.events.seen import EventsSeen
 
@@ -41,6 +42,8 @@ class Base:
     topology: Topology
     security: ClusterSecurity | None
     clients: Clients
+    resolver: Resolver = field(default_factory=Resolver)
+    """The cluster's own, so that its names keep no other cluster's waiting."""
     seen: dict[str, EventsSeen] = field(default_factory=dict)
     """What each listener's events were read as, by its label."""
     chosen: dict[object, ChosenTopics] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class Base:
 
     def peers(self) -> Peers:
         """Make connections for one probe, so that none waits behind another's."""
-        return Peers(self.topology, self.security)
+        return Peers(self.topology, self.security, self.resolver)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ def _broker(base: Base, label: str, section: BrokerSection) -> Probe:
         base.topology,
         Schedule(section.period, section.timeout),
         security=base.security,
+        resolver=base.resolver,
         misses=section.misses,
         renew_after=section.renew_after,
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable
 
 import aiohttp
 
 from keywatch.config.secret import Secret
+from keywatch.engine.deadline import Deadline
+from keywatch.net.resolver import HttpResolver, Resolver
 from keywatch.surfaces import without_secrets
 
 # A token is renewed when this share of its life is over, so that a server that is down for a while does no harm.
@@ -46,16 +50,26 @@ class TokenSource:
         self._version = -1
         self._renew_at = self._ends_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._resolver = Resolver(flags=socket.AI_ADDRCONFIG)
 
     async def token(self, timeout: float) -> str:
-        """Return a token that is good now, within `timeout` seconds; raises `TokenError`."""
+        """Return a token that is good now, within `timeout` seconds; raises `TokenError`.
+
+        Who asks while a token is being fetched waits for it, and for no longer than its own deadline.
+        """
         secret = self._secret.current()
-        async with self._lock:
+        deadline = Deadline(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise TokenError(f"{self._shown} did not answer in {timeout:.3g} s") from None
+        try:
             now = self._clock()
             if now < self._renew_at and self._version == self._secret.version:
                 return self._token
             try:
-                token, life = await self._fetch(secret, timeout)
+                token, life = await self._fetch(secret, max(deadline.left, 0.001))
             except TokenError:
                 if now < self._ends_at and self._version == self._secret.version:
                     return self._token
@@ -63,6 +77,8 @@ class TokenSource:
             self._token, self._version = token, self._secret.version
             self._renew_at, self._ends_at = now + life * _RENEW_AT, now + life
             return token
+        finally:
+            self._lock.release()
 
     def drop(self) -> None:
         """Drop the token at hand, because a broker refused it."""
@@ -75,11 +91,14 @@ class TokenSource:
         limits = aiohttp.ClientTimeout(total=timeout)
         try:
             async with (
-                aiohttp.ClientSession(timeout=limits) as session,
+                aiohttp.ClientSession(
+                    timeout=limits,
+                    connector=aiohttp.TCPConnector(use_dns_cache=False, resolver=HttpResolver(self._resolver)),
+                ) as session,
                 session.post(
                     self._url,
                     data=form,
-                    auth=aiohttp.BasicAuth(self._client_id, secret, "utf-8"),
+                    headers={"Authorization": f"Basic {b64encode(f'{self._client_id}:{secret}'.encode()).decode()}"},
                     ssl=self._context or True,
                     allow_redirects=False,
                 ) as answer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
@@ -11,6 +12,7 @@ from scramp import ScramClient, ScramException
 
 from keywatch.config.secret import Secret
 from keywatch.engine.probe import Reason
+from keywatch.engine.threads import Threads
 from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.errors import ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, name_of
 from keywatch.kafka.security.oauth import TokenError, TokenSource
@@ -21,6 +23,11 @@ HANDSHAKE, AUTHENTICATE = 17, 36
 _T = TypeVar("_T")
 # The part of a session's life (KIP-368) after which a connection is replaced rather than asked again.
 _RENEW_AT = 0.8
+# Rounds of hashing: Kafka has 4,096 (with fewer a password is easily guessed, RFC 7677) to 16,384. The most that are
+# done here take less than a tenth of a second.
+_LEAST, _MOST = 4096, 100_000
+_ROUNDS = re.compile(r",i=([0-9]+)(?:,|$)")
+_DIGITS = 12
 
 
 class Credentials(Protocol):
@@ -121,19 +128,30 @@ class Scram:
     def __init__(self, mechanism: str, username: Secret, password: Secret) -> None:
         self.mechanism = mechanism
         self._username, self._password = username, password
+        self._hashing = Threads(1)
 
     async def prove(self, exchange: Exchange) -> None:
         """Run the dialogue; raises `BrokerError`, also when the broker does not know the password itself."""
         try:
             client = ScramClient([self.mechanism], self._username.current(), self._password.current())
-            client.set_server_first((await exchange.send(client.get_client_first().encode())).decode())
-            # The broker chooses how many rounds of hashing: on a thread, so that nothing else waits for them.
-            final = await asyncio.wait_for(asyncio.to_thread(client.get_client_final), exchange.left)
+            first = (await exchange.send(client.get_client_first().encode())).decode()
+            # The broker chooses how many rounds of hashing: no more than bearable, because rounds that nobody waits for
+            # any more go on, and on a thread of these credentials, so that nothing else waits for them.
+            asked = _ROUNDS.search(first)
+            if asked is not None and not (len(asked[1]) < _DIGITS and _LEAST <= int(asked[1]) <= _MOST):
+                words = f"asks for {asked[1][:_DIGITS]} rounds of hashing; allowed: {_LEAST} to {_MOST}"
+                raise exchange.refused(f"{self.mechanism}: the broker {words}")
+            client.set_server_first(first)
+            if asked is None:  # found by the library alone: nothing to be hashed on trust
+                raise exchange.refused(f"{self.mechanism}: the broker names no rounds of hashing")
+            final = await asyncio.wait_for(self._hashing.call(client.get_client_final), exchange.left)
             client.set_server_final((await exchange.send(final.encode())).decode())
         except TimeoutError:
             raise exchange.refused("the broker asks for more rounds of hashing than there is time for") from None
-        except (ScramException, UnicodeDecodeError) as error:
+        except ScramException as error:
             raise exchange.refused(f"{self.mechanism}: {error}") from None
+        except (ValueError, LookupError):  # no UTF-8, no Base64, or a part that is missing
+            raise exchange.refused(f"{self.mechanism}: the broker's answer is not what the mechanism says") from None
 
     def version(self) -> tuple[int, ...]:
         """Return what changes when a secret changes."""

@@ -20,6 +20,7 @@ from keywatch.kafka.connection import BrokerError, Security, check_ping, ping
 from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.topology import Broker, Topology
 from keywatch.metrics import cluster as cluster_metrics
+from keywatch.net.resolver import SHARED, Resolver
 from keywatch.probes.cluster.broker_link import BrokerLink, open_link
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class BrokerProbe:
         schedule: Schedule,
         *,
         security: Security | None = None,
+        resolver: Resolver = SHARED,
         misses: int = 2,
         renew_after: float = 1.5,
         clock: Callable[[], float] = time.monotonic,
@@ -82,6 +84,7 @@ class BrokerProbe:
         self._answer_within = schedule.timeout
         self.schedule = Schedule(schedule.period, 2 * schedule.timeout)
         self._security = security
+        self._resolver = resolver
         self._renew_after = renew_after
         self._clock = clock
         self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
@@ -230,6 +233,7 @@ class BrokerProbe:
             self._security,
             self._topology.membership,
             self._claim,
+            resolver=self._resolver,
             answer_within=self._patience,
             proven=now - self._proven_at < _PROVEN_FOR,
         )

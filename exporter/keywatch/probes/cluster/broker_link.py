@@ -11,6 +11,7 @@ from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerConnection, BrokerError, Security, connect
 from keywatch.kafka.membership import Claim, Membership
 from keywatch.kafka.proof import REASONS, prove
+from keywatch.net.resolver import SHARED, Resolver
 
 # What is left of the deadline when a connection is taken as it is: it came late, and the proof comes later still.
 _IN_HAND = 0.1
@@ -49,6 +50,7 @@ async def open_link(
     membership: Membership,
     claim: Claim,
     *,
+    resolver: Resolver = SHARED,
     answer_within: float,
     proven: bool = False,
 ) -> BrokerLink:
@@ -60,7 +62,7 @@ async def open_link(
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    connection = await connect(endpoint, timeout, security, answer_within=answer_within)
+    connection = await connect(endpoint, timeout, security, resolver=resolver, answer_within=answer_within)
     proof: asyncio.Future[None]
     if proven and connection.first_answer > answer_within * _SLOW:
         proof = loop.create_future()
