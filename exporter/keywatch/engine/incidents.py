@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from keywatch.engine.probe import Sample
 from keywatch.engine.series import Labels, SeriesSet, shown
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.engine.store import Key
 from keywatch.metrics.metric import Metric
 from keywatch.names import cut
@@ -15,6 +18,7 @@ from keywatch.names import cut
 _LOG = logging.getLogger(__name__)
 # A dead coordinator may hold a thousand groups: that is one event for a reader, not a thousand lines.
 _LINES_PER_FRAME = 10
+_PER_PIECE = 500
 
 
 @dataclass(slots=True)
@@ -49,13 +53,18 @@ class Incidents:
 
         After a failed run they are `partial`: of a metric that was not told anew nobody knows that it is well again.
         """
+        at_once(self.observing(key, samples, now, partial=partial))
+
+    def observing(self, key: Key, samples: Collection[Sample], now: float, *, partial: bool = False) -> Pieces[None]:
+        """Do as `observe` does in pieces; what is cut short has changed nothing."""
         before = self._open.get(key, {})
         after: dict[tuple[Metric, Labels], Incident] = {}
         if partial:
-            told = {sample.metric for sample in samples}
+            told = samples.metrics() if isinstance(samples, SeriesSet) else {sample.metric for sample in samples}
             after = {identity: incident for identity, incident in before.items() if incident.metric not in told}
         opened: list[Incident] = []
-        for metric, labels, value, note in samples.noted() if isinstance(samples, SeriesSet) else samples:
+        noted = samples.noted() if isinstance(samples, SeriesSet) else samples
+        for count, (metric, labels, value, note) in enumerate(noted, 1):
             if note is None:
                 continue
             known = before.get((metric, labels))
@@ -63,9 +72,26 @@ class Incidents:
             after[(metric, labels)] = incident
             if known is None or known.reason != incident.reason:
                 opened.append(incident)
+            if count % _PER_PIECE == 0:
+                yield
         closed = [incident for identity, incident in before.items() if identity not in after]
         self._open[key] = after
         _report(opened, closed, now)
+        yield
+
+    def foremost(self, most: int, rank: Callable[[Metric], int]) -> Pieces[list[Incident]]:
+        """Return, in pieces, the `most` incidents that come first: by the rank of their metric, then by age."""
+        found: list[Incident] = []
+        for one in list(self._open.values()):  # which are replaced, never changed
+            incidents = iter(one.values())
+            while some := list(islice(incidents, _PER_PIECE)):
+                found = heapq.nsmallest(most, chain(found, some), key=lambda i: (rank(i.metric), i.since))
+                yield
+        return found
+
+    def __len__(self) -> int:
+        """Return how many things are wrong now."""
+        return sum(map(len, self._open.values()))
 
     def drop(self, key: Key) -> None:
         """Drop a probe that was taken out of service."""

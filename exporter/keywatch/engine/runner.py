@@ -11,7 +11,8 @@ from keywatch.engine import supervised
 from keywatch.engine.first_done import first_done
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import Probe, ProbeError, Reason, Sample
-from keywatch.engine.series import check
+from keywatch.engine.series import SeriesSet, check
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.engine.store import Account, Key, Store, key_of
 from keywatch.engine.supervised import Part
 from keywatch.metrics import probe as probe_metrics
@@ -42,7 +43,8 @@ class Runner:
         started = time.monotonic()
         lingering = self._lingering.get(key)
         if lingering is not None and not lingering.done():
-            self._failed(probe, started, ProbeError(Reason.STUCK, "the run before has still not come back"))
+            error = ProbeError(Reason.STUCK, "the run before has still not come back")
+            await in_slices(self._failed(probe, started, error))
             return False
         self._lingering.pop(key, None)
         # Whatever it ends with is told below; only a run that was given up has nobody else.
@@ -57,19 +59,21 @@ class Runner:
             self._lingering[key] = task
             task.add_done_callback(lambda over: _forget(over, key))
             detail = f"no answer {_GRACE:g} s after its deadline of {probe.schedule.timeout:g} s"
-            self._failed(probe, started, ProbeError(Reason.STUCK, detail))
+            await in_slices(self._failed(probe, started, ProbeError(Reason.STUCK, detail)))
             return False
         try:
             samples = task.result()
             check(samples)
         except ProbeError as error:
-            self._failed(probe, started, self._checked(probe, error))
+            rest = self._failed(probe, started, self._checked(probe, error))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a defect must cost its own probe only
             self._defect(probe, error)
-            self._failed(probe, started, ProbeError(Reason.INTERNAL, type(error).__name__))
+            rest = self._failed(probe, started, ProbeError(Reason.INTERNAL, type(error).__name__))
         else:
-            self._succeeded(probe, started, samples)
+            rest = self._succeeded(probe, started, samples)
+            await in_slices(rest)
             return True
+        await in_slices(rest)
         return False
 
     def forget_run(self, key: Key) -> None:
@@ -100,22 +104,24 @@ class Runner:
             return ProbeError(error.reason, error.detail)
         return error
 
-    def _succeeded(self, probe: Probe, started: float, samples: Collection[Sample]) -> None:
+    def _succeeded(self, probe: Probe, started: float, samples: Collection[Sample]) -> Pieces[None]:
+        """Record an answer; returns what is left to be done: to find out what is wrong, which may be very much."""
         key, wall, now = key_of(probe), time.time(), time.monotonic()
         expires = now + probe.schedule.timeout + _GRACE + _STALE_PERIODS * probe.schedule.period
         self._store.replace(key, samples, wall, expires)
         self._store.account(key, Account(True, wall, probe.schedule.period), now - started, None)
-        self._incidents.observe(key, samples, wall)
         self._defects.pop(key, None)
+        return self._incidents.observing(key, samples, wall)
 
-    def _failed(self, probe: Probe, started: float, error: ProbeError) -> None:
+    def _failed(self, probe: Probe, started: float, error: ProbeError) -> Pieces[None]:
+        """Record a failure; as `_succeeded`."""
         key, wall, now = key_of(probe), time.time(), time.monotonic()
         self._store.degrade(key, error.samples, wall, now + _STALE_PERIODS * probe.schedule.period)
         self._store.account(key, Account(False, wall, probe.schedule.period), now - started, error.reason)
-        told = any(sample.note is not None for sample in error.samples)
-        note = None if told else f"{error.reason}: {error.detail}"
+        samples = error.samples if isinstance(error.samples, SeriesSet) else SeriesSet((), tuple(error.samples))
+        note = None if next(samples.noted(), None) is not None else f"{error.reason}: {error.detail}"
         failure = Sample(probe_metrics.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, note)
-        self._incidents.observe(key, [*error.samples, failure], wall, partial=True)
+        return self._incidents.observing(key, samples.joined_by(failure), wall, partial=True)
 
 
 async def _run(probe: Probe) -> Collection[Sample]:

@@ -89,6 +89,12 @@ class MetricSeries:
         for index, (labels, value) in enumerate(zip(self.rows.labels, self.values, strict=True)):
             yield Sample(self.metric, labels, float(value), self.notes[index] if self.notes else None)
 
+    def noted(self) -> Iterator[Sample]:
+        """Return the samples that mean trouble."""
+        for labels, value, note in zip(self.rows.labels, self.values, self.notes or (), strict=False):
+            if note is not None:
+                yield Sample(self.metric, labels, float(value), note)
+
 
 class LatestSeries:
     """The series of one thing, such as a group or a topic: of each metric those last made."""
@@ -133,8 +139,16 @@ class SeriesSet(Collection[Sample]):
 
     def noted(self) -> Iterator[Sample]:
         """Return the samples that mean trouble."""
-        noted = chain.from_iterable(one.samples() for one in self.series if one.notes is not None)
-        return (sample for sample in chain(self.loose, noted) if sample.note is not None)
+        loose = (sample for sample in self.loose if sample.note is not None)
+        return chain(loose, chain.from_iterable(one.noted() for one in self.series if one.notes is not None))
+
+    def metrics(self) -> set[Metric]:
+        """Return what it tells about."""
+        return {sample.metric for sample in self.loose} | {one.metric for one in self.series}
+
+    def joined_by(self, *samples: Sample) -> SeriesSet:
+        """Return it with more loose samples."""
+        return SeriesSet(self.series, (*self.loose, *samples), self.distributions)
 
 
 def check(samples: Collection[Sample]) -> None:

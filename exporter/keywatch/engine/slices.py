@@ -32,6 +32,15 @@ async def in_slices(pieces: Pieces[_T], longest: float = _LONGEST, rest: float =
             until = clock() + longest
 
 
+async def to_the_end(pieces: Pieces[_T]) -> _T:
+    """Do the work as `in_slices` does, and the rest at once when cancelled: for what may not be left half done."""
+    try:
+        return await in_slices(pieces)
+    except asyncio.CancelledError:
+        at_once(pieces)
+        raise
+
+
 def at_once(pieces: Pieces[_T]) -> _T:
     """Do the work without a break, where nothing else waits."""
     while True:

@@ -9,10 +9,12 @@ from typing import NamedTuple, TypeVar
 from keywatch.engine.distribution import Distribution
 from keywatch.engine.probe import Probe, Reason, Sample
 from keywatch.engine.series import Labels, MetricSeries, Rows, SeriesSet
+from keywatch.engine.slices import Pieces
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric, MetricKind
 
 _T = TypeVar("_T")
+_SERIES_PER_PIECE = 500
 
 
 class Key(NamedTuple):
@@ -174,6 +176,19 @@ class Store:
         for frame in self._frames.values():
             if metric in frame:
                 found.update(frame[metric].values)
+        return found
+
+    def reading(self, metric: Metric, cluster: str) -> Pieces[dict[Labels, float]]:
+        """Return a gauge's series of one cluster in pieces, because they may be very many: labels to value."""
+        found: dict[Labels, float] = {}
+        # Frames that are replaced meanwhile stay whole: series do not change.
+        gauges = [frame[metric] for key, frame in self._frames.items() if key.cluster == cluster and metric in frame]
+        for gauge in gauges:
+            for count, one in enumerate(tuple(gauge.series), 1):
+                found.update(zip(one.rows.labels, map(float, one.values), strict=True))
+                if count % _SERIES_PER_PIECE == 0:
+                    yield
+        yield
         return found
 
     def _distribution(self, metric: Metric, labels: Labels) -> Distribution:

@@ -29,7 +29,7 @@ from keywatch.web.headers import page_policy
 from keywatch.web.hosts import Hosts
 from keywatch.web.in_force import InForce
 from keywatch.web.limits import Limits, counter
-from keywatch.web.page.page import STYLE, page
+from keywatch.web.page.page import STYLE, writing
 from keywatch.web.port import Port
 from keywatch.web.throttle import Throttle
 
@@ -162,7 +162,8 @@ class Routes:
     async def index(self, _: web.Request) -> web.Response:
         """Show people what is wrong now and since when."""
         headers = {"Content-Security-Policy": _PAGE_POLICY}
-        return web.Response(text=page(self._watch, time.time()), content_type="text/html", headers=headers)
+        text = await in_slices(writing(self._watch, time.time()))
+        return web.Response(text=text, content_type="text/html", headers=headers)
 
     async def reload(self, _: web.Request) -> web.Response:
         """Have the configuration read anew, where that is allowed; the guard lets no other site's page ask for it."""

@@ -15,12 +15,12 @@ from keywatch.engine.exposition import render
 from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import ProbeError, Reason, Sample
 from keywatch.engine.runner import Runner
-from keywatch.engine.series import MetricSeries, Rows
+from keywatch.engine.series import MetricSeries, Rows, SeriesSet
 from keywatch.engine.store import Key, Store, key_of
 from keywatch.engine.worker import Worker
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import probe as probe_metrics
-from tests.exporter.fakes.scripted import Scripted, fails, gives, hangs
+from tests.exporter.fakes.scripted import Act, Scripted, fails, gives, hangs
 from tests.exporter.waiting import until
 
 UP = Sample(cluster_metrics.CLUSTER_UP, ("kafka",), 1.0)
@@ -260,3 +260,51 @@ async def test_a_misshapen_sample_costs_only_its_own_probe(bench: Bench, sample:
 def test_series_that_do_not_fit_together_cannot_be_made(series: Callable[[Rows], MetricSeries]) -> None:
     with pytest.raises(ValueError, match="keywatch_"):
         series(Rows([("kafka",)]))
+
+
+def gives_all(told: SeriesSet) -> Act:
+    async def act() -> SeriesSet:
+        return told
+
+    return act
+
+
+class Unexpanded(SeriesSet):
+    """Series of which nobody may make a sample each."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        raise AssertionError("every series was made a sample of")
+
+
+async def test_a_right_that_is_missing_costs_no_more_than_success(bench: Bench) -> None:
+    rows = Rows([("kafka", "orders", str(index)) for index in range(1000)])
+    notes = (*([None] * 999), "the last one is offline")
+    series = [
+        MetricSeries(cluster_metrics.PARTITION_LEADER, rows, range(1000)),
+        MetricSeries(cluster_metrics.PARTITION_REPLICAS, rows, range(1000), notes),
+    ]
+    told = Unexpanded(series, [UP])
+    words = "Describe on Topic:secret is missing"
+    probe = Scripted("topics", gives_all(told), fails(ProbeError(Reason.AUTHORIZATION, words, told)), gives_all(told))
+    assert await bench.runner.run(probe)
+    assert bench.wrong() == ["the last one is offline"]
+    assert not await bench.runner.run(probe)
+    assert bench.wrong() == ["the last one is offline"]
+    assert bench.failures("topics") == {Reason.AUTHORIZATION: 1}
+    frame = dict(bench.store.frames())[Key("kafka", "topics", "")]
+    assert frame[cluster_metrics.PARTITION_LEADER].series == [series[0]]  # the same object, which is rendered already
+    assert await bench.runner.run(probe)
+
+
+async def test_a_failure_of_many_series_that_are_all_well_is_told_itself(bench: Bench) -> None:
+    told = Unexpanded([MetricSeries(cluster_metrics.BROKERS, Rows([("kafka",)]), [3])])
+    await bench.runner.run(Scripted("topics", fails(ProbeError(Reason.AUTHORIZATION, "a right is missing", told))))
+    assert bench.wrong() == ["authorization: a right is missing"]
+
+
+async def test_very_much_that_is_wrong_holds_nobody_up(bench: Bench) -> None:
+    rows = Rows([("kafka", "orders", str(index)) for index in range(20_000)])
+    told = Unexpanded([MetricSeries(cluster_metrics.PARTITION_LEADER, rows, [-1] * 20_000, ("no leader",) * 20_000)])
+    pieces = bench.incidents.observing(Key("kafka", "topics", ""), told, 0.0)
+    assert sum(1 for _ in pieces) >= 20
+    assert len(bench.incidents) == 20_000

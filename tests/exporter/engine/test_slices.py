@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from keywatch.engine.slices import Pieces, at_once, in_slices
+from keywatch.engine.slices import Pieces, at_once, in_slices, to_the_end
 
 
 def counting(pieces: int, seconds: float = 0.0) -> Pieces[int]:
@@ -74,3 +74,20 @@ async def test_work_that_is_not_urgent_rests_between_its_slices() -> None:
     with mock.patch("asyncio.sleep", sleep):
         assert await in_slices(work(), longest=0.0, rest=0.5) == "done"
     assert rests == [0.5, 0.5, 0.5]
+
+
+async def test_work_that_may_not_be_left_half_done_is_finished_when_it_is_cancelled() -> None:
+    done: list[int] = []
+
+    def pieces() -> Pieces[None]:
+        for number in range(5):
+            done.append(number)
+            time.sleep(0.005)
+            yield
+
+    task = asyncio.create_task(to_the_end(pieces()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == [0, 1, 2, 3, 4]

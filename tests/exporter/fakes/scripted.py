@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from keywatch.engine.probe import Sample, Schedule
 
-Act = Callable[[], Awaitable[Sequence[Sample]]]
+Act = Callable[[], Awaitable[Collection[Sample]]]
 
 
 class Scripted:
@@ -24,7 +24,7 @@ class Scripted:
         self.closed = 0
         self._acts = list(acts)
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Do the next act."""
         assert timeout == self.schedule.timeout
         self.runs += 1

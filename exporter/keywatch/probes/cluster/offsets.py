@@ -72,10 +72,8 @@ class OffsetsProbe:
         count = sum(len(indexes) for indexes in self._wanted.values())
         if count and len(ends.unread) == count:
             reason, detail = next(iter(ends.unread.values()))
-            samples = [
-                sample for sample in SeriesSet(series) if sample.metric is cluster_metrics.TOPIC_PARTITIONS_UNREAD
-            ]
-            raise ProbeError(reason, f"no partition could be read, the first because {detail}", samples)
+            counted = SeriesSet([one for one in series if one.metric is cluster_metrics.TOPIC_PARTITIONS_UNREAD])
+            raise ProbeError(reason, f"no partition could be read, the first because {detail}", counted)
         return SeriesSet(series)
 
     async def close(self) -> None:

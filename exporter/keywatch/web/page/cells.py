@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from keywatch import surfaces
 
-_MOST_ROWS = 200
+MOST_ROWS = 200
+"""How many rows a table shows."""
 
 
-def table(heads: str, rows: Sequence[str]) -> str:
-    """Write a table of at most 200 rows; nothing without rows."""
+def table(heads: str, rows: Sequence[str], count: int = 0) -> str:
+    """Write a table of at most 200 rows, of `count` if `rows` are not all of them; nothing without rows."""
     if not rows:
         return ""
-    shown = "".join(f"<tr>{row}</tr>" for row in rows[:_MOST_ROWS])
-    more = f'<p class="dim">{len(rows) - _MOST_ROWS} more</p>' if len(rows) > _MOST_ROWS else ""
+    shown = "".join(f"<tr>{row}</tr>" for row in rows[:MOST_ROWS])
+    left = max(count, len(rows)) - MOST_ROWS
+    more = f'<p class="dim">{left} more</p>' if left > 0 else ""
     return f'<div class="wrap"><table><tr>{heads}</tr>{shown}</table></div>{more}'
 
 

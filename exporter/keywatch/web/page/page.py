@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from heapq import nsmallest
+from itertools import chain, islice
 
 from keywatch import __version__
 from keywatch.engine.series import Labels
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.metrics import canary, groups
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.metrics.metric import Metric
 from keywatch.names import shortened
 from keywatch.service.watch import Watch
-from keywatch.web.page.cells import ago, count, heads, milliseconds, number, numeric, table, text, verdict
+from keywatch.web.page.cells import MOST_ROWS, ago, count, heads, milliseconds, number, numeric, table, text, verdict
 from keywatch.web.page.logs import logs
 from keywatch.web.page.path import dead_letters, events, keycloaks
 
@@ -20,6 +22,7 @@ _CAUSES_FIRST = (
     "cluster", "broker", "keycloak", "topics", "canary", "reconciliation", "events", "groups", "offsets",
     "logstash", "elasticsearch", "log_lag",
 )  # fmt: skip
+_ROWS_PER_PIECE = 500
 _RANKS = {name: rank for rank, name in enumerate(_CAUSES_FIRST)}
 STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
@@ -42,9 +45,14 @@ td.s{white-space:nowrap}
 
 def page(watch: Watch, now: float) -> str:
     """Write the page as HTML; `now` in Unix time. It reloads itself every two seconds."""
+    return at_once(writing(watch, now))
+
+
+def writing(watch: Watch, now: float) -> Pieces[str]:
+    """Write the page as `page` does, in pieces."""
     store = watch.store
     store.expire(time.monotonic())
-    parts = [_incidents(watch, now)]
+    parts = [(yield from _incidents(watch, now))]
     for cluster in watch.config.clusters:
         name = cluster.name
         up = store.values(cluster_metrics.CLUSTER_UP).get((name,))
@@ -55,8 +63,13 @@ def page(watch: Watch, now: float) -> str:
             f"<h2>Cluster {text(name)} {verdict(up)}</h2>"
             f'<p class="dim">{alive:.0f} of {expected:.0f} brokers alive. {text(identity)}</p>'
         )
-        parts += [_brokers(watch, name), keycloaks(watch, name), events(watch, name), dead_letters(watch, name, now)]
-        parts += [logs(watch, name), _topics(watch, name), _groups(watch, name)]
+        yield
+        for part in (_brokers, keycloaks, events):
+            parts.append(part(watch, name))
+            yield
+        parts += [dead_letters(watch, name, now), logs(watch, name)]
+        yield
+        parts += [(yield from _topics(watch, name)), (yield from _groups(watch, name))]
     clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
@@ -68,13 +81,14 @@ def page(watch: Watch, now: float) -> str:
     )
 
 
-def _incidents(watch: Watch, now: float) -> str:
-    # The likely cause first: what is wrong with a broker explains what is wrong with its partitions and groups.
-    found = sorted(watch.incidents, key=lambda incident: _RANKS.get(incident.metric.probe, len(_RANKS)))
+def _incidents(watch: Watch, now: float) -> Pieces[str]:
+    count = len(watch.incidents)
     waiting = watch.scheduler.not_yet_run()
-    if not found:
+    if not count:
         words = "Looking; some probes have not answered yet." if waiting else "Nothing is wrong."
         return f'<p class="state {"dim" if waiting else "good"}">{words}</p>'
+    # The likely cause first: what is wrong with a broker explains what is wrong with its partitions and groups.
+    found = yield from watch.incidents.foremost(MOST_ROWS, lambda metric: _RANKS.get(metric.probe, len(_RANKS)))
     rows = [
         (
             f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
@@ -83,9 +97,9 @@ def _incidents(watch: Watch, now: float) -> str:
         )
         for incident in found
     ]
-    noun = "thing is" if len(found) == 1 else "things are"
+    noun = "thing is" if count == 1 else "things are"
     columns = heads(("since",), ("for",)) + heads(("where", "what"))
-    return f'<p class="state bad">{len(found)} {noun} wrong now</p>{table(columns, rows)}'
+    return f'<p class="state bad">{count} {noun} wrong now</p>{table(columns, rows, count)}'
 
 
 def _brokers(watch: Watch, cluster: str) -> str:
@@ -109,44 +123,53 @@ def _brokers(watch: Watch, cluster: str) -> str:
     return table(answering + heads(("canary",), ("round trip",)), rows)
 
 
-def _topics(watch: Watch, cluster: str) -> str:
+def _topics(watch: Watch, cluster: str) -> Pieces[str]:
     metrics = (
         cluster_metrics.TOPIC_PARTITIONS_OFFLINE,
         cluster_metrics.TOPIC_PARTITIONS_ELECTING,
         cluster_metrics.TOPIC_PARTITIONS_BELOW_MIN_ISR,
         cluster_metrics.TOPIC_PARTITIONS_UNDER_REPLICATED,
     )
-    columns = [watch.store.values(metric) for metric in metrics]
-    partitions = _of(watch, cluster_metrics.TOPIC_PARTITIONS, cluster)
+    columns: list[Mapping[Labels, float]] = []
+    for metric in metrics:
+        column = yield from watch.store.reading(metric, cluster)
+        columns.append(column)
+    partitions = yield from watch.store.reading(cluster_metrics.TOPIC_PARTITIONS, cluster)
     rows = []
-    for labels, size in _worst_first(partitions, columns):
+    for labels, size in (yield from _worst_first(partitions, columns)):
         cells = "".join(count(column.get(labels)) for column in columns)
         rows.append(f"<td>{text(shortened(labels[1]))}</td>{numeric(number(size))}{cells}")
+    yield
     counted = ("partitions", "offline", "electing", "below min ISR", "under-replicated")
-    return table(heads(("topic",), counted), rows)
+    return table(heads(("topic",), counted), rows, len(partitions))
 
 
-def _groups(watch: Watch, cluster: str) -> str:
-    records = _of(watch, groups.GROUP_LAG_RECORDS, cluster)
-    seconds = watch.store.values(groups.GROUP_LAG_SECONDS)
-    unknown = watch.store.values(groups.GROUP_PARTITIONS_UNKNOWN)
-    members = watch.store.values(groups.GROUP_MEMBERS)
+def _groups(watch: Watch, cluster: str) -> Pieces[str]:
+    records = yield from watch.store.reading(groups.GROUP_LAG_RECORDS, cluster)
+    seconds = yield from watch.store.reading(groups.GROUP_LAG_SECONDS, cluster)
+    unknown = yield from watch.store.reading(groups.GROUP_PARTITIONS_UNKNOWN, cluster)
+    members = yield from watch.store.reading(groups.GROUP_MEMBERS, cluster)
     rows = []
-    for labels, lag in _worst_first(records, [unknown, records]):
+    for labels, lag in (yield from _worst_first(records, [unknown, records])):
         rows.append(
             f"<td>{text(shortened(labels[1]))}</td><td>{text(shortened(labels[2]))}</td>"
             f"{numeric(number(members.get(labels[:2])))}{numeric(number(lag))}"
             f"{numeric(ago(seconds.get(labels)))}{count(unknown.get(labels))}"
         )
+    yield
     counted = ("members", "lag, records", "lag, time", "partitions unknown")
-    return table(heads(("group", "topic"), counted), rows)
-
-
-def _of(watch: Watch, metric: Metric, cluster: str) -> dict[Labels, float]:
-    return {labels: value for labels, value in watch.store.values(metric).items() if labels[0] == cluster}
+    return table(heads(("group", "topic"), counted), rows, len(records))
 
 
 def _worst_first(
     rows: Mapping[Labels, float], columns: Sequence[Mapping[Labels, float]]
-) -> Iterable[tuple[Labels, float]]:
-    return sorted(rows.items(), key=lambda row: ([-column.get(row[0], 0.0) for column in columns], row[0]))
+) -> Pieces[list[tuple[Labels, float]]]:
+    """Return as many rows as a table shows, those first with the highest values in the columns, then by name."""
+    worst: list[tuple[Labels, float]] = []
+    left = iter(rows.items())
+    while some := list(islice(left, _ROWS_PER_PIECE)):
+        worst = nsmallest(
+            MOST_ROWS, chain(worst, some), key=lambda row: ([-column.get(row[0], 0.0) for column in columns], row[0])
+        )
+        yield
+    return worst
