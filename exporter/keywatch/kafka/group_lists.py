@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from keywatch import bounds
 from keywatch.engine import supervised
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import Reason
 from keywatch.engine.supervised import Part
 from keywatch.kafka.chosen_groups import ChosenGroups, ListedPart
@@ -71,28 +72,28 @@ class GroupLists:
         self._clock = clock
         self._lists: dict[str, _List] = {}
 
-    async def fetch(self, label: str, timeout: float, known: Callable[[], Sequence[ListedGroup]]) -> _Listed:
+    async def fetch(self, label: str, deadline: Deadline, known: Callable[[], Sequence[ListedGroup]]) -> _Listed:
         """Return an error code of Kafka, and the chosen groups that a broker coordinates; raises `BrokerError`.
 
         `known` are those that it coordinated when it was last asked: where its whole list is too large to be read, only
         groups with members are listed, and the others are taken to be there.
         """
-        version = min(await self._peers.highest(label, requests.LIST_GROUPS, timeout), 5)
+        version = min(await self._peers.highest(label, requests.LIST_GROUPS, deadline.left), 5)
         if version < 4:
-            return 0, await self._find(label, timeout)
+            return 0, await self._find(label, deadline)
         kept = self._lists.setdefault(label, _List())
         if kept.reading is None and not kept.is_large:
             try:
-                return await self._read(label, self._peers, version, kept, timeout, known)
+                return await self._read(label, self._peers, version, kept, deadline, known)
             except BrokerError as error:
                 kept.is_large = error.reason is Reason.TIMEOUT_RESPONSE
                 raise
         if kept.reading is None and kept.last is not None and self._clock() - kept.read_at < _LARGE_EVERY:
             return self._still_chosen(kept.last)
         if kept.reading is None:
-            reading = self._read(label, self._beside, version, kept, _LARGE_WITHIN, known)
+            reading = self._read(label, self._beside, version, kept, Deadline(_LARGE_WITHIN), known)
             kept.reading = supervised.task(Part.QUESTION, reading, f"groups of {label}", answers=(BrokerError,))
-        done, _ = await asyncio.wait({kept.reading}, timeout=timeout * _PATIENCE)
+        done, _ = await asyncio.wait({kept.reading}, timeout=deadline.share(_PATIENCE).left)
         if done:
             read, kept.reading = kept.reading, None
             return read.result()
@@ -110,7 +111,7 @@ class GroupLists:
         peers: Peers,
         version: int,
         kept: _List,
-        timeout: float,
+        deadline: Deadline,
         known: Callable[[], Sequence[ListedGroup]],
     ) -> _Listed:
         if kept.version != self._chosen.version:
@@ -119,14 +120,14 @@ class GroupLists:
             kept.memory.clear()
         states = _WITH_MEMBERS if self._clock() < kept.active_until else ()
         try:
-            error, parts = await self._ask(label, peers, version, states, kept, timeout)
+            error, parts = await self._ask(label, peers, version, states, kept, deadline)
         except BrokerError as refusal:
             if not refusal.too_large or states:
                 raise
             kept.active_until = self._clock() + _TOO_LARGE_FOR
             states = _WITH_MEMBERS
             self._chosen.left_out[label] = max(refusal.too_large // _LARGEST_ENTRY - len(known()), 1)
-            error, parts = await self._ask(label, peers, version, states, kept, timeout)
+            error, parts = await self._ask(label, peers, version, states, kept, deadline)
         sorted_in = [group for part in parts for group in part.groups]
         groups = [group for group in sorted_in if group.name in self._chosen]  # or put out for one further down
         count = sum(part.left_out for part in parts) + len(sorted_in)
@@ -152,23 +153,28 @@ class GroupLists:
             self._chosen.left_out.pop(label, None)
 
     async def _ask(
-        self, label: str, peers: Peers, version: int, states: Sequence[str], kept: _List, timeout: float
+        self, label: str, peers: Peers, version: int, states: Sequence[str], kept: _List, deadline: Deadline
     ) -> tuple[int, list[ListedPart]]:
         return await peers.ask_much(
             label,
             group_wire.list_groups(version, states),
-            timeout,
+            deadline.left,
             lambda r: group_wire.reading_list_groups(r, version, kept.memory, self._chosen.sort),
             bounds.LISTING_BYTES,
             _REST if kept.is_large else 0.0,
         )
 
-    async def _find(self, label: str, timeout: float) -> Sequence[ListedGroup]:
+    async def _find(self, label: str, deadline: Deadline) -> Sequence[ListedGroup]:
         """Without ListGroups (Kafka before 2.6, librdkafka's mock) only groups named in the configuration are known."""
+        calls = [
+            self._peers.ask(label, group_wire.find_coordinator(name), deadline.left, group_wire.read_find_coordinator)
+            for name in self._named
+        ]
         found = []
-        for name in self._named:
-            request = group_wire.find_coordinator(name)
-            error, coordinator = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
+        for name, answer in zip(self._named, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            error, coordinator = answer
             if not error and str(coordinator) == label:
                 found.append(ListedGroup(name, "consumer", "Unknown", ""))
         return self._chosen.sort(found).groups

@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 from keywatch import bounds
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.chosen_groups import ChosenGroups
@@ -41,7 +42,10 @@ _MEMBERS_KNOWN_FOR = 5.0
 _DESCRIBED_PER_CYCLE = 50
 # A group moves between coordinators within this time; one that stays away longer was deleted.
 _VANISHED_AFTER = 5.0
+# Groups that no broker lists and that are asked for by name each cycle, those first for which it was longest ago; and
+# the share of the time that is kept for it where there were such groups in the cycle before.
 _MOST_ASKED_FOR = 20
+_RIGHTS_SHARE = 0.2
 _WITHOUT_MEMBERS = frozenset({"Empty", "Dead"})
 _GROUPS_PER_PIECE = 500
 # Of a group that was not asked yet nobody knows on how many partitions it committed.
@@ -72,7 +76,8 @@ class ConsumerGroup:
     """A group as last known; `trouble` says why it could not be read in the last cycle.
 
     `offsets` and `unread` are new objects whenever they change. `listed` and `asked` are the cycles in which it was
-    last listed and asked for its commits; `moved` says that its state or its coordinator changed since.
+    last listed and asked for its commits; `moved` says that its state or its coordinator changed since. `forbidden` is
+    what was said when it was last asked for by name, at `rights_at`.
     """
 
     name: str
@@ -93,6 +98,8 @@ class ConsumerGroup:
     """On how many partitions it committed when that was more than there is room for; its lag is left out then."""
     trouble: tuple[Reason, str] | None = None
     seen: float = float("-inf")
+    forbidden: bool = False
+    rights_at: float = float("-inf")
 
 
 class Groups:
@@ -116,6 +123,7 @@ class Groups:
         self.known: dict[str, ConsumerGroup] = {}
         self.unread_brokers: dict[str, tuple[Reason, str]] = {}
         self.cycle = 0
+        self._unlisted = bool(named)
         self._lists = GroupLists(peers, beside or peers, chosen, named, clock)
         self._committed: ReplyMemory[GroupOffsets] = ReplyMemory()
 
@@ -124,6 +132,7 @@ class Groups:
 
         A group that `may_wait`, and that its coordinator lists as before, is not asked what it committed.
         """
+        deadline = Deadline(timeout)
         self.cycle += 1
         self._chosen.begin(first=self.cycle == 1)
         for group in self.known.values():
@@ -132,7 +141,8 @@ class Groups:
         living = [broker.label for broker in self._topology.living()]
         for label in set(self._topology.brokers) - set(living):
             self.unread_brokers[label] = (Reason.COORDINATOR, f"broker {label} is down")
-        await asyncio.gather(*(self._broker(label, timeout, may_wait) for label in living))
+        reading = deadline.share(1 - _RIGHTS_SHARE if self._unlisted else 1)
+        await asyncio.gather(*(self._broker(label, reading, may_wait) for label in living))
         now = self._clock()
         for group in self.known.values():
             if group.trouble is None:
@@ -143,7 +153,7 @@ class Groups:
         for name in self._named:
             if name not in self.known:
                 self.known[name] = ConsumerGroup(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
-        await self._ask_for_rights(living, timeout / 2)
+        await self._ask_for_rights(living, deadline)
         self._let_go(now)
         self._committed.retain(self.known)
         self._lists.retain(self._topology.brokers)
@@ -170,20 +180,29 @@ class Groups:
         """On how many partitions groups committed whose lag is left out, because it is more than is reckoned."""
         return sum(group.unreckoned for group in self.known.values())
 
-    async def _ask_for_rights(self, living: Sequence[str], timeout: float) -> None:
+    async def _ask_for_rights(self, living: Sequence[str], deadline: Deadline) -> None:
         """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
-        now = self._clock()
         unlisted = [
             g for g in self.known.values() if g.trouble is not None and g.coordinator not in self.unread_brokers
         ]
-        for group in unlisted[:_MOST_ASKED_FOR]:
-            for label in living[:1]:
-                request = group_wire.find_coordinator(group.name)
-                with contextlib.suppress(BrokerError):
-                    error, _ = await self._peers.ask(label, request, timeout, group_wire.read_find_coordinator)
-                    if error == GROUP_AUTHORIZATION_FAILED:
-                        group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
-                        group.seen = now
+        self._unlisted = bool(unlisted)
+        chosen = heapq.nsmallest(_MOST_ASKED_FOR, unlisted, key=lambda group: group.rights_at)
+        if living and not deadline.over:
+            await asyncio.gather(*(self._ask_for_right(living[0], group, deadline) for group in chosen))
+        now = self._clock()
+        for group in unlisted:
+            if group.forbidden:
+                group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
+                group.seen = now
+
+    async def _ask_for_right(self, label: str, group: ConsumerGroup, deadline: Deadline) -> None:
+        group.rights_at = self._clock()
+        request = group_wire.find_coordinator(group.name)
+        try:
+            error, _ = await self._peers.ask(label, request, deadline.left, group_wire.read_find_coordinator)
+        except BrokerError:
+            return  # what was said before holds until somebody answers
+        group.forbidden = error == GROUP_AUTHORIZATION_FAILED
 
     def close(self) -> None:
         """Give up what is under way, and close the connections that are not for lags."""
@@ -191,13 +210,14 @@ class Groups:
 
     async def refetch(self, groups: Iterable[ConsumerGroup], timeout: float) -> None:
         """Read what these groups committed, within `timeout` seconds, after they waited in `read`."""
+        deadline = Deadline(timeout)
         by_coordinator: dict[str, list[ConsumerGroup]] = {}
         for group in groups:
             by_coordinator.setdefault(group.coordinator, []).append(group)
 
         async def ask(label: str, some: list[ConsumerGroup]) -> None:
             try:
-                await self._offsets(label, some, timeout)
+                await self._offsets(label, some, deadline)
             except BrokerError as error:
                 self.unread_brokers[label] = (error.reason, error.detail)
                 for group in some:
@@ -205,21 +225,19 @@ class Groups:
 
         await asyncio.gather(*(ask(label, some) for label, some in by_coordinator.items()))
 
-    async def _broker(self, label: str, timeout: float, may_wait: Callable[[ConsumerGroup], bool]) -> None:
+    async def _broker(self, label: str, deadline: Deadline, may_wait: Callable[[ConsumerGroup], bool]) -> None:
         """List a broker's groups, then fetch what they committed and who their members are, by one deadline."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
         try:
-            error, listed = await self._lists.fetch(label, timeout, partial(self._of, label))
+            error, listed = await self._lists.fetch(label, deadline, partial(self._of, label))
             if error:
                 self.unread_brokers[label] = (reason_of(error), f"ListGroups: {name_of(error)}")
             fresh, asked = await in_slices(self._adopting(label, listed, may_wait))
-            await self._offsets(label, asked, deadline - loop.time())
+            await self._offsets(label, asked, deadline)
         except BrokerError as failure:
             self.unread_brokers[label] = (failure.reason, failure.detail)
             return
         with contextlib.suppress(BrokerError):  # the lag is known; members are asked for again in the next cycle
-            await self._members(label, fresh, deadline - loop.time())
+            await self._members(label, fresh, deadline)
 
     def _of(self, label: str) -> Sequence[ListedGroup]:
         groups = [group for group in self.known.values() if group.coordinator == label]
@@ -261,25 +279,26 @@ class Groups:
         if listed.state != group.state or label != group.coordinator:
             group.members_at = float("-inf")
             group.moved = True
+        group.forbidden = False
         group.protocol, group.kind = listed.protocol, listed.kind or "classic"
         group.state, group.coordinator, group.listed = listed.state, label, self.cycle
         if listed.state in _WITHOUT_MEMBERS:
             group.members, group.members_at = 0, self._clock()
         return group
 
-    async def _offsets(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
+    async def _offsets(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
         if sharing := [group.name for group in groups if group.kind == _SHARE]:
-            await self._start_offsets(label, sharing, timeout)
-        await self._commits(label, [group for group in groups if group.kind != _SHARE], timeout)
+            await self._start_offsets(label, sharing, deadline)
+        await self._commits(label, [group for group in groups if group.kind != _SHARE], deadline)
 
-    async def _start_offsets(self, label: str, sharing: Sequence[str], timeout: float) -> None:
+    async def _start_offsets(self, label: str, sharing: Sequence[str], deadline: Deadline) -> None:
         """Share groups (KIP-932) commit nothing; the first record that is not settled stands for the commit."""
         found = {name: GroupOffsets(0, {}) for name in sharing}
-        if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, timeout) >= 0:
+        if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, deadline.left) >= 0:
 
             async def ask(names: Sequence[str]) -> None:
                 request = share_groups.fetch_start_offsets(names)
-                found.update(await self._peers.ask(label, request, timeout, share_groups.read_start_offsets))
+                found.update(await self._peers.ask(label, request, deadline.left, share_groups.read_start_offsets))
 
             await self._in_portions(sharing, _GROUPS_PER_REQUEST, ask)
         for name, offsets in found.items():
@@ -287,25 +306,27 @@ class Groups:
             found[name] = known if known == offsets else offsets
         await in_slices(self._taking(found))
 
-    async def _commits(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + timeout
-        version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, timeout) >= 8 else 5
+    async def _commits(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
+        version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, deadline.left) >= 8 else 5
+
+        took = 0.0
 
         async def ask(names: Sequence[str]) -> None:
+            nonlocal took
+            if (left := deadline.left) < took:  # to ask and to give up would cost the connection
+                raise BrokerError(Reason.TIMEOUT_RESPONSE, "there was no time left to read what all groups committed")
             read = partial(group_wire.reading_fetched_offsets, groups=names, version=version, memory=self._committed)
-            left = until - loop.time()
-            if left <= 0:
-                words = f"broker {label} did not answer for all its groups in {timeout:.3g} s"
-                raise BrokerError(Reason.TIMEOUT_RESPONSE, words)
             answer = await self._peers.ask_much(label, group_wire.fetch_offsets(names, version), left, read)
+            took = left - deadline.left
             if version < 8:
                 for name, found in answer.items():
                     if not found.error and not found.offsets:
-                        answer[name] = await self._named_offsets(label, name, left)
+                        answer[name] = await self._named_offsets(label, name, deadline)
             await in_slices(self._taking(answer))
 
         most = _GROUPS_PER_REQUEST if version >= 8 else 1
+        if len(groups) > most:  # those that were left out when there was too little time come first now
+            groups = sorted(groups, key=lambda group: group.asked)
         await self._in_portions([group.name for group in groups], most, ask)
 
     async def _in_portions(
@@ -324,12 +345,12 @@ class Groups:
         known = len(group.offsets) or group.unreckoned or (0 if group.asked else _COMMITS_EXPECTED)
         return known + len(name) // _BYTES_PER_COMMIT
 
-    async def _named_offsets(self, label: str, group: str, timeout: float) -> GroupOffsets:
+    async def _named_offsets(self, label: str, group: str, deadline: Deadline) -> GroupOffsets:
         """Ask partition by partition: some brokers (librdkafka's mock) do not answer for all when none is named."""
         named = [TopicPartition(t, p) for t, states in (self._topology.topics or {}).items() for p in states]
         request = group_wire.fetch_offsets([group], 5, named)
         answer = await self._peers.ask(
-            label, request, timeout, lambda reader: group_wire.read_fetched_offsets(reader, [group], 5)
+            label, request, deadline.left, lambda reader: group_wire.read_fetched_offsets(reader, [group], 5)
         )
         return answer[group]
 
@@ -380,7 +401,7 @@ class Groups:
                 group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
                 read[partition] = group.offsets[partition]
 
-    async def _members(self, label: str, groups: Sequence[ConsumerGroup], timeout: float) -> None:
+    async def _members(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
         now = self._clock()
         due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
         due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
@@ -390,9 +411,9 @@ class Groups:
             names = [group.name for group in due if group.kind == kind]
 
             async def ask(some: Sequence[str], request: _Describe = request, read: _Described = read) -> None:
-                found.update(await self._peers.ask(label, request(some), timeout, read))
+                found.update(await self._peers.ask(label, request(some), deadline.left, read))
 
-            if names and await self._peers.highest(label, api, timeout) >= version:
+            if names and await self._peers.highest(label, api, deadline.left) >= version:
                 # One of very many members costs the number of its own, and neither that of others nor its lag.
                 await in_portions([names], ask, lambda *_: None)
         for name, (error, _, members) in found.items():

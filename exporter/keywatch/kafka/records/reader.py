@@ -79,5 +79,7 @@ class RecordReader:
     def _locate(self, consumer: Consumer, partitions: Mapping[TopicPartition, object], deadline: float) -> None:
         """Have the client look for leaders now; by itself it does so once a second for topics that are new to it."""
         for topic in {partition.topic for partition in partitions} - self._located:
-            consumer.list_topics(topic, timeout=max(deadline - time.monotonic(), 0.01))
+            if (left := deadline - time.monotonic()) <= 0:
+                return
+            consumer.list_topics(topic, timeout=max(left, 0.01))
             self._located.add(topic)

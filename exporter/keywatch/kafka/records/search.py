@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import Reason
 from keywatch.engine.slices import in_slices
 from keywatch.kafka.connection import BrokerError
@@ -76,7 +77,10 @@ class RecordSearch:
         """Bytes of the answers so far."""
 
     async def find(self, positions: Collection[Position], timeout: float) -> dict[Position, Found | Packed]:
-        """Find as many as can be begun in `timeout` seconds and are allowed for; whatever fails is left out."""
+        """Find as many as can be begun in `timeout` seconds and are allowed for; whatever fails is left out.
+
+        What was begun has as long again to be found.
+        """
         leaders: dict[int, list[Position]] = {}
         for position in positions:
             state = (self._topology.topics or {}).get(position.partition.topic, {}).get(position.partition.partition)
@@ -105,25 +109,25 @@ class RecordSearch:
         self, leader: str, positions: Collection[Position], found: dict[Position, Found | Packed], timeout: float
     ) -> None:
         # What was asked in time has as long to be answered: giving up costs a connection, and a new one logs in.
-        until = time.monotonic() + timeout
+        beginning, deadline = Deadline(timeout), Deadline(2 * timeout)
         try:
             for position in positions:
-                if time.monotonic() >= until:
+                if beginning.over:
                     return
-                record = await self._first(leader, position, timeout)
+                record = await self._first(leader, position, deadline)
                 if record is not None:
                     found[position] = record
                     self._passed.pop(position, None)
         except BrokerError:
             return
 
-    async def _first(self, leader: str, position: Position, timeout: float) -> Found | Packed | None:
+    async def _first(self, leader: str, position: Position, deadline: Deadline) -> Found | Packed | None:
         offset = self._passed.get(position, position.offset)
         committed = True
         for _ in range(_STEPS):
-            if not self._allowance.left():
+            if deadline.over or not self._allowance.left():
                 break
-            reply = await self._fetch(leader, position.partition, offset, timeout, committed=committed)
+            reply = await self._fetch(leader, position.partition, offset, deadline, committed=committed)
             if reply is None:
                 return None
             batch, offset = _first_batch(reply, offset)
@@ -144,11 +148,11 @@ class RecordSearch:
         return None
 
     async def _fetch(
-        self, leader: str, partition: TopicPartition, offset: int, timeout: float, *, committed: bool
+        self, leader: str, partition: TopicPartition, offset: int, deadline: Deadline, *, committed: bool
     ) -> Fetched | None:
         """Return the reply from `offset` on; None when it is refused."""
         request = fetch.fetch(partition, offset, _LEAST_BYTES, committed=committed)
-        reply = await self._peers.ask(leader, request, timeout, fetch.read_fetch)
+        reply = await self._peers.ask(leader, request, deadline.left, fetch.read_fetch)
         self.reads += 1
         self.received += reply.size
         self._allowance.spend(reply.size)

@@ -17,7 +17,7 @@ _KEPT_PER_PARTITION = 64
 _KEPT = 40_000
 _LEAST_PER_PARTITION = 4
 # Of the time for finding records, what looking for them may take where all have to be unpacked afterwards.
-_SEARCH_SHARE = 0.6
+_SEARCH_SHARE = 0.5
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.verdict import Verdict
 from keywatch.kafka.offsets import read_offsets
@@ -71,13 +72,13 @@ class CanaryProbe:
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Send through every leader that lives and judge what came back; raises `ProbeError` without topic or right."""
-        started = self._clock()
-        await self._topic.maintain(timeout * 0.5)
+        deadline = Deadline(timeout)
+        await self._topic.maintain(deadline.share(0.5).left)
         if not self._topic.partitions:
             raise ProbeError(Reason.UNKNOWN_TOPIC, f"the canary's topic {self._topic.name!r} is not there yet")
-        await self._prepare(timeout * 0.3)
+        await self._prepare(deadline.share(0.3).left)
         sent = self._send()
-        await self._await(sent, max(timeout - (self._clock() - started), 0.0))
+        await self._await(sent, deadline.left)
         samples = self._judge(sent)
         missing = [
             trouble[1] for entry in sent if (trouble := self._trouble(entry)) and trouble[0] is Reason.AUTHORIZATION

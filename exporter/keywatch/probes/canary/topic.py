@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import (
@@ -58,7 +59,8 @@ class CanaryTopic:
 
         Raises `ProbeError` while there is no topic; what fails on one that is there only stands in `refusal`.
         """
-        await self._topology.partitions(timeout)
+        deadline = Deadline(timeout)
+        await self._topology.partitions(deadline.left)
         living = sorted(int(label) for label in self._topology.up() if label.isascii() and label.isdigit())
         homes = {state.replicas[0] for state in self.partitions.values() if state.replicas}
         missing = [broker for broker in living if broker not in homes]
@@ -75,7 +77,7 @@ class CanaryTopic:
             self.refusal = None
         elif living and self._clock() - self._tried >= _TRY_AGAIN_AFTER:
             self._tried = self._clock()
-            self.refusal = await self._keep(living, missing, strayed, timeout)
+            self.refusal = await self._keep(living, missing, strayed, deadline.left)
         if self.refusal is not None and not self.partitions:
             raise self.refusal
 

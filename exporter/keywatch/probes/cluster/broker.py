@@ -87,6 +87,7 @@ class BrokerProbe:
         self._resolver = resolver
         self._renew_after = renew_after
         self._clock = clock
+        self._until = float("inf")
         self._patience = misses * schedule.timeout + _BENEFIT_OF_DOUBT
         self._attempts: list[_Attempt] = []
         self._link: BrokerLink | None = None
@@ -106,6 +107,7 @@ class BrokerProbe:
         failures: list[Reason] = []
         self._limit = ""
         begun = self._clock()
+        self._until = begun + timeout
         error = await self._try(min(self._answer_within, timeout), failures)
         # What a certificate says it says again, so the second try need not wait, where there is time for one.
         certain = error is not None and error.reason in _SAID_AGAIN and self._verdict.doubtful
@@ -188,7 +190,8 @@ class BrokerProbe:
         until = started + timeout + _SLACK
         if self._verdict.next_decides:
             oldest = min(attempt.started for attempt in self._attempts)
-            until = min(max(until, oldest + self._patience), started + self.schedule.timeout)
+            until = max(until, oldest + self._patience)
+        until = min(until, self._until)
         failure: BrokerError | None = None
         while self._attempts and (left := until - self._clock()) > 0:
             await first_done([attempt.answer for attempt in self._attempts], left)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from keywatch.engine import supervised
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.slices import Pieces
 from keywatch.engine.supervised import Part
@@ -24,6 +25,8 @@ from keywatch.metrics import cluster as cluster_metrics
 # How long a second answer may take after the first: long enough for a living broker, short enough not to wait for
 # a frozen one.
 _PATIENCE = 0.2
+# Of the time, for metadata; what is asked afterwards has what is left, and waits when that is less than metadata took.
+_METADATA_SHARE = 0.9
 _MISSES_ALLOWED = 2
 _MOST_ASKED_FOR = 100
 # A calm cluster's partitions are read once a second for each 2,000 of them, as seldom as every 10 s.
@@ -76,18 +79,19 @@ class ClusterProbe:
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read metadata; raises `ProbeError` when no broker gives it, with `cluster_up` 0 once that is certain."""
-        started = self._clock()
+        deadline = Deadline(timeout)
         living = [broker.label for broker in self._topology.living()]
         if not living:
             living = await self._from_bootstrap(timeout)
         self._turn += 1
+        reading = deadline.share(_METADATA_SHARE)
+        asked = reading.left
         chosen = [living[(self._turn + i) % len(living)] for i in range(min(self._ask, len(living)))]
         if self._clock() - self._bootstrapped_at >= _BOOTSTRAP_AFTER:
             chosen += self._bootstraps(chosen)[:1]
         whole = self._clock() - self._learned_at >= self._learn_after()
-        left = timeout - (self._clock() - started)
-        calls = [self._metadata(label, left * 0.9, whole=whole) for label in chosen]
-        answers, errors = await first(calls, _PATIENCE)
+        answers, errors = await first([self._metadata(label, reading, whole=whole) for label in chosen], _PATIENCE)
+        took = asked - reading.left
         if not answers:
             self._misses += 1
             error = errors[0]
@@ -101,12 +105,12 @@ class ClusterProbe:
             newest = _newest(answers)
             # First who may not be seen, then who is not there: nobody may take the one for the other in between.
             wanted = {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch}
-            await self._look_for(wanted - newest.topics.keys(), timeout)
+            await self._look_for(wanted - newest.topics.keys(), deadline, took)
             self._learned_at = self._clock()
             self._topology.record(newest)
         else:
             self._topology.learn_brokers(answers[0])
-        await self._register(timeout)
+        await self._register(deadline, took)
         return self._samples(None)
 
     def _bootstraps(self, but: Sequence[str]) -> list[str]:
@@ -126,7 +130,8 @@ class ClusterProbe:
         """
         if self._asking is None:
             labels = self._bootstraps(())[:_MOST_BOOTSTRAPS]
-            calls = [self._metadata(label, timeout * 0.9, whole=False) for label in labels]
+            reading = Deadline(timeout * _METADATA_SHARE)
+            calls = [self._metadata(label, reading, whole=False) for label in labels]
             self._asking = supervised.task(Part.QUESTION, first(calls, _PATIENCE), "metadata")
         await asyncio.wait([self._asking], timeout=_SOON)
         answers: list[requests.Metadata] = []
@@ -155,34 +160,37 @@ class ClusterProbe:
             self._asking.cancel()
         self._peers.close()
 
-    async def _look_for(self, missing: AbstractSet[str], timeout: float) -> None:
-        """Ask by name for topics that are gone or missing: only so does a broker say that rights are missing."""
+    async def _look_for(self, missing: AbstractSet[str], deadline: Deadline, least: float) -> None:
+        """Ask by name for topics that are gone or missing: only so does a broker say that rights are missing.
+
+        With less time left than the `least` that it takes, what is known stands.
+        """
         topology = self._topology
         if not missing:
             topology.forbid(())
             return
+        if deadline.left <= least:
+            return
         labels = [broker.label for broker in topology.living()][: self._ask]
         request = requests.metadata(sorted(missing)[:_MOST_ASKED_FOR])
         answers, _ = await first(
-            [self._peers.ask(label, request, timeout / 2, requests.read_metadata) for label in labels], 0.0
+            [self._peers.ask(label, request, deadline.left, requests.read_metadata) for label in labels], 0.0
         )
         for answer in answers:
             topology.forbid(topic for topic, code in answer.errors.items() if code == TOPIC_AUTHORIZATION_FAILED)
 
-    async def _metadata(self, label: str, timeout: float, *, whole: bool) -> requests.Metadata:
+    async def _metadata(self, label: str, deadline: Deadline, *, whole: bool) -> requests.Metadata:
         if not whole:
-            return self._own(
-                label, await self._peers.ask(label, requests.metadata(()), timeout, requests.read_metadata)
-            )
+            answer = await self._peers.ask(label, requests.metadata(()), deadline.left, requests.read_metadata)
+            return self._own(label, answer)
         memory, before = self._memories.setdefault(label, ReplyMemory()), self._topology.topics or {}
 
         def read(reader: Reader) -> Pieces[requests.Metadata]:
             return requests.reading_metadata(reader, memory, before)
 
-        started = self._clock()
-        version = 10 if await self._peers.highest(label, requests.METADATA, timeout) >= 10 else 8
-        left = max(timeout - (self._clock() - started), 0.001)
-        return self._own(label, await self._peers.ask_much(label, requests.metadata(version=version), left, read))
+        version = 10 if await self._peers.highest(label, requests.METADATA, deadline.left) >= 10 else 8
+        answer = await self._peers.ask_much(label, requests.metadata(version=version), deadline.left, read)
+        return self._own(label, answer)
 
     def _own(self, label: str, metadata: requests.Metadata) -> requests.Metadata:
         """Return metadata that is of the cluster that is watched; raises `BrokerError` for that of another one."""
@@ -199,15 +207,18 @@ class ClusterProbe:
             return 0.0
         return min(self._topology.size / _PARTITIONS_PER_SECOND, _LONGEST)
 
-    async def _register(self, timeout: float) -> None:
-        """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure."""
+    async def _register(self, deadline: Deadline, least: float) -> None:
+        """Learn who is registered, dead or alive; brokers before Kafka 4.0 cannot say, which is no failure.
+
+        With less time left than the `least` that it takes, it is put off.
+        """
         now = self._clock()
-        if now - self._registered_at < self._register_after:
+        if now - self._registered_at < self._register_after or deadline.left <= least:
             return
         self._registered_at = now
         labels = [broker.label for broker in self._topology.living()][: self._ask]
         calls = [
-            self._peers.ask(label, requests.describe_cluster(), timeout / 2, requests.read_describe_cluster)
+            self._peers.ask(label, requests.describe_cluster(), deadline.left, requests.read_describe_cluster)
             for label in labels
         ]
         answers, _ = await first(calls, 0.0)

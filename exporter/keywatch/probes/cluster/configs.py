@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
@@ -14,13 +17,24 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
 
-_NUMBER = re.compile(r"[0-9]{1,10}")
 _SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
 _TOPICS_PER_REQUEST = 500
+_TOPICS_PER_PIECE = 500
+_LONGEST_NUMBER = 9
+
+
+class _Settings(NamedTuple):
+    """What was answered for one topic: an error code, or settings."""
+
+    error: int
+    values: Mapping[str, str]
 
 
 class ConfigsProbe:
-    """One cluster's topic settings, asked of one living broker after the other until one answers."""
+    """One cluster's topic settings, asked of one living broker after the other until one answers.
+
+    Where the time does not do for all topics, the next run goes on with those that were left.
+    """
 
     name = "configs"
     target = ""
@@ -34,48 +48,88 @@ class ConfigsProbe:
         self._peers = peers
         self._chosen = chosen
         self._turn = 0
+        self._known: dict[str, _Settings] = {}
+        self._next = ""
 
-    async def run(self, timeout: float) -> Sequence[Sample]:
+    async def run(self, timeout: float) -> Collection[Sample]:
         """Read the settings of all topics; raises `ProbeError`."""
-        topics = await self._topology.partitions(timeout / 2)
-        names = sorted(await self._chosen.of(topics))
+        deadline = Deadline(timeout * 0.95)
+        names = sorted(await self._chosen.of(await self._topology.partitions(deadline.share(0.5).left)))
+        for name in self._known.keys() - set(names):
+            del self._known[name]
         living = [broker.label for broker in self._topology.living()]
         if not living:
             raise ProbeError(Reason.REFUSED, "no broker answers")
         self._turn += 1
-        label = living[self._turn % len(living)]
-        found: dict[str, int] = {}
-        compacted: set[str] = set()
-        refused: list[str] = []
-        try:
-            for start in range(0, len(names), _TOPICS_PER_REQUEST):
-                request = requests.describe_configs(names[start : start + _TOPICS_PER_REQUEST], _SETTINGS)
-                answer = await self._peers.ask(label, request, timeout * 0.9, requests.read_describe_configs)
-                for topic, (error, values) in answer.items():
-                    if error:
-                        reason = reason_of(error)
-                        needs = f"DescribeConfigs on Topic:{topic} is missing"
-                        refused.append(needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(error)}")
-                    elif _NUMBER.fullmatch(values.get(_MIN_IN_SYNC, "")):
-                        found[topic] = int(values[_MIN_IN_SYNC])
-                    if "compact" in values.get(_CLEANUP, ""):
-                        compacted.add(topic)
-        except BrokerError as error:
-            if error.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
+        start = bisect_left(names, self._next)
+        ordered = names[start:] + names[:start]
+        count, failure = await self._read(living[self._turn % len(living)], ordered, deadline)
+        if failure is not None:
+            if failure.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
                 return []
-            raise ProbeError(error.reason, error.detail) from error
-        self._topology.compacted = frozenset(compacted)
-        known = self._topology.min_in_sync
-        self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
-        samples = [
-            Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(count))
-            for topic, count in found.items()
-        ]
+            if not count:
+                raise ProbeError(failure.reason, failure.detail)
+        samples, refused = await in_slices(self._judge(names))
+        if failure is not None:
+            words = f"settings of {count} of {len(names)} topics were read, the others follow: {failure.detail}"
+            raise ProbeError(failure.reason, words, samples)
         if refused:
-            words = f"DescribeConfigs of {len(refused)} topics was refused, first {refused[0]}"
-            raise ProbeError(reason, words, samples)
+            reason, first = refused[0]
+            raise ProbeError(reason, f"DescribeConfigs of {len(refused)} topics was refused, first {first}", samples)
         return samples
 
     async def close(self) -> None:
         """Close the connections."""
         self._peers.close()
+
+    async def _read(self, label: str, names: Sequence[str], deadline: Deadline) -> tuple[int, BrokerError | None]:
+        """Ask for the topics in turn; returns of how many settings were read, and what kept one from the others."""
+        took = 0.0
+        try:  # so that what follows takes as long as an answer, and nothing else
+            await self._peers.highest(label, requests.DESCRIBE_CONFIGS, deadline.left)
+        except BrokerError as error:
+            return 0, error
+        for start in range(0, len(names), _TOPICS_PER_REQUEST):
+            left, self._next = deadline.left, names[start]
+            if left < took:  # to ask and to give up would cost the connection
+                return start, BrokerError(Reason.TIMEOUT_RESPONSE, "there was no time left")
+            some = names[start : start + _TOPICS_PER_REQUEST]
+            request = requests.describe_configs(some, _SETTINGS)
+            try:
+                answer = await self._peers.ask(label, request, left, requests.read_describe_configs)
+            except BrokerError as error:
+                return start, error
+            took = left - deadline.left
+            self._known.update((topic, _Settings(*answer[topic])) for topic in some if topic in answer)
+        return len(names), None
+
+    def _judge(self, names: Sequence[str]) -> Pieces[tuple[list[Sample], list[tuple[Reason, str]]]]:
+        """Tell the topology and others what is demanded; returns also what was refused, topic by topic."""
+        found: dict[str, int] = {}
+        compacted: set[str] = set()
+        refused: list[tuple[Reason, str]] = []
+        samples: list[Sample] = []
+        for count, topic in enumerate(names, 1):
+            if count % _TOPICS_PER_PIECE == 0:
+                yield
+            settings = self._known.get(topic)
+            if settings is None:
+                continue
+            if settings.error:
+                reason = reason_of(settings.error)
+                needs = f"DescribeConfigs on Topic:{topic} is missing"
+                words = needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(settings.error)}"
+                refused.append((reason, words))
+            elif (number := _number(settings.values.get(_MIN_IN_SYNC, ""))) is not None:
+                found[topic] = number
+                samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(number)))
+            if "compact" in settings.values.get(_CLEANUP, ""):
+                compacted.add(topic)
+        self._topology.compacted = frozenset(compacted)
+        known = self._topology.min_in_sync
+        self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
+        return samples, refused
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else None

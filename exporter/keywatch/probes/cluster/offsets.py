@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
@@ -57,12 +58,13 @@ class OffsetsProbe:
             self._ends.drop(topic)
             self._starts.drop(topic)
             self._runs = 0
-        self._choose(await self._chosen.of(await self._topology.partitions(timeout / 2)))
-        ends = await self._ends.fetch(self._wanted, timeout * 0.6)
+        deadline = Deadline(timeout)
+        self._choose(await self._chosen.of(await self._topology.partitions(deadline.share(0.5).left)))
+        ends = await self._ends.fetch(self._wanted, deadline.share(0.6).left)
         self._touched |= {partition.topic for partition in ends.changed}
         if self._runs % _START_EVERY == 0:
             # Only brokers that have just answered are asked again, so that a frozen one costs one deadline, not two.
-            starts = await self._starts.fetch(without(self._wanted, ends.unread), timeout * 0.3)
+            starts = await self._starts.fetch(without(self._wanted, ends.unread), deadline.share(0.3).left)
             self._touched |= {partition.topic for partition in starts.changed}
         self._runs += 1
         unread: dict[str, dict[int, tuple[Reason, str]]] = {}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from keywatch import bounds
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.store import key_of
 from keywatch.kafka.chosen_topics import ChosenTopics, Topics
@@ -24,7 +25,7 @@ from keywatch.probes.dead_letters.letter import DeadLetterReason
 from keywatch.probes.dead_letters.reader import DeadLetterReader
 from keywatch.probes.dead_letters.series import DeadLetterSeries, QueueState
 
-# Shares of the deadline for each step; what is read on the way shortens none of the others.
+# Shares of the deadline for each step, which none has more of than is left of the whole.
 _IDS, _ENDS, _STARTS, _LETTERS, _TIMES = 0.15, 0.25, 0.2, 0.25, 0.1
 # Brokers learn one after the other that a topic is another one: they are asked for so long after anything changed.
 _ASK_FOR = 3.0
@@ -77,17 +78,18 @@ class DlqTopicsProbe:
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Look at the topics; raises `ProbeError` when a right is missing or nothing could be read."""
+        deadline = Deadline(timeout)
         try:
-            await self._topology.partitions(timeout / 2)
+            await self._topology.partitions(deadline.share(0.5).left)
         except ProbeError as error:
             state = QueueState(f"{error.reason}: {error.detail}", None, None, None, {})
             raise ProbeError(error.reason, error.detail, self._series.samples(state, {})) from None
         self._choose(await self._chosen.of(self._topology.existing))
         if self._returned or self._clock() < self._ask_until:
-            await self._identify(timeout * _IDS)
-        unread = await self._measure(timeout)
+            await self._identify(deadline.share(_IDS).left)
+        unread = await self._measure(deadline)
         readable = [partition for partition in self._partitions() if partition not in unread]
-        await self._read(readable, timeout)
+        await self._read(readable, deadline)
         return self._tell(unread)
 
     async def close(self) -> None:
@@ -138,22 +140,22 @@ class DlqTopicsProbe:
         if self._returned != returned:
             self._want()
 
-    async def _measure(self, timeout: float) -> Unread:
+    async def _measure(self, deadline: Deadline) -> Unread:
         """Read where the partitions end and begin; returns those that could not be read, with why."""
-        reading = await self._ends.fetch(self._wanted, timeout * _ENDS)
+        reading = await self._ends.fetch(self._wanted, deadline.share(_ENDS).left)
         unread = dict(reading.unread)
         now = self._clock()
         ends = _known(self._ends, self._partitions(), unread)
         shorter = self._ledger.take_ends(ends, now)
         if shorter:
             self._ask_until = now + _ASK_FOR
-            await self._identify(timeout * _IDS)
+            await self._identify(deadline.share(_IDS).left)
             self._ledger.cut(self._ledger.take_ends({one: ends[one] for one in shorter}, now))
         # Only brokers that have just answered are asked again, so that a frozen one costs one deadline, not two.
         wanted: Wanted = self._wanted
         if unread:
             wanted = {topic: [i for i in indexes if (topic, i) not in unread] for topic, indexes in wanted.items()}
-        reading = await self._starts.fetch(wanted, timeout * _STARTS)
+        reading = await self._starts.fetch(wanted, deadline.share(_STARTS).left)
         unread.update(reading.unread)
         self._ledger.take_starts(_known(self._starts, self._partitions(), unread))
         for partition in unread:
@@ -161,18 +163,18 @@ class DlqTopicsProbe:
                 unread[partition] = (Reason.AUTHORIZATION, f"Describe on Topic:{partition.topic} is missing")
         return unread
 
-    async def _read(self, readable: Collection[TopicPartition], timeout: float) -> None:
+    async def _read(self, readable: Collection[TopicPartition], deadline: Deadline) -> None:
         """Read new records, and the time of the oldest ones where it is not known."""
         wanted = self._ledger.wanted(readable, self._clock())
         if wanted:
             # A reader that hangs leaves records unread, which is told in good time.
             with contextlib.suppress(ProbeError):
-                batch = await self._letters.fetch(wanted, timeout * _LETTERS)
+                batch = await self._letters.fetch(wanted, deadline.share(_LETTERS).left)
                 self._ledger.record(wanted, batch, self._clock())
         self._ledger.give_up(self._clock())
         untimed = self._ledger.untimed(readable, self._clock())
         if untimed:
-            times = await read_first_times(self._topology, self._peers, untimed, timeout * _TIMES)
+            times = await read_first_times(self._topology, self._peers, untimed, deadline.share(_TIMES).left)
             self._ledger.take_times(times, self._clock())
 
     def _tell(self, unread: Unread) -> Sequence[Sample]:

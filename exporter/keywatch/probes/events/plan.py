@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from keywatch import bounds
+from keywatch.engine.deadline import Deadline
 from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
@@ -72,13 +73,14 @@ class ReadingPlan:
 
         `lost` are partitions that have no record at the position where reading should go on.
         """
+        deadline = Deadline(timeout)
         existing = self._topology.existing
         chosen = await self.chosen.of(existing)
         if existing is not self._existing:
             self._existing = existing
             self.wanted = {topic: tuple(states) for topic, states in chosen.items() if topic in self._patterns}
         # Whatever is found out stands in the plan until it is handed over: a run may be cut short at any wait.
-        self._remade |= await self._ids.renew(self._names | self.wanted.keys(), timeout / 2)
+        self._remade |= await self._ids.renew(self._names | self.wanted.keys(), deadline.share(0.5).left)
         remade = self._remade
         known = {TopicPartition(topic, index) for topic, indexes in self.wanted.items() for index in indexes}
         change = ReadingChange(gap=bool(remade))
@@ -93,7 +95,8 @@ class ReadingPlan:
             # What is hidden now may have been there for long: when it may be seen it is read from its end.
             self._began, self._hidden = True, self._hidden | frozenset(self.forbidden)
         cut = {p: positions[p] for p in lost if p in positions and p in known and p not in change.dropped}
-        await asyncio.gather(*(self._find(kind, change, cut, timeout / 2) for kind in (requests.END, requests.START)))
+        left = deadline.left
+        await asyncio.gather(*(self._find(kind, change, cut, left) for kind in (requests.END, requests.START)))
         for partition in change.places:
             self.due.pop(partition, None)
             self._left.pop(partition, None)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaException
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import SeriesSet
@@ -38,7 +39,7 @@ _STUCK_AFTER = 10.0
 # The share of the deadline that each of up to three stages may take: by default as long as a broker needs that takes
 # 0.9 s for each answer and must be connected to first. What is left is for the tail to come to the ends that were read:
 # this many seconds, which is enough unless a broker is slow or much comes.
-_STAGE = 0.32
+_STAGE = 0.337
 _PATIENCE, _LEAST = 0.3, 0.05
 _NAMED = 4
 
@@ -88,18 +89,18 @@ class EventsProbe:
     async def run(self, timeout: float) -> Collection[Sample]:
         """Judge where reading stands and tell what came; raises `ProbeError` without topics, rights or any leader."""
         try:
-            return await self._look(self._clock() + timeout * 0.95, timeout * _STAGE)
+            return await self._look(Deadline(timeout * 0.95))
         except ProbeError as error:
             if error.samples:
                 raise
             samples, distributions = self._series.drain()
             raise ProbeError(error.reason, error.detail, SeriesSet([], samples, distributions)) from None
 
-    async def _look(self, deadline: float, stage: float) -> SeriesSet:
-        """Read on and judge; each stage may take `stage` seconds, so that a slow broker's answers are waited for."""
-        await self._topology.partitions(stage)
+    async def _look(self, deadline: Deadline) -> SeriesSet:
+        """Read on and judge; each stage has its share of the time, so that a slow broker's answers are waited for."""
+        await self._topology.partitions(deadline.share(_STAGE).left)
         tail = self._at_work()
-        change = await self._plan.compare(tail.positions, tail.lost, 2 * stage)
+        change = await self._plan.compare(tail.positions, tail.lost, deadline.share(2 * _STAGE).left)
         tail.subscribe(change.places, change.dropped)
         self._series.skip(change.skipped)
         if change.places or change.dropped:
@@ -107,9 +108,9 @@ class EventsProbe:
         if change.gap:
             self.seen.interrupt()
         looked = self._clock()
-        reading = await self._ends.fetch(self._plan.wanted, stage)
+        reading = await self._ends.fetch(self._plan.wanted, deadline.share(_STAGE).left)
         unread = {**reading.unread, **dict.fromkeys(self._plan.unplaced(tail.positions), _UNPLACED)}
-        await self._catch_up(tail, unread, min(max(deadline - self._clock(), _LEAST), _PATIENCE))
+        await self._catch_up(tail, unread, min(max(deadline.left, _LEAST), _PATIENCE))
         return self._judge(tail, unread, looked)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import MetricSeries, SeriesSet
@@ -91,24 +92,25 @@ class GroupsProbe:
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
-        await self._topology.partitions(timeout / 2)
+        deadline = Deadline(timeout)
+        await self._topology.partitions(deadline.share(0.5).left)
         self._renew()
         index = self._index
         self._turns.begin(sum(group_series.lagless for group_series in index.series.values()))
-        await self._groups.fetch(timeout * 0.4, self._may_wait)
+        await self._groups.fetch(deadline.share(0.4).left, self._may_wait)
         strangers = index.strangers
         await in_slices(index.update(self._groups.known, self._topology.existing, self._series_of))
         if index.strangers - strangers:
             self._topology.outdate()
         # Ends are read after commits: the other way round a commit could be ahead of its end.
-        reading = await self._ends.fetch(index.wanted, timeout * 0.3)
+        reading = await self._ends.fetch(index.wanted, deadline.share(0.3).left)
         await self._note(reading.changed, self._unread.keys() ^ reading.unread.keys())
         self._unread = dict(reading.unread)
-        for partition in await self._starts.refresh(index.wanted, self._unread, timeout * 0.08):
+        for partition in await self._starts.refresh(index.wanted, self._unread, deadline.share(0.08).left):
             index.touch(partition, self._turns.cycle)
-        await self._wake(timeout * 0.1)
+        await self._wake(deadline.share(0.1))
         await in_slices(self._reckon(index.due_now()))
-        await self._find_times(timeout * 0.08)
+        await self._find_times(deadline.share(0.08).left)
         told = await in_slices(self._tell())
         self._demand_rights(told)
         return told
@@ -175,16 +177,16 @@ class GroupsProbe:
             if count % _PARTITIONS_PER_PIECE == 0:
                 yield
 
-    async def _wake(self, timeout: float) -> None:
+    async def _wake(self, deadline: Deadline) -> None:
         """Ask groups that waited although the ends of their partitions moved: first what they committed, then ends."""
         cycle = self._groups.cycle
         woken = [s for s in self._index.due if s.group.asked != cycle and s.group.trouble is None and s.partitions]
         if not woken:
             return
-        await self._groups.refetch([group_series.group for group_series in woken], timeout)
+        await self._groups.refetch([group_series.group for group_series in woken], deadline.left)
         await in_slices(self._index.update(self._groups.known, self._topology.existing, self._series_of))
         partitions = {partition for group_series in woken for partition in group_series.partitions}
-        ends = await read_offsets(self._topology, self._peers, partitions, requests.END, timeout)
+        ends = await read_offsets(self._topology, self._peers, partitions, requests.END, deadline.left)
         await self._note([p for p, end in ends.found.items() if self._ends.record(p, end)], ends.unread)
         self._unread.update(ends.unread)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from keywatch.elastic.findable import findable
 from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
@@ -93,17 +94,18 @@ class LogCanaryProbe:
         samples = [Sample(cat.LOG_CANARY_LIMIT_SECONDS, (self.cluster,), self._limit)]
         samples += [Sample(cat.LOG_CANARY_EVENTS_TOTAL, (self.cluster, result), 0.0) for result in RESULTS]
         failure: ProbeError | None = None
+        deadline = Deadline(timeout)
         try:
-            await self._write(timeout)
+            await self._write(deadline)
         except ProbeError as error:
             failure = error
             samples.append(self._became(REFUSED))
             self._up, self._why = False, f"Kafka did not take it, {error.reason}: {error.detail}"
         try:
-            samples += await self._look(timeout)
+            samples += await self._look(deadline)
         except ProbeError as error:
             failure = failure or error
-        samples += await self._judge(timeout, failure)
+        samples += await self._judge(deadline, failure)
         if failure is not None:
             raise ProbeError(failure.reason, failure.detail, samples) from failure
         return samples
@@ -116,23 +118,23 @@ class LogCanaryProbe:
             self._carried[1].close()
             self._carried[2].close()
 
-    async def _write(self, timeout: float) -> None:
+    async def _write(self, deadline: Deadline) -> None:
         if self._clock() < self._due:
             return
         self._due = self._clock() + self._every
         # A producer would have brokers create a topic whose name is misspelt.
-        if self._topic not in await self._topology.partitions(timeout * _METADATA):
+        if self._topic not in await self._topology.partitions(deadline.share(_METADATA).left):
             raise ProbeError(Reason.UNKNOWN_TOPIC, f"the topic {self._topic!r} of marked events is not there")
         event_id, value = marked_event(self._realm, self._wall())
         begun = self._clock()
         self._sent[event_id] = _Sent(begun, await self._writer.write(KEY, value))
 
-    async def _look(self, timeout: float) -> list[Sample]:
+    async def _look(self, deadline: Deadline) -> list[Sample]:
         """Search for what is under way."""
         if not self._sent:
             return []
         samples = []
-        for event_id in await findable(self._server, self._sent, self._namespace, timeout * _SEARCHING):
+        for event_id in await findable(self._server, self._sent, self._namespace, deadline.share(_SEARCHING).left):
             if (sent := self._sent.pop(event_id, None)) is None:
                 continue
             took = self._clock() - sent.at
@@ -148,14 +150,14 @@ class LogCanaryProbe:
                 self._up = True
         return samples
 
-    async def _judge(self, timeout: float, failure: ProbeError | None) -> list[Sample]:
+    async def _judge(self, deadline: Deadline, failure: ProbeError | None) -> list[Sample]:
         """Return whether events arrive in time, and where a late one is stuck; `failure` is why nobody looked."""
         samples, now = [], self._clock()
         for event_id, sent in list(self._sent.items()):
             if not sent.overdue and now - sent.at > self._limit:
                 sent.overdue = True
                 self._up = False
-                self._why = str(failure) if failure else await self._where(sent.position, timeout)
+                self._why = str(failure) if failure else await self._where(sent.position, deadline)
             if now - sent.at > self._limit * _GIVEN_UP_AFTER:
                 del self._sent[event_id]
                 samples.append(self._became(LOST))
@@ -164,27 +166,27 @@ class LogCanaryProbe:
             samples.append(Sample(cat.LOG_CANARY_UP, (self.cluster,), float(self._up), note))
         return samples
 
-    async def _where(self, position: Position, timeout: float) -> str:
+    async def _where(self, position: Position, deadline: Deadline) -> str:
         """Tell in words how far an event came that Kafka has."""
         where = f"{position.partition.topic}/{position.partition.partition} at {position.offset}"
         words = f"{where} was not found within {self._limit:g} s"
         if self._carried is None:
-            return f"{words}{await self._elsewhere(position, timeout * _ELSEWHERE)}"
+            return f"{words}{await self._elsewhere(position, deadline)}"
         group, groups, _ = self._carried
         try:
-            await groups.fetch(timeout * _ASKING)
+            await groups.fetch(deadline.share(_ASKING).left)
         except ProbeError as error:
             return f"{words}; how far {group} is cannot be told, {error}"
         known = groups.known.get(group)
         committed = known.offsets.get(position.partition) if known is not None else None
         if committed is None or committed <= position.offset:
             return f"{words}, and {group} has not read it"
-        return f"{words}, although {group} has read it{await self._elsewhere(position, timeout * _ELSEWHERE)}"
+        return f"{words}, although {group} has read it{await self._elsewhere(position, deadline)}"
 
-    async def _elsewhere(self, position: Position, timeout: float) -> str:
+    async def _elsewhere(self, position: Position, deadline: Deadline) -> str:
         """Tell in words as what else an event is stored; empty when it is stored nowhere, or that cannot be told."""
         try:
-            datasets = await stored_as(self._server, position, self._namespace, timeout)
+            datasets = await stored_as(self._server, position, self._namespace, deadline.share(_ELSEWHERE).left)
         except ProbeError:
             return ""  # the next search tells why
         return f": it is stored as {' and '.join(datasets)}" if datasets else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from keywatch.elastic.newest import Newest, Recent, older, recent
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Sample, Schedule
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
@@ -105,8 +106,9 @@ class LogLagProbe:
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read both sides and compare; raises `ProbeError`, with what Kafka alone tells where the search fails."""
-        searched_by = self._clock() + timeout * (1 - _SHARES[2])
-        committed, ends, unread = await self._kafka(timeout)
+        deadline = Deadline(timeout)
+        searching = deadline.share(1 - _SHARES[2])
+        committed, ends, unread = await self._kafka(deadline)
         series = LogLagSeries(self.cluster, self._carried, self._topology.existing)
         for partition in unread:
             series.unknown(partition)
@@ -116,11 +118,11 @@ class LogLagProbe:
             self._consumed(series, partition, known, committed[partition], end)
         failure, answer = None, None
         try:
-            answer = await self._search(searched_by)
+            answer = await self._search(searching)
         except ProbeError as error:
             failure = error
         if answer is not None:
-            await self._found(series, committed, ends, timeout * _SHARES[2])
+            await self._found(series, committed, ends, deadline.share(_SHARES[2]).left)
             failed = answer.redaction_failed
             note = f"{failed} documents of the last hour were left empty, since redaction failed" if failed else None
             series.loose.append(Sample(cat.LOG_REDACTION_FAILED_DOCUMENTS, (self.cluster,), float(failed), note))
@@ -138,13 +140,13 @@ class LogLagProbe:
         await self._server.close()
 
     async def _kafka(
-        self, timeout: float
+        self, deadline: Deadline
     ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int], set[TopicPartition]]:
         """Read what is committed, then where partitions end; and name those of which either cannot be known."""
-        partitions = await self._topology.partitions(timeout * _SHARES[0] / 2)
+        partitions = await self._topology.partitions(deadline.share(_SHARES[0] / 2).left)
         wanted = {topic: sorted(partitions[topic]) for topic in self._carried if topic in partitions}
         every = {TopicPartition(topic, index) for topic, indexes in wanted.items() for index in indexes}
-        await self._groups.fetch(timeout * _SHARES[0] / 2)
+        await self._groups.fetch(deadline.share(_SHARES[0] / 2).left)
         committed: dict[TopicPartition, int] = {}
         unread: set[TopicPartition] = set()
         fresh: set[TopicPartition] = set()
@@ -157,24 +159,25 @@ class LogLagProbe:
             else:
                 fresh.add(partition)  # never committed: nothing of it was read, from its start on
         if fresh:
-            starts = await read_offsets(self._topology, self._peers, fresh, requests.START, timeout * _SHARES[1] / 2)
+            left = deadline.share(_SHARES[1] / 2).left
+            starts = await read_offsets(self._topology, self._peers, fresh, requests.START, left)
             committed |= starts.found
             unread |= starts.unread.keys()
-        reading = await self._ends.fetch(wanted, timeout * _SHARES[1] / 2)
+        reading = await self._ends.fetch(wanted, deadline.share(_SHARES[1] / 2).left)
         unread |= reading.unread.keys() & every
         ends = {one: end for one in committed.keys() - unread if (end := self._ends.get(one)) is not None}
         return committed, ends, unread
 
-    async def _search(self, end: float) -> Recent:
+    async def _search(self, deadline: Deadline) -> Recent:
         now = self._clock()
         ages = {topic: now - moment for topic, moment in self._made_anew.items()}
-        within = (end - now) * _RECENT_SHARE
+        within = deadline.left * _RECENT_SHARE
         found = await recent(self._server, list(self._carried), self._namespace, within, ages=ages)
         for partition, newest in found.newest.items():
             self._learn(partition, newest)
         missing = [one for one, known in self._known.items() if known.newest is None and not known.looked_up]
         if chosen := missing[:_MOST_LOOKED_UP]:
-            each = (end - self._clock()) / len(chosen)
+            each = deadline.left / len(chosen)
             for partition, newest in (await older(self._server, chosen, self._namespace, each)).items():
                 self._learn(partition, newest)
             for partition in chosen:
