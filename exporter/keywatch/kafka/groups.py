@@ -308,7 +308,6 @@ class Groups:
 
     async def _commits(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
         version = 8 if await self._peers.highest(label, requests.OFFSET_FETCH, deadline.left) >= 8 else 5
-
         took = 0.0
 
         async def ask(names: Sequence[str]) -> None:
