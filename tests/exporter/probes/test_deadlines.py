@@ -13,7 +13,7 @@ from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, ProbeError, Reason, Schedule
 from keywatch.kafka.client import Clients
-from keywatch.kafka.connection import BrokerConnection, BrokerError
+from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.allowance import Allowance
@@ -29,6 +29,7 @@ from keywatch.patterns import Patterns
 from keywatch.probes.canary.probe import CanaryProbe
 from keywatch.probes.canary.topic import CanaryTopic
 from keywatch.probes.cluster.broker import BrokerProbe
+from keywatch.probes.cluster.broker_link import BrokerLink
 from keywatch.probes.cluster.cluster import ClusterProbe
 from keywatch.probes.cluster.configs import ConfigsProbe
 from keywatch.probes.cluster.offsets import OffsetsProbe
@@ -91,6 +92,13 @@ def peers(took: Took, *arguments: Any, **options: Any) -> Peers:
 
 def cluster(took: Took) -> Probe:
     return ClusterProbe("c", topology(), peers(took), SCHEDULE, watch=["missing"], clock=clock)
+
+
+def cluster_of_which_no_broker_answers(took: Took) -> Probe:
+    where = topology()
+    where.report("1", up=False)
+    where.report("2", up=False)
+    return ClusterProbe("c", where, peers(took), SCHEDULE, clock=clock)
 
 
 def configs(took: Took) -> Probe:
@@ -196,8 +204,11 @@ class FakeLink:
     def assign(self, positions: object) -> None:
         """Take the order."""
 
-    def send(self, partition: int, sequence: int) -> None:
-        """Lose it."""
+    def follow(self, leaders: object) -> None:
+        """Take the order."""
+
+    def send(self, leader: str, records: object) -> None:
+        """Lose them."""
 
     def end(self) -> None:
         """Nothing is held."""
@@ -222,7 +233,7 @@ def canary(took: Took) -> Probe:
 
     asked = cast("Peers", Creating(took, inner=fake))
     topic = CanaryTopic("keywatch-canary", where, asked, clock=clock)
-    return CanaryProbe("c", where, asked, topic, Clients("k1:9092", {}), SCHEDULE, clock=clock)
+    return CanaryProbe("c", where, asked, topic, SCHEDULE, link=lambda: asked, version=tuple, clock=clock)
 
 
 def log_lag(took: Took) -> Probe:
@@ -283,7 +294,7 @@ def elasticsearch(took: Took) -> Probe:
 
 
 PROBES: list[Make] = [
-    cluster, configs, offsets, groups, groups_of_kafka_2_6, groups_of_kafka_before, groups_that_lag, events,
+    cluster, cluster_of_which_no_broker_answers, configs, offsets, groups, groups_of_kafka_2_6, groups_of_kafka_before, groups_that_lag, events,
     dead_letters, canary, log_lag, log_canary, elasticsearch,
 ]  # fmt: skip
 
@@ -333,12 +344,12 @@ async def _unknown(self: Topology, timeout: float) -> Mapping[str, Any]:
 def test_the_tries_of_a_broker_add_up_to_no_more(first: float, then: float, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[float] = []
 
-    async def connect(endpoint: Endpoint, timeout: float, *_: object, **__: object) -> BrokerConnection:
+    async def open_link(endpoint: Endpoint, timeout: float, *_: object, **__: object) -> BrokerLink:
         answers.append(first if not answers else then)
         await asyncio.sleep(answers[-1] * TIMEOUT)
         raise BrokerError(Reason.TLS_UNTRUSTED, f"{endpoint}: nobody signed it, {timeout:g}")
 
-    monkeypatch.setattr("keywatch.probes.cluster.broker.connect", connect)
+    monkeypatch.setattr("keywatch.probes.cluster.broker.open_link", open_link)
 
     def make() -> Probe:
         where = topology()
