@@ -294,9 +294,10 @@ def elasticsearch(took: Took) -> Probe:
 
 
 PROBES: list[Make] = [
-    cluster, cluster_of_which_no_broker_answers, configs, offsets, groups, groups_of_kafka_2_6, groups_of_kafka_before, groups_that_lag, events,
-    dead_letters, canary, log_lag, log_canary, elasticsearch,
-]  # fmt: skip
+    *(cluster, cluster_of_which_no_broker_answers, configs, offsets),
+    *(groups, groups_of_kafka_2_6, groups_of_kafka_before, groups_that_lag),
+    *(events, dead_letters, canary, log_lag, log_canary, elasticsearch),
+]
 
 
 @pytest.fixture(autouse=True)
