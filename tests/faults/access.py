@@ -11,28 +11,37 @@ from tests.kafka.settings import INTERNAL
 
 USER, PASSWORD = "keywatch", "correct-horse"  # of a cluster that lives for minutes
 PROXIED, NAMED, KEYCLOAK, TLS, USERS = "PROXIED", "NAMED", "KEYCLOAK", "TLS", "USERS"
+HERE, AWAY = "HERE", "AWAY"
 LISTENERS = [
     f"{PROXIED}:PLAINTEXT",
     f"{NAMED}:PLAINTEXT",
+    f"{HERE}:PLAINTEXT",
+    f"{AWAY}:PLAINTEXT",
     f"{KEYCLOAK}:PLAINTEXT",
     f"{TLS}:SSL",
     f"{USERS}:SASL_PLAINTEXT",
 ]
-DOMAIN = "keywatch.test"
+ZONES: Mapping[str, str] = {HERE: "here.test", AWAY: "away.test"}
+"""The zone of the names that the nodes advertise for a listener."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """The listener that keywatch uses, and the cluster's name."""
+    """The listener that keywatch uses, and the cluster's name.
+
+    `beside` is another way to the same nodes, which keywatch watches as a second cluster at the same time.
+    """
 
     listener: str
     cluster: str
+    beside: Access | None = None
 
 
 ACCESSES: Mapping[str, Access] = {
     "plain": Access(INTERNAL, "kafka"),
     "proxied": Access(PROXIED, "kafka-proxied"),
     "named": Access(NAMED, "kafka-named"),
+    "zoned": Access(HERE, "kafka-here", beside=Access(AWAY, "kafka-away")),
     "tls": Access(TLS, "kafka-tls"),
     "users": Access(USERS, "kafka-users"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.faults import access, hosts
 from tests.faults.alerting import Alerting
+from tests.faults.name_server import NameServer
 from tests.faults.traffic import GROUP, Logins, Readers
 from tests.kafka import acls, admin
 from tests.kafka.acls import Right
@@ -68,6 +69,8 @@ class Bed:
     folder: Path
     stranger: Callable[[], KafkaCluster]
     """Returns a cluster of one node that has nothing to do with the others, which is started when first asked for."""
+    names: Callable[[], NameServer]
+    """Returns the name server that keywatch asks on the way `zoned`, which is started when first asked for."""
     way: str = field(default="", init=False)
 
     @property
@@ -93,9 +96,15 @@ class Bed:
         for exporter in self._exporters:
             exporter.stop()
             exporter.configure(self._config())
-            exporter.wrapper = hosts.wrapper(self.hosts) if way == "named" else ()
+            exporter.wrapper = self._wrapper()
             exporter.start()
         self.wait_calm()
+
+    def _wrapper(self) -> Sequence[str]:
+        """Return what has keywatch look names up on this way elsewhere than the machine does."""
+        if self.way == "named":
+            return hosts.wrapper(self.hosts)
+        return hosts.asking(self.hosts, self.names().address) if self.way == "zoned" else ()
 
     @property
     def _exporters(self) -> list[ExporterProcess]:
@@ -144,8 +153,12 @@ class Bed:
             "keywatch_dlq_up": 2,
             "keywatch_dlq_records": 0,
         }
-        wrong = [f"{name} {scrape.total(name)}" for name, value in wanted.items() if scrape.total(name) != value]
-        if scrape.value("keywatch_group_members", group=GROUP) != 2:
+        own = {name: scrape.total(name, cluster=self.cluster) for name in wanted}
+        wrong = [f"{name} {own[name]}" for name, value in wanted.items() if own[name] != value]
+        beside = access.ACCESSES[self.way].beside
+        if beside is not None and (living := scrape.total("keywatch_broker_up", cluster=beside.cluster)) != 3:
+            wrong.append(f"{living} brokers of {beside.cluster}")
+        if scrape.value("keywatch_group_members", cluster=self.cluster, group=GROUP) != 2:
             wrong.append("the group is not complete")
         wrong += [
             f"{dict(labels)['topic']} is missing"
@@ -172,7 +185,10 @@ class Bed:
                 {"name": "dead-folder", "folder": str(self.dead_letters)},
             ],
         }
-        return {"clusters": [cluster | access.security(self.kafka, way)]}
+        clusters = [cluster | access.security(self.kafka, way)]
+        if way.beside is not None:
+            clusters.append({"name": way.beside.cluster, "bootstrap": access.bootstrap(self.kafka, way.beside)})
+        return {"clusters": clusters}
 
 
 @contextmanager
@@ -188,8 +204,9 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         proxies = [_before(stack, ports, kafka, number, access.PROXIED) for number in (1, 2, 3)]
         links = [_before(stack, ports, kafka, number, access.KEYCLOAK) for number in (1, 2, 3)]
         for node in kafka.nodes:
-            port = node.ports[access.NAMED]
-            node.advertised[access.NAMED] = f"{hosts.name(node.id)}:{port}"
+            node.advertised[access.NAMED] = f"{hosts.name(node.id)}:{node.ports[access.NAMED]}"
+            for listener, zone in access.ZONES.items():
+                node.advertised[listener] = f"{hosts.name(node.id, zone)}:{node.ports[listener]}"
         hosts.write(folder / "hosts", [1, 2, 3])
         keycloak = KeycloakServer(
             ",".join(f"{link.host}:{link.port}" for link in links),
@@ -217,12 +234,18 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         logins = stack.enter_context(Logins(driver))
         first, second = exporters[0], exporters[1] if twin else None
         stranger = cache(partial(_stranger, stack))
-        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger)
+        names = cache(partial(_names, stack, kafka))
+        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger, names)
 
 
 def _stranger(stack: ExitStack) -> KafkaCluster:
     # What is asked for comes into being there, as it does by Kafka's default, so that a trace is left.
     return stack.enter_context(KafkaCluster(1, extra={"auto.create.topics.enable": "true"}))
+
+
+def _names(stack: ExitStack, kafka: KafkaCluster) -> NameServer:
+    addresses = {hosts.name(node.id, zone): node.host for node in kafka.nodes for zone in access.ZONES.values()}
+    return stack.enter_context(NameServer(addresses))
 
 
 def _before(stack: ExitStack, ports: PortReservation, kafka: KafkaCluster, number: int, listener: str) -> Proxy:

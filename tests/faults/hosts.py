@@ -11,11 +11,12 @@ from pathlib import Path
 _DOMAIN = "keywatch.test"
 # Names are looked up in the file alone: what the machine asks beside is not part of the fault.
 _MOUNT = 'mount --bind "$0" /etc/hosts && mount --bind "$0.switch" /etc/nsswitch.conf && exec "$@"'
+_MOUNT_RESOLVER = 'mount --bind "$0.dns" /etc/nsswitch.conf && mount --bind "$0.resolver" /etc/resolv.conf && exec "$@"'
 
 
-def name(node: int) -> str:
+def name(node: int, zone: str = _DOMAIN) -> str:
     """Return a broker's name."""
-    return f"broker-{node}.{_DOMAIN}"
+    return f"broker-{node}.{zone}"
 
 
 def write(file: Path, nodes: Iterable[int]) -> None:
@@ -28,6 +29,16 @@ def write(file: Path, nodes: Iterable[int]) -> None:
 def wrapper(file: Path) -> Sequence[str]:
     """Return what stands before a command that is to see `file` as /etc/hosts."""
     return ["unshare", "--mount", "sh", "-c", _MOUNT, str(file)]
+
+
+def asking(file: Path, server: str) -> Sequence[str]:
+    """Return what stands before a command that is to ask this name `server` alone; `file` is what its files begin with.
+
+    Nothing is set but the server, so that the system waits as long as it does everywhere.
+    """
+    file.with_suffix(".dns").write_text("hosts: files dns\n", encoding="utf-8")
+    file.with_suffix(".resolver").write_text(f"nameserver {server}\n", encoding="utf-8")
+    return ["unshare", "--mount", "sh", "-c", _MOUNT_RESOLVER, str(file)]
 
 
 def lacks() -> str:

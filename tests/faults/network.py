@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tests.faults import hosts
+from keywatch.engine.probe import Reason
+from tests.faults import access, hosts
 from tests.faults.bed import Bed, now
 from tests.faults.brokers import down, victim
 from tests.faults.fault import Case, Fault, Page
@@ -20,6 +21,7 @@ def faults() -> list[Fault]:
         Fault("H04", "packets to a broker get lost", dropped, "proxied"),
         Fault("H05", "a broker's port refuses", refused, "proxied"),
         Fault("H06", "a broker's name is gone from DNS", nameless, "named", lacks=hosts.lacks),
+        Fault("H06b", "the name servers of another cluster's zone hang", zoneless, "zoned", lacks=hosts.lacks),
         Fault("H13", "a broker answers 2 s late", slow, "proxied", held_back=True),
     ]
 
@@ -54,6 +56,32 @@ def nameless(bed: Bed, chance: random.Random) -> Case:
         lambda: done(lambda: hosts.write(bed.hosts, others)),
         lambda: done(lambda: hosts.write(bed.hosts, [*others, node.id])),
     )
+
+
+def zoneless(bed: Bed, chance: random.Random) -> Case:
+    """Have the zone of a second cluster's names answer nothing any more; the first one must not notice."""
+    del chance
+    way, names = access.ACCESSES["zoned"], bed.names()
+    assert way.beside is not None
+    away = way.beside.cluster
+
+    def hang(*zones: str) -> float:
+        moment = now()
+        names.hanging = frozenset(zones)
+        return moment
+
+    def repair() -> float:
+        scrape = bed.exporter.scrape()
+        reasons = {
+            reason: scrape.total("keywatch_broker_down_reason", cluster=away, reason=reason) for reason in Reason
+        }
+        told = {reason for reason, brokers in reasons.items() if brokers}
+        mended = hang()
+        assert told == {Reason.DNS}, f"brokers whose names do not resolve are down for {told}"
+        return mended
+
+    page = Page("KafkaClusterDown", {"cluster": away})
+    return Case((page,), lambda: hang(access.ZONES[access.AWAY]), repair)
 
 
 def slow(bed: Bed, chance: random.Random) -> Case:
