@@ -30,13 +30,15 @@ class Page:
 class Case:
     """A fault about to be injected: `inject` and `repair` give the monotonic time at which that was done.
 
-    Pages other than `pages` are false, but for alerts in `beside`. `clean` comes at last.
+    Pages other than `pages` are false, but for alerts in `beside`, and for those that `may` come as well. `clean` comes at
+    last.
     """
 
     pages: tuple[Page, ...]
     inject: Callable[[], float]
     repair: Callable[[], float]
     beside: frozenset[str] = frozenset()
+    may: tuple[Page, ...] = ()
     clean: Callable[[], object] = lambda: None
 
 

@@ -81,7 +81,9 @@ def zoneless(bed: Bed, chance: random.Random) -> Case:
         return mended
 
     page = Page("KafkaClusterDown", {"cluster": away})
-    return Case((page,), lambda: hang(access.ZONES[access.AWAY]), repair)
+    # Each broker is found down when its connection is renewed, so the first ones may page before the cluster does.
+    brokers = tuple(Page("KafkaBrokerDown", {"cluster": away, "broker": str(node.id)}) for node in bed.kafka.nodes)
+    return Case((page,), lambda: hang(access.ZONES[access.AWAY]), repair, may=brokers)
 
 
 def slow(bed: Bed, chance: random.Random) -> Case:

@@ -121,7 +121,8 @@ def judge(fault: Fault, case: Case, injected: float, resolved: float | None, fir
     false = [
         f"{notice.alert}{_text(notice.labels)} after {notice.at - injected:.1f} s"
         for notice in fired
-        if notice.at < injected or not (notice.alert in case.beside or any(page.fits(notice) for page in case.pages))
+        if notice.at < injected
+        or not (notice.alert in case.beside or any(page.fits(notice) for page in (*case.pages, *case.may)))
     ]
     false += [f"{title} twice, once for each instance" for title in _doubled(fired)]
     paged: dict[str, int] = {}
