@@ -30,8 +30,8 @@ class Page:
 class Case:
     """A fault about to be injected: `inject` and `repair` give the monotonic time at which that was done.
 
-    Pages other than `pages` are false, but for alerts in `beside`, and for those that `may` come as well. `clean` comes at
-    last.
+    Pages other than `pages` are false, but for alerts in `beside`, and for those that `may` come as well, whose end is
+    not waited for: another page may have silenced them meanwhile. `clean` comes at last.
     """
 
     pages: tuple[Page, ...]

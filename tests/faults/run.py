@@ -91,9 +91,13 @@ def run(bed: Bed, fault: Fault, chance: random.Random, hold: float) -> Outcome:
     time.sleep(hold)  # what else comes while the fault lasts is part of the measurement
     repaired = case.repair()
     resolved = None
+
+    def awaited() -> list[Notice]:
+        return [n for n in receiver.pages(injected) if not any(page.fits(n) for page in case.may)]
+
     with contextlib.suppress(TimeoutError):
-        wait_until(lambda: _ended(receiver.pages(injected)), _UNRESOLVED_AFTER, "all pages ended")
-        ends = [n.at - repaired for n in receiver.pages(injected) if not n.firing]
+        wait_until(lambda: _ended(awaited()), _UNRESOLVED_AFTER, "all pages ended")
+        ends = [n.at - repaired for n in awaited() if not n.firing]
         resolved = max(0.0, *ends) if ends else 0.0
     waits = strain.since(before)
     case.clean()
