@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.chosen_groups import ListedPart
+from keywatch.kafka.connection import MAX_REPLY_BYTES, BrokerError
 from keywatch.kafka.records.search import Position
 from keywatch.kafka.wire import fetch, requests
 from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
@@ -64,8 +65,11 @@ class JustInTimePeers:
             return self._answer(request, read)
         return await self._inner.ask(label, request, 1.0, read)
 
-    async def ask_much(self, label: str, request: Request, timeout: float, read: Callable[..., Any]) -> Any:
+    async def ask_much(
+        self, label: str, request: Request, timeout: float, read: Callable[..., Any], max_reply: int = MAX_REPLY_BYTES
+    ) -> Any:
         """Answer a question with much."""
+        del max_reply
         await self._wait(label, request, timeout)
         return await self._inner.ask_much(label, request, 1.0, read) if self._inner else self._answer(request, read)
 
@@ -93,7 +97,7 @@ class JustInTimePeers:
     def _answer(self, request: Request, read: Callable[..., Any]) -> Any:
         api = request.api
         if api == requests.LIST_GROUPS:
-            return 0, self.groups
+            return 0, [ListedPart(tuple(self.groups), 0)]
         if api == requests.FIND_COORDINATOR:
             return 0, 1
         if api == requests.OFFSET_FETCH and self.versions < 8:

@@ -12,6 +12,8 @@ import pytest
 from keywatch.config.endpoint import Endpoint
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, ProbeError, Reason, Schedule
+from keywatch.kafka.chosen_groups import ChosenGroups
+from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.client import Clients
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.groups import Groups
@@ -86,6 +88,10 @@ def topology(topics: int = 20, *, known: bool = True) -> Topology:
     return made
 
 
+def chosen() -> ChosenTopics:
+    return ChosenTopics(EVERYTHING, most=10_000, most_partitions=100_000)
+
+
 def peers(took: Took, *arguments: Any, **options: Any) -> Peers:
     return cast("Peers", JustInTimePeers(took, *arguments, **options))
 
@@ -102,16 +108,16 @@ def cluster_of_which_no_broker_answers(took: Took) -> Probe:
 
 
 def configs(took: Took) -> Probe:
-    return ConfigsProbe("c", topology(4000), peers(took), SCHEDULE, topics=EVERYTHING)
+    return ConfigsProbe("c", topology(4000), peers(took), SCHEDULE, chosen=chosen())
 
 
 def offsets(took: Took) -> Probe:
-    return OffsetsProbe("c", topology(), peers(took), SCHEDULE, topics=EVERYTHING)
+    return OffsetsProbe("c", topology(), peers(took), SCHEDULE, chosen=chosen())
 
 
 def groups_probe(took: Took, asked: Peers, named: int = 25, known: Topology | None = None) -> Probe:
     where = known or topology()
-    groups = Groups(where, asked, lambda _: True, [f"not-there-{index}" for index in range(named)], clock)
+    groups = Groups(where, asked, ChosenGroups(lambda _: True), [f"not-there-{index}" for index in range(named)], clock)
     times = cast("RecordTimes", JustInTimeTimes(took))
     return GroupsProbe(
         "c", where, asked, groups, times, SCHEDULE, topics=EVERYTHING, beside=peers(took), fetches=10, clock=clock
@@ -246,7 +252,7 @@ def log_lag(took: Took) -> Probe:
         b' []}}, "failed": {"doc_count": 0}}}'
     )
     return LogLagProbe(
-        "c", where, asked, Groups(where, asked, lambda _: True, ["logstash", "other"], clock),
+        "c", where, asked, Groups(where, asked, ChosenGroups(lambda _: True), ["logstash", "other"], clock),
         cast("RecordTimes", JustInTimeTimes(took)), server(took, body), SCHEDULE,
         carried={"t0000": "logstash", "t0001": "logstash"}, clock=clock,
     )  # fmt: skip
@@ -281,7 +287,7 @@ def log_canary(took: Took) -> Probe:
     fake = FakePeers(ends=dict.fromkeys(partitions, 100), commits={"logstash": dict.fromkeys(partitions, 500)})
     asked = peers(took, inner=fake)
     body = b'{"_shards": {"total": 1}, "aggregations": {"ids": {"buckets": []}}, "hits": {"hits": []}}'
-    carried = ("logstash", Groups(where, asked, lambda _: True, ["logstash"], clock), asked)
+    carried = ("logstash", Groups(where, asked, ChosenGroups(lambda _: True), ["logstash"], clock), asked)
     # One is written in each run, and each that was written is late by the second next one.
     return LogCanaryProbe(
         "c", where, "t0000", JustInTimeWriter(took), server(took, body), SCHEDULE,
@@ -379,7 +385,7 @@ def test_groups_that_are_not_there_cost_nobody_his_lag_and_are_all_asked_for(del
     async def read() -> tuple[list[float], Groups]:
         where = topology()
         names = [f"not-there-{index}" for index in range(20)]
-        known = Groups(where, cast("Peers", asked), lambda _: True, names, clock)
+        known = Groups(where, cast("Peers", asked), ChosenGroups(lambda _: True), names, clock)
         took = []
         for _ in range(6):
             begun = clock()
@@ -412,7 +418,7 @@ def test_of_many_topics_those_that_there_was_no_time_for_come_first_in_the_next_
     where = topology(4000)
 
     async def run() -> list[str]:
-        probe = ConfigsProbe("c", where, cast("Peers", Telling(always(0.5))), Schedule(1, 2.0), topics=EVERYTHING)
+        probe = ConfigsProbe("c", where, cast("Peers", Telling(always(0.5))), Schedule(1, 2.0), chosen=chosen())
         told = []
         for _ in range(4):
             try:
@@ -437,7 +443,7 @@ def test_of_topics_that_are_refused_the_reason_and_the_words_are_of_the_same_one
 
     async def run() -> ProbeError:
         where = topology(2)
-        probe = ConfigsProbe("c", where, cast("Peers", Refusing(always(0))), SCHEDULE, topics=EVERYTHING)
+        probe = ConfigsProbe("c", where, cast("Peers", Refusing(always(0))), SCHEDULE, chosen=chosen())
         with pytest.raises(ProbeError) as error:
             await probe.run(3.0)
         return error.value
