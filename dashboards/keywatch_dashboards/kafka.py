@@ -71,11 +71,11 @@ def _now() -> list[Panel]:
     return [
         Stat(
             title="Cluster",
-            description="Does some broker answer, and can metadata be read?",
+            description="Does some broker answer, and can metadata be read, or is it too old for that?",
             width=4,
-            mappings=house.words(house.UP_DOWN),
+            mappings=house.words({**house.UP_DOWN, 2: ("unsupported", house.ATTENTION)}),
             no_value=_NO_DATA,
-            targets=[newest(now(has.CLUSTER_UP), "{{cluster}}")],
+            targets=[newest(f"{now(has.CLUSTER_UP)} + 2 * (1 - {now(has.CLUSTER_SUPPORTED)})", "{{cluster}}")],
         ),
         Stat(
             title="Brokers down",

@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from keywatch.cli import source
-from keywatch.cli.exit_codes import OK, SOMETHING_DOWN
+from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK, SOMETHING_DOWN
 from keywatch.cli.seconds import seconds
 from keywatch.config.yaml_file import ConfigError
 
@@ -17,7 +17,7 @@ _LONGEST = 86_400
 def add(commands: Any) -> None:
     """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration"
+        "check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration or Kafka too old"
     )
     source.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -49,4 +49,6 @@ def run(options: argparse.Namespace) -> int:
     except SecurityError as error:
         raise ConfigError(str(error)) from error
     show(found, as_json=options.json)
+    if not all(cluster["supported"] for cluster in found["clusters"].values()):
+        return BAD_CONFIGURATION
     return OK if found["healthy"] else SOMETHING_DOWN

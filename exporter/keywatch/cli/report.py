@@ -54,6 +54,7 @@ def report(watch: Watch) -> dict[str, Any]:
         up = watch.store.values(cluster_metrics.BROKER_UP)
         clusters[name] = {
             "up": bool(watch.store.values(cluster_metrics.CLUSTER_UP).get((name,), 0.0)),
+            "supported": bool(watch.store.values(cluster_metrics.CLUSTER_SUPPORTED).get((name,), 1.0)),
             "brokers": {
                 label: {"address": str(broker.endpoint or ""), "up": bool(up.get((name, label), 0.0))}
                 for label, broker in topology.brokers.items()
@@ -72,8 +73,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     for name, cluster in found["clusters"].items():
-        title = f"cluster {terminal(name)}: {'up' if cluster['up'] else 'DOWN'}"
-        table = Table(title=Text(title), title_justify="left")
+        state = "up" if cluster["up"] else "DOWN" if cluster["supported"] else "UNSUPPORTED"
+        table = Table(title=Text(f"cluster {terminal(name)}: {state}"), title_justify="left")
         for heading in ("broker", "address", "state"):
             table.add_column(heading)
         for label, broker in cluster["brokers"].items():

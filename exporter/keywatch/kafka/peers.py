@@ -28,6 +28,7 @@ from keywatch.kafka.connection_limit import REASONS as LIMIT_REASONS
 from keywatch.kafka.connection_limit import limited
 from keywatch.kafka.proof import REASONS as PROOF_REASONS
 from keywatch.kafka.proof import prove
+from keywatch.kafka.releases import release, too_old
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.produce import PRODUCE
@@ -172,13 +173,20 @@ class Peers:
         low, high = connection.versions.get(request.api, (0, -1))
         if not low <= request.version <= high:
             words = f"broker {label} speaks versions {low} to {high} of request {request.api}, not {request.version}"
-            raise BrokerError(Reason.UNSUPPORTED, words if high >= 0 else f"broker {label} lacks request {request.api}")
+            words = words if high >= 0 else f"broker {label} lacks request {request.api}"
+            if old := too_old(connection.versions):
+                words = f"{words}: {old}"
+            raise BrokerError(Reason.UNSUPPORTED, words)
         reader = await connection.ask(request, max(deadline.left, 0.001), max_reply)
         self._topology.report_answer(label)
         with protocol_errors(connection, f"broker {label}"):
             # All replies to what is asked here begin with it (KIP-124), but for that to Produce, which ends with it.
             throttle.record(label, reader.peek_int32(last=request.api == PRODUCE) / 1000)
         return connection, reader
+
+    async def release(self, label: str, timeout: float) -> str:
+        """Return which Kafka the broker is, by what it speaks; raises `BrokerError`."""
+        return release((await self.connection(label, timeout)).versions)
 
     async def highest(self, label: str, api: int, timeout: float) -> int:
         """Return the highest version of a request that the broker speaks, -1 for none; raises `BrokerError`."""

@@ -57,6 +57,8 @@ class Topology:
         self.compacted: frozenset[str] = frozenset()
         """Topics in which records vanish one by one."""
         self.min_in_sync: dict[str, int] = {}
+        self.adding: Mapping[str, Mapping[int, frozenset[int]]] = {}
+        """Topic → partition → brokers that a reassignment under way is giving a replica."""
         self.forbidden: frozenset[str] = frozenset()
         """Topics that exist or existed and that keywatch may not describe (any more): metadata just leaves them out."""
         self.existing: Mapping[str, Mapping[int, PartitionState]] = {}
@@ -265,6 +267,12 @@ class Topology:
         forbidden = frozenset(topics)
         if forbidden != self.forbidden:
             self.forbidden = forbidden
+            self._changed()
+
+    def reassign(self, adding: Mapping[str, Mapping[int, frozenset[int]]]) -> None:
+        """Record which replicas partitions are only about to get."""
+        if adding != self.adding:
+            self.adding = adding
             self._changed()
 
     def demand(self, min_in_sync: Mapping[str, int]) -> None:

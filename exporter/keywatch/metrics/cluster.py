@@ -96,6 +96,14 @@ CLUSTER_UP = Metric(
     "cluster",
     health=True,
 )
+CLUSTER_SUPPORTED = Metric(
+    "keywatch_cluster_supported",
+    MetricKind.GAUGE,
+    "0 when brokers answer and are too old, or log in by what keywatch lacks: a matter of configuration; else 1.",
+    _C,
+    "cluster",
+    health=True,
+)
 BROKERS = Metric("keywatch_brokers", MetricKind.GAUGE, "Brokers that are alive.", _C, "cluster", health=True)
 BROKERS_EXPECTED = Metric(
     "keywatch_brokers_expected", MetricKind.GAUGE, "Brokers that should be alive.", _C, "cluster", health=True
@@ -146,7 +154,7 @@ TOPIC_PARTITIONS_ELECTING = Metric(
 TOPIC_PARTITIONS_UNDER_REPLICATED = Metric(
     "keywatch_topic_partitions_under_replicated",
     MetricKind.GAUGE,
-    "Partitions with fewer living in-sync replicas than replicas.",
+    "Partitions with fewer living in-sync replicas than replicas; one that a reassignment is adding does not count.",
     _CT,
     "topics",
     health=True,
@@ -191,7 +199,11 @@ PARTITION_LEADER = Metric(
     "topics",
 )
 PARTITION_REPLICAS = Metric(
-    "keywatch_partition_replicas", MetricKind.GAUGE, "Replicas that the partition should have.", _CTP, "topics"
+    "keywatch_partition_replicas",
+    MetricKind.GAUGE,
+    "Replicas that the partition should have; those that a reassignment is adding do not count yet.",
+    _CTP,
+    "topics",
 )
 PARTITION_IN_SYNC_REPLICAS = Metric(
     "keywatch_partition_in_sync_replicas",

@@ -27,6 +27,8 @@ class FakeBroker:
     drop_new: bool = False
     """Whether new connections are accepted and then left without an answer."""
     answers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict)
+    versions: bytes = b""
+    """The answer to ApiVersions v0, if it is to be another one."""
     connections: int = 0
     requests: list[int] = field(default_factory=list)
 
@@ -43,7 +45,7 @@ class FakeBroker:
             if self.delay:
                 await asyncio.sleep(self.delay)
             skip = 8 + 2 + int.from_bytes(request[8:10], "big")  # the header: key, version, correlation, client id
-            body = self.answers[key](request[skip:]) if key in self.answers else _versions(request)
+            body = self.answers[key](request[skip:]) if key in self.answers else self.versions or _versions(request)
             writer.write((len(body) + 4).to_bytes(4, "big") + request[4:8] + body)
             time.sleep(self.busy)  # noqa: ASYNC251 - that is what is asked for
 

@@ -37,9 +37,15 @@ ABOUT: Final[Mapping[str, About]] = {
               is asked every 30 s beside.
             - But for probe `broker`, all probes of Kafka wait for its first metadata, and say `no_metadata` until then.
         """,
-        rights=(Right(_DESCRIBE, "topics that may not be described are not seen"),),
+        rights=(
+            Right(_DESCRIBE, "topics that may not be described are not seen"),
+            Right(
+                "`Describe` on the cluster",
+                "a reassignment that was under way before it looked counts as partitions that lack replicas",
+            ),
+        ),
         reasons=peers.REASONS,
-        guides=("security.md", "large-clusters.md"),
+        guides=("security.md", "large-clusters.md", "kafka-versions.md"),
     ),
     "topics": About(
         needs="""

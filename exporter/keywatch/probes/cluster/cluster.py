@@ -16,6 +16,7 @@ from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
 from keywatch.kafka.peers import Peers, first
 from keywatch.kafka.proof import other_cluster
+from keywatch.kafka.reassignments import Reassignments
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.codec import Reader
@@ -57,6 +58,7 @@ class ClusterProbe:
         *,
         ask: int = 2,
         watch: Sequence[str] = (),
+        reassignments: Reassignments | None = None,
         register_after: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,6 +68,7 @@ class ClusterProbe:
         self._peers = peers
         self._ask = ask
         self._watch = frozenset(watch)
+        self._reassignments = reassignments or Reassignments(peers)
         self._register_after = register_after
         self._clock = clock
         self._turn = 0
@@ -76,12 +79,14 @@ class ClusterProbe:
         self._bootstrapped_at = float("-inf")
         self._bootstrap_turn = -1
         self._asking: asyncio.Future[tuple[list[requests.Metadata], list[BrokerError]]] | None = None
+        self._supported = True
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read metadata; raises `ProbeError` when no broker gives it, with `cluster_up` 0 once that is certain."""
         deadline = Deadline(timeout)
         living = [broker.label for broker in self._topology.living()]
         if not living:
+            self._supported = True  # as far as anybody knows: this is another matter
             living = await self._from_bootstrap(timeout)
         self._turn += 1
         reading = deadline.share(_METADATA_SHARE)
@@ -98,15 +103,21 @@ class ClusterProbe:
             if error.reason in _KEPT_OUT and self._topology.up():
                 # It lives: what is lacking is room for keywatch.
                 raise ProbeError(error.reason, f"no metadata: {error.detail}", self._samples(None))
-            certain = self._misses >= _MISSES_ALLOWED
+            unsupported = error.reason is Reason.UNSUPPORTED
+            self._supported = not unsupported
+            certain = unsupported or self._misses >= _MISSES_ALLOWED
             raise self._failed(error.reason, f"no metadata: {error.detail}", certain=certain)
-        self._misses = 0
+        self._misses, self._supported = 0, True
         if whole:
             newest = _newest(answers)
             # First who may not be seen, then who is not there: nobody may take the one for the other in between.
             wanted = {*(self._topology.topics or ()), *self._topology.forbidden, *self._watch}
             await self._look_for(wanted - newest.topics.keys(), deadline, took)
             self._learned_at = self._clock()
+            controller = str(newest.controller)
+            asked = [controller] if controller in living else chosen
+            adding = await self._reassignments.adding(newest.topics, asked, timeout, _PATIENCE)
+            self._topology.reassign(adding)
             self._topology.record(newest)
         else:
             self._topology.learn_brokers(answers[0])
@@ -158,6 +169,7 @@ class ClusterProbe:
         """Close the connections."""
         if self._asking is not None:
             self._asking.cancel()
+        self._reassignments.close()
         self._peers.close()
 
     async def _look_for(self, missing: AbstractSet[str], deadline: Deadline, least: float) -> None:
@@ -235,6 +247,7 @@ class ClusterProbe:
         topology, labels = self._topology, (self.cluster,)
         samples = [
             Sample(cluster_metrics.CLUSTER_UP, labels, float(trouble is None), trouble),
+            Sample(cluster_metrics.CLUSTER_SUPPORTED, labels, float(self._supported)),
             Sample(cluster_metrics.BROKERS, labels, float(len(topology.up()))),
             Sample(cluster_metrics.BROKERS_EXPECTED, labels, float(len(topology.brokers))),
         ]

@@ -16,6 +16,8 @@ from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
 
+_NOBODY: frozenset[int] = frozenset()
+
 
 class PartitionHealth(NamedTuple):
     """The effective state of one partition, and what metadata alone says of it."""
@@ -30,24 +32,32 @@ class PartitionHealth(NamedTuple):
     metadata_below_min_isr: bool
 
 
-def judge(state: PartitionState, topology: Topology, min_in_sync: int | None) -> PartitionHealth:
+def judge(
+    state: PartitionState, topology: Topology, min_in_sync: int | None, adding: frozenset[int] = _NOBODY
+) -> PartitionHealth:
     """Work out a partition's effective state from metadata and the broker probe's verdicts.
 
     Offline: no living in-sync replica, or metadata knows no leader. Electing: the leader is dead, another in-sync
-    replica lives. Kafka itself tells the same only after its session timeout (9 s by default).
+    replica lives. Kafka itself tells the same only after its session timeout (9 s by default). Replicas that a
+    reassignment is `adding` are none that the partition should have already.
     """
     living = sum(topology.lives(broker) for broker in state.in_sync)
+    demanded = _demanded(state, adding)
     leaderless = state.leader < 0
     return PartitionHealth(
         living_in_sync=living,
         offline=living == 0 or leaderless,
         electing=not leaderless and living > 0 and not topology.lives(state.leader),
-        under_replicated=living < len(state.replicas),
+        under_replicated=living < demanded,
         below_min_isr=min_in_sync is not None and living < min_in_sync,
         metadata_leaderless=leaderless,
-        metadata_under_replicated=len(state.in_sync) < len(state.replicas),
+        metadata_under_replicated=len(state.in_sync) < demanded,
         metadata_below_min_isr=min_in_sync is not None and len(state.in_sync) < min_in_sync,
     )
+
+
+def _demanded(state: PartitionState, adding: frozenset[int]) -> int:
+    return len(state.replicas) if adding is _NOBODY else sum(broker not in adding for broker in state.replicas)
 
 
 _COUNTS = (
@@ -125,17 +135,20 @@ class TopicsProbe:
         series: list[MetricSeries] = []
         for topic, kept in self._topics.items():
             min_in_sync = self._topology.min_in_sync.get(topic)
+            adding = self._topology.adding.get(topic, {})
             healths: list[PartitionHealth] = []
-            for state in topics[topic].values():
-                key = (state.leader, state.in_sync, state.replicas, min_in_sync)
+            for index, state in topics[topic].items():
+                added = adding.get(index, _NOBODY)
+                key = (state.leader, state.in_sync, state.replicas, min_in_sync, added)
                 health = verdicts.get(key)
                 if health is None:
-                    health = verdicts[key] = judge(state, self._topology, min_in_sync)
+                    health = verdicts[key] = judge(state, self._topology, min_in_sync, added)
                 healths.append(health)
                 if len(healths) % _PARTITIONS_PER_PIECE == 0:
                     yield
             demands = min_in_sync is not None
-            kept.fill(topics[topic], healths, demands=demands, watched=topic in self._watch, detail=self._detail)
+            watched = topic in self._watch
+            kept.fill(topics[topic], healths, adding, demands=demands, watched=watched, detail=self._detail)
             series += kept.series
             yield
         loose = self._chosen.samples(key_of(self))
@@ -157,20 +170,21 @@ class _TopicJudgement:
         self._latest = LatestSeries()
         self._partitions: Mapping[int, PartitionState] = {}
         self._healths: list[PartitionHealth] = []
-        self._form: tuple[bool, ...] = ()
+        self._form: tuple[object, ...] = ()
         self._rows = Rows([])
 
     def fill(
         self,
         partitions: Mapping[int, PartitionState],
         healths: list[PartitionHealth],
+        adding: Mapping[int, frozenset[int]],
         *,
         demands: bool,
         watched: bool,
         detail: bool,
     ) -> None:
         """Make the series anew, unless nothing changed; without a demand nothing is below min.insync.replicas."""
-        form = (demands, watched, detail)
+        form = (demands, watched, detail, adding)
         if partitions is self._partitions and healths == self._healths and form == self._form:
             return
         if partitions.keys() != self._partitions.keys():
@@ -190,7 +204,8 @@ class _TopicJudgement:
             living = [found.living_in_sync for found in healths]
             put, rows = self._latest.record, self._rows
             self.series.append(put(cluster_metrics.PARTITION_LEADER, rows, [state.leader for state in states]))
-            self.series.append(put(cluster_metrics.PARTITION_REPLICAS, rows, [len(state.replicas) for state in states]))
+            demanded = [_demanded(state, adding.get(index, _NOBODY)) for index, state in partitions.items()]
+            self.series.append(put(cluster_metrics.PARTITION_REPLICAS, rows, demanded))
             self.series.append(put(cluster_metrics.PARTITION_IN_SYNC_REPLICAS, rows, living))
 
     def _one(self, metric: Metric, value: int, note: str | None = None) -> MetricSeries:

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import pytest
 
 from keywatch.config.endpoint import Endpoint
-from keywatch.engine.probe import Reason, Schedule
+from keywatch.engine.probe import ProbeError, Reason, Schedule
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers
@@ -137,3 +137,33 @@ def test_a_small_cluster_is_read_every_time() -> None:
     for label in ("1", "2"):
         small.topology.report(label, up=True)
     assert small.seconds(5) == [True] * 5
+
+
+class Refusing(Brokers):
+    """Brokers that answer nothing."""
+
+    async def ask(self, label: str, request: Request, _timeout: float, read: Callable[[Reader], _T]) -> _T:
+        """Refuse."""
+        del request, read
+        raise BrokerError(Reason.UNSUPPORTED, f"broker {label} is old")
+
+    async def highest(self, label: str, api: int, timeout: float) -> int:
+        """Refuse."""
+        del api, timeout
+        raise BrokerError(Reason.UNSUPPORTED, f"broker {label} is old")
+
+
+def test_a_cluster_that_is_too_old_is_unsupported_at_once_and_down_when_nobody_answers() -> None:
+    bed = Bed()
+    bed.brokers = Refusing()
+    bed.probe = ClusterProbe("kafka", bed.topology, cast("Peers", bed.brokers), Schedule(1.0, 1.0))
+
+    def told() -> tuple[float, float]:
+        with pytest.raises(ProbeError) as error:
+            asyncio.run(bed.probe.run(1.0))
+        found = {one.metric.name: one.value for one in error.value.samples}
+        return found["keywatch_cluster_up"], found["keywatch_cluster_supported"]
+
+    assert told() == (0, 0)
+    bed.topology.report("k1:9092", up=False, reason=Reason.REFUSED)
+    assert told() == (0, 1)

@@ -76,6 +76,40 @@ def test_a_partition_is_judged(
     assert {name for name, value in health._asdict().items() if value is True} == wrong
 
 
+@pytest.mark.parametrize(
+    ("in_sync", "down", "wrong"),
+    [
+        pytest.param([1, 2], [], WELL, id="the added one is yet to catch up"),
+        pytest.param([1, 2, 3], [], WELL, id="it has caught up"),
+        pytest.param([1, 3], [], WELL, id="it has, and another one fell behind: as many as there should be"),
+        pytest.param([1], [], {"under_replicated", "metadata_under_replicated"}, id="one of before fell behind"),
+        pytest.param([1, 2], [2], {"under_replicated"}, id="one of before died"),
+        pytest.param([1, 2], [3], WELL, id="the added one died: Kafka waits for it"),
+    ],
+)
+def test_replicas_that_are_being_added_are_not_missed(in_sync: list[int], down: list[int], wrong: set[str]) -> None:
+    health = judge(partition(1, [1, 3, 2], in_sync), topology(*down), 1, frozenset({3}))
+    assert {name for name, value in health._asdict().items() if value is True} == wrong
+
+
+async def test_a_reassignment_under_way_is_no_lack_of_replicas() -> None:
+    it = topology()
+    it.record(metadata([1, 2, 3], {"t": [partition(1, [1, 3, 2], [1, 2]), partition(1, [1, 2], [1])]}))
+    probe = TopicsProbe("kafka", it, Schedule(1.0, 1.0), chosen=ChosenTopics(Patterns(), ()))
+
+    async def told() -> dict[object, float]:
+        return {(one.metric, *one.labels[1:]): one.value for one in await probe.run(1.0)}
+
+    assert (await told())[cat.TOPIC_PARTITIONS_UNDER_REPLICATED, "t"] == 2
+    it.reassign({"t": {0: frozenset({3})}})
+    seen = await told()
+    assert seen[cat.TOPIC_PARTITIONS_UNDER_REPLICATED, "t"] == 1
+    assert seen[cat.TOPIC_METADATA_PARTITIONS_UNDER_REPLICATED, "t"] == 1
+    assert seen[cat.PARTITION_REPLICAS, "t", "0"] == 2
+    it.reassign({})
+    assert (await told())[cat.TOPIC_PARTITIONS_UNDER_REPLICATED, "t"] == 2
+
+
 def test_a_broker_that_comes_back_mends_its_partitions_at_once() -> None:
     it = topology(1, 2, 3)
     state = partition(1, [1, 2, 3])
