@@ -27,7 +27,7 @@ def build() -> Dashboard:
         [
             Section("Now", [Band(4, _now()), Band(9, [_table()])]),
             Section("Lag", [Band(9, _lag()), Band(8, _trend())]),
-            Section("States", [Band(8, _states())]),
+            Section("States", [Band(8, _states()), Band(8, _beside())]),
             Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
         ],
         component="consumers",
@@ -102,6 +102,7 @@ def _table() -> Panel:
         "Members": now(has.GROUP_MEMBERS, "group", where=_G),
         "Read": now(has.GROUP_UP, "group", where=_G),
         "Commits": now(lag_metrics.GROUP_LAG_KNOWN, "group", where=_G),
+        "Must exist": now(lag_metrics.GROUP_WATCHED, "group", where=_G),
     }
     return Table(
         title="Groups",
@@ -114,6 +115,7 @@ def _table() -> Panel:
             *(house.column(name, unit="s") for name in ("Oldest left", "Limit (age)")),
             house.coloured("Members", thresholds=house.limits([Step(house.ATTENTION), Step("transparent", 1)])),
             house.coloured("Read", mappings=house.words(house.YES_NO)),
+            house.column("Must exist", mappings=house.words({1: ("yes", house.GOOD)})),
             house.coloured("Commits", mappings=house.words({0: ("never", house.ATTENTION), 1: ("yes", house.GOOD)})),
         ],
     )
@@ -226,6 +228,37 @@ def _states() -> list[Panel]:
             decimals=0,
             no_value=_NONE,
             targets=[query(now(has.GROUP_MEMBERS, "group", where=_G), _GROUP)],
+        ),
+    ]
+
+
+def _beside() -> list[Panel]:
+    by = ("group", "topic")
+    legend = "{{group}} / {{topic}}"
+    return [
+        TimeSeries(
+            title="Partitions without a commit",
+            description="On how many partitions with records did a group never commit? Filled: a member has them.",
+            width=12,
+            low=0,
+            decimals=0,
+            no_value="none",
+            overrides=[house.by_query("A", custom__fillOpacity=0)],
+            targets=[
+                query(now(lag_metrics.GROUP_PARTITIONS_UNCOMMITTED, *by, where=_G), legend),
+                query(now(lag_metrics.GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED, *by, where=_G), f"{legend} assigned"),
+            ],
+        ),
+        TimeSeries(
+            title="Records that no lag counts",
+            description="How many records wait, at most, without a commit; and how many in topics that a group left?",
+            width=12,
+            low=0,
+            no_value="none",
+            targets=[
+                query(now(lag_metrics.GROUP_UNCOMMITTED_RECORDS, *by, where=_G), f"{legend} without a commit"),
+                query(now(lag_metrics.GROUP_LEFT_RECORDS, *by, where=_G), f"{legend} left"),
+            ],
         ),
     ]
 

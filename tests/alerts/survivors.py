@@ -27,6 +27,14 @@ _EXPLAINED: Final[tuple[tuple[str, str], ...]] = (
         ),
         "the other side has the label with that value, and both must be equal",
     ),
+    (
+        (
+            r"(KafkaGroup(Stuck|NotReading) label: [4-6]|KafkaGroupPartitionsUnknown label: [2-4])"
+            r":\d+ job=\"[^\"]*\",? → nothing"
+        ),
+        "the other side of the difference has the label with that value, and both must be equal",
+    ),
+    (r"KafkaGroup(Stuck|NotReading) threshold: 6:\d+ 0 → .*", "twice what is unknown is above 0 as well"),
     (r"KafkaAuthorizationFailed threshold: 4:\d+ 0 → .*", "any number that is not above 1 makes a difference above 0"),
     (
         (

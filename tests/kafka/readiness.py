@@ -61,11 +61,11 @@ def covering_groups(partitions: int) -> list[str]:
 
 
 def coordinating_partition(group: str, partitions: int) -> int:
-    """Return the partition of `__consumer_offsets` that keeps `group`: Java's hash of its name, without the sign."""
+    """Return the partition of `__consumer_offsets` that keeps `group`: Java's hash of its name, made positive."""
     value = 0
     for unit in group.encode("utf-16-be")[1::2] if group.isascii() else ():
         value = (value * 31 + unit) & 0xFFFFFFFF
-    return (value & 0x7FFFFFFF) % partitions
+    return min(value, 2**32 - value) % partitions if value != 2**31 else 0
 
 
 def _knows(client: AdminClient, ids: set[int]) -> bool:

@@ -78,8 +78,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         for heading in ("broker", "address", "state"):
             table.add_column(heading)
         for label, broker in cluster["brokers"].items():
-            state = Text("up", "green") if broker["up"] else Text("DOWN", "red")
-            table.add_row(cell(label), cell(broker["address"]), state)
+            verdict = Text("up", "green") if broker["up"] else Text("DOWN", "red")
+            table.add_row(cell(label), cell(broker["address"]), verdict)
         console.print(table)
         console.print(f"{cluster['topics']} topics, {cluster['groups']} consumer groups")
     if not found["problems"]:

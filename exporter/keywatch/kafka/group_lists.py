@@ -15,6 +15,7 @@ from keywatch.engine.supervised import Part
 from keywatch.kafka.chosen_groups import ChosenGroups, ListedPart
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.releases import OLDEST_WITH_GROUPS
 from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.groups import ListedGroup
@@ -23,6 +24,8 @@ from keywatch.kafka.wire.reply_memory import ReplyMemory
 # Where the whole list of a broker is too large, these are asked for: whoever floods it has no members, as a rule.
 _WITH_MEMBERS = ("Stable", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady")
 _TOO_LARGE_FOR = 30.0
+# Of ListGroups, the first version that tells the states of groups (KIP-518).
+_TELLS_STATES = 4
 # So many groups of a broker are a large list: it takes longer than the look at lags may.
 _LARGE = 10_000
 _LARGE_WITHIN = 10.0
@@ -71,6 +74,8 @@ class GroupLists:
         self._named = tuple(named)
         self._clock = clock
         self._lists: dict[str, _List] = {}
+        self.unlistable = ""
+        """Why only named groups are known, in words; empty where all are."""
 
     async def fetch(self, label: str, deadline: Deadline, known: Callable[[], Sequence[ListedGroup]]) -> _Listed:
         """Return an error code of Kafka, and the chosen groups that a broker coordinates; raises `BrokerError`.
@@ -79,8 +84,11 @@ class GroupLists:
         groups with members are listed, and the others are taken to be there.
         """
         version = min(await self._peers.highest(label, requests.LIST_GROUPS, deadline.left), 5)
-        if version < 4:
+        if version < _TELLS_STATES:
+            # librdkafka's mock has none.
+            self.unlistable = await self._why(label, deadline.left) if version >= 0 else ""
             return 0, await self._find(label, deadline)
+        self.unlistable = ""
         kept = self._lists.setdefault(label, _List())
         if kept.reading is None and not kept.is_large:
             try:
@@ -163,6 +171,11 @@ class GroupLists:
             bounds.LISTING_BYTES,
             _REST if kept.is_large else 0.0,
         )
+
+    async def _why(self, label: str, timeout: float) -> str:
+        kafka = await self._peers.release(label, timeout)
+        words = f"Kafka {kafka} by the requests that it speaks; which groups there are is told from"
+        return f"{words} {OLDEST_WITH_GROUPS} on"
 
     async def _find(self, label: str, deadline: Deadline) -> Sequence[ListedGroup]:
         """Without ListGroups (Kafka before 2.6, librdkafka's mock) only groups named in the configuration are known."""

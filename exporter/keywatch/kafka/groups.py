@@ -7,7 +7,6 @@ import contextlib
 import heapq
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from zlib import crc32
@@ -18,28 +17,28 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.connection import BrokerError
-from keywatch.kafka.errors import GROUP_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED, name_of, reason_of
+from keywatch.kafka.consumer_group import ConsumerGroup
+from keywatch.kafka.errors import (
+    COORDINATOR_NOT_AVAILABLE,
+    GROUP_AUTHORIZATION_FAILED,
+    TOPIC_AUTHORIZATION_FAILED,
+    name_of,
+    reason_of,
+)
 from keywatch.kafka.group_lists import GroupLists
+from keywatch.kafka.group_members import SHARE, describe_members
+from keywatch.kafka.offsets_topic import OFFSETS_TOPIC, why_silent
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.portions import in_portions, portions
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests, share_groups
-from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
 from keywatch.kafka.wire.reply_memory import ReplyMemory
-from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.names import shortened
 
-_Describe = Callable[[Sequence[str]], Request]
-_Described = Callable[[Reader], dict[str, tuple[int, str, int]]]
-
 _GROUPS_PER_REQUEST = 500
-# Members are asked for when a group's state or coordinator changes, and else after this time; where there are many
-# groups, so many of a broker's a cycle, those first of which least is known.
-_MEMBERS_KNOWN_FOR = 5.0
-_DESCRIBED_PER_CYCLE = 50
 # A group moves between coordinators within this time; one that stays away longer was deleted.
 _VANISHED_AFTER = 5.0
 # Groups that no broker lists and that are asked for by name each cycle, those first for which it was longest ago; and
@@ -52,54 +51,6 @@ _GROUPS_PER_PIECE = 500
 _COMMITS_EXPECTED = 200
 _BYTES_PER_COMMIT = 20
 _UNRECKONED_EVERY = 60  # cycles
-_SHARE = "share"
-# By which request, at least in which version, members are asked for; those of streams groups (KIP-1071) are not.
-_DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Described]] = {
-    "classic": (requests.DESCRIBE_GROUPS, 4, group_wire.describe_groups, group_wire.read_describe_groups),
-    "consumer": (
-        requests.CONSUMER_GROUP_DESCRIBE,
-        0,
-        group_wire.describe_consumer_groups,
-        group_wire.read_describe_consumer_groups,
-    ),
-    _SHARE: (
-        requests.SHARE_GROUP_DESCRIBE,
-        1,
-        share_groups.describe_share_groups,
-        share_groups.read_describe_share_groups,
-    ),
-}
-
-
-@dataclass(slots=True)
-class ConsumerGroup:
-    """A group as last known; `trouble` says why it could not be read in the last cycle.
-
-    `offsets` and `unread` are new objects whenever they change. `listed` and `asked` are the cycles in which it was
-    last listed and asked for its commits; `moved` says that its state or its coordinator changed since. `forbidden` is
-    what was said when it was last asked for by name, at `rights_at`.
-    """
-
-    name: str
-    protocol: str = ""
-    kind: str = ""
-    state: str = "Unknown"
-    coordinator: str = ""
-    members: int | None = None
-    members_at: float = float("-inf")
-    found: GroupOffsets | None = None
-    listed: int = 0
-    asked: int = 0
-    moved: bool = True
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
-    unread: dict[TopicPartition, str] = field(default_factory=dict)
-    gone: dict[TopicPartition, float] = field(default_factory=dict)
-    unreckoned: int = 0
-    """On how many partitions it committed when that was more than there is room for; its lag is left out then."""
-    trouble: tuple[Reason, str] | None = None
-    seen: float = float("-inf")
-    forbidden: bool = False
-    rights_at: float = float("-inf")
 
 
 class Groups:
@@ -153,7 +104,8 @@ class Groups:
         for name in self._named:
             if name not in self.known:
                 self.known[name] = ConsumerGroup(name, trouble=(Reason.COORDINATOR, "no broker lists this group"))
-        await self._ask_for_rights(living, deadline)
+        unexplained = await in_slices(self._missing(now))
+        await self._ask_for_rights(unexplained, living, deadline)
         self._let_go(now)
         self._committed.retain(self.known)
         self._lists.retain(self._topology.brokers)
@@ -171,6 +123,11 @@ class Groups:
                 self._chosen.release(name)
 
     @property
+    def unlistable(self) -> str:
+        """Why only named groups are known, in words; empty where all are."""
+        return self._lists.unlistable
+
+    @property
     def left_out(self) -> int:
         """How many groups are left out, because there are more than are read."""
         return sum(self._chosen.left_out.values())
@@ -180,29 +137,49 @@ class Groups:
         """On how many partitions groups committed whose lag is left out, because it is more than is reckoned."""
         return sum(group.unreckoned for group in self.known.values())
 
-    async def _ask_for_rights(self, living: Sequence[str], deadline: Deadline) -> None:
+    def _missing(self, now: float) -> Pieces[list[ConsumerGroup]]:
+        """Tell groups that are gone from those whose coordinator is: nobody lists these either, and they come back.
+
+        Returns the groups of which that is not known.
+        """
+        unexplained = []
+        for group in list(self.known.values()):
+            if group.trouble is None or group.coordinator in self.unread_brokers:
+                continue
+            if (silent := why_silent(self._topology, group.name)) is not None:
+                group.trouble, group.seen = silent, now
+            else:
+                unexplained.append(group)
+                if now - group.seen <= _VANISHED_AFTER:
+                    self._topology.outdate()  # it may be that metadata is older than this
+            yield
+        return unexplained
+
+    async def _ask_for_rights(
+        self, unlisted: Sequence[ConsumerGroup], living: Sequence[str], deadline: Deadline
+    ) -> None:
         """Ask by name for groups that are not listed: only so does a broker say that they may not be described."""
-        unlisted = [
-            g for g in self.known.values() if g.trouble is not None and g.coordinator not in self.unread_brokers
-        ]
         self._unlisted = bool(unlisted)
-        chosen = heapq.nsmallest(_MOST_ASKED_FOR, unlisted, key=lambda group: group.rights_at)
+        chosen = heapq.nsmallest(_MOST_ASKED_FOR, unlisted, key=lambda group: group.named_at)
         if living and not deadline.over:
-            await asyncio.gather(*(self._ask_for_right(living[0], group, deadline) for group in chosen))
+            await asyncio.gather(*(self._ask_by_name(living[0], group, deadline) for group in chosen))
         now = self._clock()
         for group in unlisted:
-            if group.forbidden:
-                group.trouble = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
-                group.seen = now
+            if group.refusal is not None:
+                group.trouble, group.seen = group.refusal, now
 
-    async def _ask_for_right(self, label: str, group: ConsumerGroup, deadline: Deadline) -> None:
-        group.rights_at = self._clock()
+    async def _ask_by_name(self, label: str, group: ConsumerGroup, deadline: Deadline) -> None:
+        group.named_at = self._clock()
         request = group_wire.find_coordinator(group.name)
         try:
             error, _ = await self._peers.ask(label, request, deadline.left, group_wire.read_find_coordinator)
         except BrokerError:
             return  # what was said before holds until somebody answers
-        group.forbidden = error == GROUP_AUTHORIZATION_FAILED
+        group.refusal = None
+        if error == GROUP_AUTHORIZATION_FAILED:
+            group.refusal = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
+        elif error == COORDINATOR_NOT_AVAILABLE:
+            group.refusal = (Reason.COORDINATOR, f"nobody leads the partition of {OFFSETS_TOPIC} which holds it")
 
     def close(self) -> None:
         """Give up what is under way, and close the connections that are not for lags."""
@@ -237,7 +214,8 @@ class Groups:
             self.unread_brokers[label] = (failure.reason, failure.detail)
             return
         with contextlib.suppress(BrokerError):  # the lag is known; members are asked for again in the next cycle
-            await self._members(label, fresh, deadline)
+            room = bounds.GROUP_PARTITIONS - sum(group.assigned for group in self.known.values())
+            await describe_members(self._peers, label, fresh, room, deadline, self._clock)
 
     def _of(self, label: str) -> Sequence[ListedGroup]:
         groups = [group for group in self.known.values() if group.coordinator == label]
@@ -271,7 +249,7 @@ class Groups:
 
     def _leave_out(self, group: ConsumerGroup, partitions: int) -> None:
         group.unreckoned, group.found, group.offsets, group.unread, group.gone = partitions, None, {}, {}, {}
-        group.moved = False
+        group.moved = group.was_read = False
         self._committed.drop(group.name)
 
     def _adopt(self, label: str, listed: ListedGroup) -> ConsumerGroup:
@@ -279,28 +257,31 @@ class Groups:
         if listed.state != group.state or label != group.coordinator:
             group.members_at = float("-inf")
             group.moved = True
-        group.forbidden = False
-        group.protocol, group.kind = listed.protocol, listed.kind or "classic"
+        group.refusal = None
+        group.protocol, group.kind, group.seen = listed.protocol, listed.kind or "classic", self._clock()
         group.state, group.coordinator, group.listed = listed.state, label, self.cycle
         if listed.state in _WITHOUT_MEMBERS:
-            group.members, group.members_at = 0, self._clock()
+            group.members, group.members_at, group.reading = 0, self._clock(), None
         return group
 
     async def _offsets(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
-        if sharing := [group.name for group in groups if group.kind == _SHARE]:
+        if sharing := [group.name for group in groups if group.kind == SHARE]:
             await self._start_offsets(label, sharing, deadline)
-        await self._commits(label, [group for group in groups if group.kind != _SHARE], deadline)
+        await self._commits(label, [group for group in groups if group.kind != SHARE], deadline)
 
     async def _start_offsets(self, label: str, sharing: Sequence[str], deadline: Deadline) -> None:
         """Share groups (KIP-932) commit nothing; the first record that is not settled stands for the commit."""
         found = {name: GroupOffsets(0, {}) for name in sharing}
-        if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, deadline.left) >= 0:
+        if await self._peers.highest(label, requests.DESCRIBE_SHARE_GROUP_OFFSETS, deadline.left) < 0:
+            for name in sharing:  # Kafka before 4.1 does not tell, so that nothing is known of their lag
+                self.known[name].trouble, self.known[name].moved = None, False
+            return
 
-            async def ask(names: Sequence[str]) -> None:
-                request = share_groups.fetch_start_offsets(names)
-                found.update(await self._peers.ask(label, request, deadline.left, share_groups.read_start_offsets))
+        async def ask(names: Sequence[str]) -> None:
+            request = share_groups.fetch_start_offsets(names)
+            found.update(await self._peers.ask(label, request, deadline.left, share_groups.read_start_offsets))
 
-            await self._in_portions(sharing, _GROUPS_PER_REQUEST, ask)
+        await self._in_portions(sharing, _GROUPS_PER_REQUEST, ask)
         for name, offsets in found.items():
             known = self.known[name].found
             found[name] = known if known == offsets else offsets
@@ -385,7 +366,7 @@ class Groups:
                     read[partition] = group.offsets[partition]
             elif offset != group_wire.NO_COMMIT:
                 read[partition] = offset
-        group.offsets, group.trouble, group.seen = read, None, self._clock()
+        group.offsets, group.trouble, group.seen, group.was_read = read, None, self._clock(), True
 
     def _keep(self, group: ConsumerGroup, found: GroupOffsets, read: dict[TopicPartition, int]) -> None:
         """Keep commits that are gone from the answer: for a while, or for as long as the topic may not be described.
@@ -399,23 +380,3 @@ class Groups:
             if partition.topic in self._topology.forbidden or now - since < _VANISHED_AFTER:
                 group.unread[partition] = name_of(TOPIC_AUTHORIZATION_FAILED)
                 read[partition] = group.offsets[partition]
-
-    async def _members(self, label: str, groups: Sequence[ConsumerGroup], deadline: Deadline) -> None:
-        now = self._clock()
-        due = [group for group in groups if now - group.members_at > _MEMBERS_KNOWN_FOR]
-        due = heapq.nsmallest(_DESCRIBED_PER_CYCLE, due, key=lambda group: group.members_at)
-        found: dict[str, tuple[int, str, int]] = {}
-
-        for kind, (api, version, request, read) in _DESCRIBED_BY.items():
-            names = [group.name for group in due if group.kind == kind]
-
-            async def ask(some: Sequence[str], request: _Describe = request, read: _Described = read) -> None:
-                found.update(await self._peers.ask(label, request(some), deadline.left, read))
-
-            if names and await self._peers.highest(label, api, deadline.left) >= version:
-                # One of very many members costs the number of its own, and neither that of others nor its lag.
-                await in_portions([names], ask, lambda *_: None)
-        for name, (error, _, members) in found.items():
-            group = self.known.get(name)
-            if group is not None and not error:
-                group.members, group.members_at = members, self._clock()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from keywatch.engine import supervised
 from keywatch.engine.probe import Reason
+from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import CLUSTER_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.peers import Peers, first
@@ -43,7 +45,7 @@ class Reassignments:
             return _NONE
         self._rest -= 1
         if self._asking is None and self._rest <= 0:
-            self._asking = asyncio.ensure_future(self._ask(labels, timeout))
+            self._asking = supervised.task(Part.QUESTION, self._ask(labels, timeout), "reassignments")
         if self._asking is not None and (await asyncio.wait({self._asking}, timeout=patience))[0]:
             asked, self._asking = self._asking, None
             if (listed := asked.result()) is not None:

@@ -45,7 +45,7 @@ GROUP_LAG_SECONDS = Metric(
 GROUP_PARTITIONS_UNKNOWN = Metric(
     "keywatch_group_partitions_unknown",
     MetricKind.GAUGE,
-    "Partitions whose end or committed offset could not be read: the two lags hold their last known value, or miss it.",
+    "Partitions whose offsets were not read, or with records and no commit: the lags hold what was known, or miss it.",
     _CGT,
     "groups",
     health=True,
@@ -56,8 +56,8 @@ GROUP_STATE = Metric(
     (*_CG, "state"), "groups",
 )  # fmt: skip
 GROUP_INFO = Metric(
-    "keywatch_group_info", MetricKind.GAUGE, "1; protocol of the group and its coordinator.",
-    (*_CG, "protocol", "coordinator"), "groups",
+    "keywatch_group_info", MetricKind.GAUGE, "1; protocol of the group, what its members are, and its coordinator.",
+    (*_CG, "protocol", "type", "coordinator"), "groups",
 )  # fmt: skip
 GROUP_LAG_RECORDS_LIMIT = Metric(
     "keywatch_group_lag_records_limit",

@@ -18,6 +18,7 @@ from keywatch.engine.store import Key
 from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.client import OWN_GROUP_PREFIX
 from keywatch.kafka.groups import Groups
+from keywatch.kafka.reassignments import Reassignments
 from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.records.reader import RecordReader
 from keywatch.kafka.records.search import RecordSearch
@@ -108,7 +109,15 @@ def _broker(base: Base, label: str, section: BrokerSection) -> Probe:
 
 def _cluster(base: Base, section: ClusterSection, watch: tuple[str, ...]) -> Probe:
     schedule = Schedule(section.period, section.timeout)
-    return ClusterProbe(base.cluster, base.topology, base.peers(), schedule, ask=section.ask, watch=watch)
+    return ClusterProbe(
+        base.cluster,
+        base.topology,
+        base.peers(),
+        schedule,
+        ask=section.ask,
+        watch=watch,
+        reassignments=Reassignments(base.peers()),
+    )
 
 
 def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
@@ -223,6 +232,8 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
         topics=topics,
         beside=beside,
         limits=limits,
+        watch=section.watch,
+        only_watched={*section.include} <= {*section.watch, *map(re.escape, section.watch)},
         fetches=section.fetches,
         idle_cycles=section.idle_cycles,
         detail=section.detail,

@@ -25,7 +25,10 @@ class FakePeers:
     """Answers like brokers that hold these `ends`, `starts` (0 without) and `commits`.
 
     Brokers that are `down` do not answer; groups in `noted` commit with a note; `asked` are the groups that were asked
-    for their commits; `reached` is for whoever commits.
+    for their commits; `reached` is for whoever commits. Groups in `members` have one, which subscribes to topics and is
+    assigned partitions; `types` are the protocol types of others than consumers. Groups in `unlisted` nobody lists, and
+    FindCoordinator answers with the error `no_coordinator`; groups in `refused` are listed, and their commits are
+    answered with an error.
     """
 
     ends: dict[TopicPartition, int] = field(default_factory=dict)
@@ -33,6 +36,13 @@ class FakePeers:
     commits: dict[str, dict[TopicPartition, int]] = field(default_factory=dict)
     reached: dict[tuple[str, TopicPartition], int] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    members: dict[str, tuple[Sequence[str], Sequence[TopicPartition]]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    no_coordinator: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    speaks: dict[int, int] = field(default_factory=dict)
+    """Requests that are spoken in another version than those of Kafka 4."""
     noted: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
@@ -81,7 +91,14 @@ class FakePeers:
         assert timeout > 0
         if label in self.down:
             raise BrokerError(Reason.TIMEOUT_CONNECT, f"broker {label} is away")
-        return {requests.LIST_GROUPS: 5, requests.OFFSET_FETCH: 8, requests.DESCRIBE_GROUPS: 4}.get(api, -1)
+        spoken = {requests.LIST_GROUPS: 5, requests.OFFSET_FETCH: 8, requests.DESCRIBE_GROUPS: 4} | self.speaks
+        return spoken.get(api, -1)
+
+    async def release(self, label: str, timeout: float) -> str:
+        """Return an old one."""
+        assert label
+        assert timeout > 0
+        return "2.5"
 
     def close(self) -> None:
         """Nothing is held."""
@@ -104,20 +121,45 @@ class FakePeers:
         if request.api == requests.LIST_OFFSETS:
             return self._offsets(reader)
         if request.api == requests.FIND_COORDINATOR:
-            return Writer().int32(0).int16(0).string(None).int32(1).string("one").int32(1).done()
-        body = Writer().int32(0)  # DescribeGroups: nobody has members
-        body.array((), str)
-        return body.done()
+            id_ = int(coordinator(reader.string()))
+            return Writer().int32(0).int16(self.no_coordinator).string(None).int32(id_).string("one").int32(1).done()
+        return self._describe(reader.array(reader.string))
+
+    def _describe(self, names: Sequence[str]) -> bytes:
+        body = Writer().int32(0)
+
+        def member(group: str) -> None:
+            subscribed, assigned = self.members[group]
+            topics: dict[str, list[int]] = {}
+            for one in assigned:
+                topics.setdefault(one.topic, []).append(one.partition)
+            words = Writer().int16(0)
+            words.array(subscribed, words.string).int32(-1)
+            given = Writer().int16(0)
+            given.array(topics.items(), lambda item: given.string(item[0]).array(item[1], given.int32)).int32(-1)
+            body.string("m").string(None).string("c").string("/h")
+            for said in (words.done(), given.done()):
+                body.int32(len(said)).raw(said)
+
+        def group(name: str) -> None:
+            body.int16(0).string(name).string(self._state(name)).string(self._type(name)).string("range")
+            body.array([name] if name in self.members else [], member).int32(0)
+
+        return body.array(names, group).done()
+
+    def _state(self, name: str) -> str:
+        return self.states.get(name, "Stable" if name in self.members else "Empty")
+
+    def _type(self, name: str) -> str:
+        return self.types.get(name, "consumer")
 
     def _list(self, label: str, states: Collection[str]) -> bytes:
         body = Writer(flexible=True).int32(0).int16(0)
-        own = [name for name in self.commits if coordinator(name) == label]
-        own = [name for name in own if not states or self.states.get(name, "Empty") in states]
+        own = [name for name in self.commits if coordinator(name) == label and name not in self.unlisted]
+        own = [name for name in own if not states or self._state(name) in states]
         body.array(
             own,
-            lambda name: (
-                body.string(name).string("consumer").string(self.states.get(name, "Empty")).string("classic").tags()
-            ),
+            lambda name: body.string(name).string(self._type(name)).string(self._state(name)).string("classic").tags(),
         )
         return body.tags().done()
 
@@ -146,7 +188,7 @@ class FakePeers:
                 topics.items(),
                 lambda item: body.string(item[0]).array(item[1], lambda one: partition(name, *one)).tags(),
             )
-            body.int16(0).tags()
+            body.int16(self.refused.get(name, 0)).tags()
 
         return body.array(names, group).tags().done()
 

@@ -43,6 +43,7 @@ BOUNDED_BY = {
     "outcome": "the enum Outcome",
     "keycloak": "the configuration",
     "check": "twenty for each Keycloak; the rest is `other`",
+    "type": "one for each group, forty letters of what its members call themselves",
     "version": "one process, one node of Logstash, one Elasticsearch",
     "logstash": "the configuration",
     "pipeline": "fifty for each Logstash; the rest is `other`",

@@ -182,11 +182,10 @@ class Reader:
         """Read a string; null becomes empty."""
         return self.nullable_string() or ""
 
-    def skip_bytes(self) -> None:
-        """Pass over a byte field that may be null."""
+    def octets(self) -> bytes:
+        """Read a byte field; null becomes empty."""
         size = self.uvarint() - 1 if self._flexible else self.int32()
-        if size > 0:
-            self.raw(size)
+        return self.raw(size) if size > 0 else b""
 
     def limit(self, items: int) -> Reader:
         """Read so many items of arrays at most from here on: what is read in one piece holds everything else up."""

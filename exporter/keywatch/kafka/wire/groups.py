@@ -1,4 +1,4 @@
-"""The raw requests about consumer groups: who coordinates, which exist, their members, what they committed."""
+"""The raw requests about consumer groups: who coordinates, which exist, what they committed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.reply_memory import ReplyMemory
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import (
-    CONSUMER_GROUP_DESCRIBE,
-    DESCRIBE_GROUPS,
     FIND_COORDINATOR,
     LIST_GROUPS,
     OFFSET_FETCH,
@@ -117,93 +115,6 @@ def read_find_coordinator(reader: Reader) -> tuple[int, int]:
     error = reader.int16()
     reader.nullable_string()  # message
     return error, reader.int32()
-
-
-def describe_groups(groups: Sequence[str]) -> Request:
-    """Ask for the members of classic groups, version 4."""
-    body = Writer()
-    body.array(groups, body.string).boolean(False)
-    return Request(DESCRIBE_GROUPS, 4, False, body.done())
-
-
-def read_describe_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
-    """Read a reply to DescribeGroups v4: group → error code, state, members."""
-    reader.int32()  # throttle time
-    found: dict[str, tuple[int, str, int]] = {}
-    for _ in range(reader.count()):
-        error = reader.int16()
-        name, state = reader.string(), reader.string()
-        reader.string()  # protocol type
-        reader.string()  # protocol
-        members = reader.count()
-        for _ in range(members):
-            for _ in range(4):  # member, instance, client, host
-                reader.nullable_string()
-            reader.skip_bytes()  # subscription
-            reader.skip_bytes()  # assignment
-        reader.int32()  # authorized operations
-        found[name] = (error, state, members)
-    return found
-
-
-def describe_consumer_groups(groups: Sequence[str]) -> Request:
-    """Ask for the members of KIP-848 groups, version 0."""
-    return describe_by_name(CONSUMER_GROUP_DESCRIBE, 0, groups)
-
-
-def describe_by_name(api: int, version: int, groups: Sequence[str]) -> Request:
-    """Ask for the members of groups of a newer kind, each of which has a request of the same form."""
-    body = Writer(flexible=True)
-    body.array(groups, body.string).boolean(False).tags()
-    return Request(api, version, True, body.done())
-
-
-def read_describe_consumer_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
-    """Read a reply to ConsumerGroupDescribe v0: group → error code, state, members."""
-    return described(reader, _skip_member)
-
-
-def described(reader: Reader, skip_member: Callable[[Reader], None]) -> dict[str, tuple[int, str, int]]:
-    """Read what the newer kinds of groups are described by, which differ in their members alone."""
-    reader.int32()  # throttle time
-    found: dict[str, tuple[int, str, int]] = {}
-    for _ in range(reader.count()):
-        error = reader.int16()
-        reader.nullable_string()  # message
-        name, state = reader.string(), reader.string()
-        reader.int32()  # group epoch
-        reader.int32()  # assignment epoch
-        reader.string()  # assignor
-        members = reader.count()
-        for _ in range(members):
-            skip_member(reader)
-        reader.int32()  # authorized operations
-        reader.tags()
-        found[name] = (error, state, members)
-    return found
-
-
-def _skip_member(reader: Reader) -> None:
-    for _ in range(3):  # member, instance, rack
-        reader.nullable_string()
-    reader.int32()  # epoch
-    for _ in range(2):  # client, host
-        reader.nullable_string()
-    reader.array(reader.string)  # subscribed topics
-    reader.nullable_string()  # subscribed pattern
-    for _ in range(2):  # assignment, target assignment
-        skip_assignment(reader)
-    reader.tags()
-
-
-def skip_assignment(reader: Reader) -> None:
-    """Pass over the partitions that a member reads."""
-    for _ in range(reader.count()):
-        reader.raw(16)  # topic id
-        reader.string()
-        reader.int32s()
-        reader.tags()
-    reader.tags()
 
 
 def fetch_offsets(groups: Sequence[str], version: int, named: Sequence[TopicPartition] | None = None) -> Request:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from keywatch.engine.slices import Pieces, at_once
 from keywatch.kafka.wire.codec import Reader, Writer
-from keywatch.kafka.wire.groups import GroupOffsets, describe_by_name, described, skip_assignment
+from keywatch.kafka.wire.groups import GroupOffsets
+from keywatch.kafka.wire.members import Described, MembersReading, add_assignment, describe_by_name, described
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import DESCRIBE_SHARE_GROUP_OFFSETS, SHARE_GROUP_DESCRIBE, TopicPartition
 
@@ -48,17 +50,22 @@ def describe_share_groups(groups: Sequence[str]) -> Request:
     return describe_by_name(SHARE_GROUP_DESCRIBE, 1, groups)
 
 
-def read_describe_share_groups(reader: Reader) -> dict[str, tuple[int, str, int]]:
-    """Read a reply to ShareGroupDescribe v1: group → error code, state, members."""
-    return described(reader, _skip_member)
+def read_describe_share_groups(reader: Reader) -> dict[str, Described]:
+    """Read a reply to ShareGroupDescribe v1."""
+    return at_once(reading_describe_share_groups(reader))
 
 
-def _skip_member(reader: Reader) -> None:
+def reading_describe_share_groups(reader: Reader) -> Pieces[dict[str, Described]]:
+    """Read a reply to ShareGroupDescribe v1 in pieces."""
+    return described(reader, _member)
+
+
+def _member(reader: Reader, reading: MembersReading) -> None:
     for _ in range(2):  # member, rack
         reader.nullable_string()
     reader.int32()  # epoch
     for _ in range(2):  # client, host
         reader.nullable_string()
-    reader.array(reader.string)  # subscribed topics
-    skip_assignment(reader)
+    reading.subscribe(reader.array(reader.string))
+    add_assignment(reader, reading)
     reader.tags()

@@ -115,8 +115,9 @@ class ClusterProbe:
             await self._look_for(wanted - newest.topics.keys(), deadline, took)
             self._learned_at = self._clock()
             controller = str(newest.controller)
-            asked = [controller] if controller in living else chosen
-            adding = await self._reassignments.adding(newest.topics, asked, timeout, _PATIENCE)
+            whom = [controller] if controller in living else chosen
+            patience = min(_PATIENCE, deadline.left)
+            adding = await self._reassignments.adding(newest.topics, whom, timeout, patience)
             self._topology.reassign(adding)
             self._topology.record(newest)
         else:

@@ -15,6 +15,8 @@ ABOUT: Final[Mapping[str, About]] = {
             - `groups.enabled`, which is on unless it is switched off.
             - The cluster's metadata, which probe `cluster` reads. Each broker is asked for its groups, and the leader
               of each partition for its end, unless probe `broker` knows it to be down.
+            - Kafka 2.6 or newer. Older ones do not tell which groups there are: it fails with `unsupported`, unless
+              `groups.include` names just the groups of `groups.watch`, which are read all the same.
             - A lag is told for the topics of `topics.include` and `topics.exclude` only.
             - It fails when a right is missing. A group that cannot be read has `keywatch_group_up` 0, and the log and
               the page say why.
@@ -29,6 +31,6 @@ ABOUT: Final[Mapping[str, About]] = {
             ),
         ),
         reasons=peers.REASONS | {Reason.NO_METADATA, Reason.COORDINATOR, Reason.AUTHORIZATION},
-        guides=("lag.md", "large-clusters.md", "security.md"),
+        guides=("lag.md", "kafka-versions.md", "large-clusters.md", "security.md"),
     )
 }

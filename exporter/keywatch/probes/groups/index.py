@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from keywatch.engine.slices import Pieces
-from keywatch.kafka.groups import ConsumerGroup
+from keywatch.kafka.consumer_group import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.series import GroupSeries
@@ -23,11 +23,15 @@ class LagIndex:
         """Topic → partitions; the same object as long as it says the same."""
         self.due: dict[GroupSeries, None] = {}
         self.partitions: dict[TopicPartition, list[GroupSeries]] = {}
-        """Each partition's groups."""
+        """The groups that committed on each partition."""
+        self.stale: set[str] = set()
+        """Topics that hold something else now, and on some of whose partitions some of their groups never committed."""
         self.strangers: frozenset[TopicPartition] = frozenset()
         """Partitions that were committed on and that metadata does not name."""
         self._patterns = topics
         self._topics: Mapping[str, Mapping[int, object]] = {}
+        self._partial: dict[str, list[GroupSeries]] = {}
+        self._claimed: dict[TopicPartition, list[GroupSeries]] = {}
         self._guessed: dict[GroupSeries, None] = {}
         self._behind: Counter[TopicPartition] = Counter()
 
@@ -62,13 +66,20 @@ class LagIndex:
 
     def touch(self, partition: TopicPartition, cycle: int) -> None:
         """Have the groups of a partition reckoned anew, because its end moved or is no longer known."""
-        for group_series in self.partitions.get(partition, ()):
-            group_series.touched = cycle
-            self.due[group_series] = None
+        for concerned in (self.partitions, self._claimed):
+            for group_series in concerned.get(partition, ()):
+                group_series.touched = cycle
+                self.due[group_series] = None
+        if partition.topic in self._partial:
+            self.stale.add(partition.topic)
 
     def due_now(self) -> Collection[GroupSeries]:
         """Return the series that are due; they stay so until they are settled."""
         return list(self.due)
+
+    def lacking_commits(self, topics: Iterable[str]) -> Collection[GroupSeries]:
+        """Return the series of the groups that read one of the topics and never committed on some of its partitions."""
+        return dict.fromkeys(group_series for topic in topics for group_series in self._partial.get(topic, ()))
 
     def record(self, group_series: GroupSeries, behind: Collection[TopicPartition]) -> None:
         """Record that a group_series was reckoned, which was `behind` on these partitions before."""
@@ -103,20 +114,31 @@ class LagIndex:
 
     def _rebuild(self) -> Pieces[None]:
         partitions: dict[TopicPartition, list[GroupSeries]] = {}
+        claimed: dict[TopicPartition, list[GroupSeries]] = {}
+        partial: dict[str, list[GroupSeries]] = {}
         count = 0
         for group_series in self.series.values():
             for partition in group_series.partitions:
                 partitions.setdefault(partition, []).append(group_series)
-            count += 1 + len(group_series.partitions)
+            for partition in group_series.reads.claimed:
+                claimed.setdefault(partition, []).append(group_series)
+            for topic in group_series.reads.partial:
+                partial.setdefault(topic, []).append(group_series)
+            count += 1 + len(group_series.partitions) + len(group_series.reads.claimed)
             if count >= _PARTITIONS_PER_PIECE:
                 count = 0
                 yield
         topics: dict[str, list[int]] = {}
         for partition in partitions:
-            topics.setdefault(partition.topic, []).append(partition.partition)
+            if partition.topic not in partial:
+                topics.setdefault(partition.topic, []).append(partition.partition)
         yield
+        for topic in partial:
+            topics[topic] = list(self._topics[topic])
+            yield
         wanted = {topic: tuple(sorted(indexes)) for topic, indexes in sorted(topics.items())}
-        self.partitions = partitions
+        self.partitions, self._claimed, self._partial = partitions, claimed, partial
+        self.stale = set(partial)
         self._behind = +self._behind
         if wanted != self.wanted:
             self.wanted = wanted

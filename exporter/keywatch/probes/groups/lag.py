@@ -114,6 +114,13 @@ class Bounds(NamedTuple):
     start: int | None
     end: int | None
 
+    @property
+    def size(self) -> int | None:
+        """How many offsets lie between; None while that is not known."""
+        if self.end == 0:
+            return 0
+        return None if self.start is None or self.end is None else max(self.end - self.start, 0)
+
     def first(self, committed: int) -> int:
         """Return the offset from which a group reads on that committed this one: what is removed cannot be read."""
         # A start beyond the end belongs to a topic that was made anew since.

@@ -11,7 +11,8 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import MetricSeries, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.engine.store import key_of
-from keywatch.kafka.groups import ConsumerGroup, Groups
+from keywatch.kafka.consumer_group import ConsumerGroup
+from keywatch.kafka.groups import Groups
 from keywatch.kafka.offsets import Watermarks, read_offsets
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.search import Position
@@ -28,6 +29,7 @@ from keywatch.probes.groups.lookups import Lookups
 from keywatch.probes.groups.series import GroupSeries, Limit
 from keywatch.probes.groups.start_offsets import StartOffsets
 from keywatch.probes.groups.turns import Turns
+from keywatch.probes.groups.uncommitted import Holding, hold
 
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
 _LOOKUP_SHARE = 0.4
@@ -39,7 +41,7 @@ _COMPACTED_DOUBT_SECONDS = 15.0
 class GroupsProbe:
     """Every group of the patterns: state, members and lag.
 
-    At most `fetches` old records are read per run.
+    At most `fetches` old records are read per run. `only_watched` says that no groups are wanted but those of `watch`.
 
     What is read `beside` the runs has connections of its own, so that no run waits behind it.
 
@@ -62,6 +64,8 @@ class GroupsProbe:
         topics: Patterns,
         beside: Peers,
         limits: Sequence[Limit] = (),
+        watch: Collection[str] = (),
+        only_watched: bool = False,
         fetches: int = 100,
         idle_cycles: int = 10,
         detail: bool = True,
@@ -74,6 +78,8 @@ class GroupsProbe:
         self._groups = groups
         self._times = times
         self._limits = tuple(limits)
+        self._watch = frozenset(watch)
+        self._only_watched = only_watched
         self._fetches = fetches
         self._detail = detail
         self._clock = clock
@@ -85,6 +91,7 @@ class GroupsProbe:
         self._histories = Histories()
         self._index = LagIndex(topics)
         self._unread: dict[TopicPartition, object] = {}
+        self._holdings: dict[str, Holding] = {}
         self._noted: dict[TopicPartition, bool] = {}
         self._beside = beside
         self._lookups = Lookups(times, most=fetches, timeout=schedule.timeout * _LOOKUP_SHARE)
@@ -109,10 +116,14 @@ class GroupsProbe:
         for partition in await self._starts.refresh(index.wanted, self._unread, deadline.share(0.08).left):
             index.touch(partition, self._turns.cycle)
         await self._wake(deadline.share(0.1))
+        await in_slices(self._hold())
         await in_slices(self._reckon(index.due_now()))
         await self._find_times(deadline.share(0.08).left)
         told = await in_slices(self._tell())
         self._demand_rights(told)
+        if self._groups.unlistable and not self._only_watched:
+            words = "groups that groups.watch does not name are not seen; name the same in groups.include to make do"
+            raise ProbeError(Reason.UNSUPPORTED, f"{self._groups.unlistable}: {words}", told)
         return told
 
     def _demand_rights(self, samples: Collection[Sample]) -> None:
@@ -137,7 +148,7 @@ class GroupsProbe:
 
     def _series_of(self, group: ConsumerGroup) -> GroupSeries:
         limit = next((limit for limit in self._limits if group.name in limit.groups), None)
-        return GroupSeries(self.cluster, group, limit, detail=self._detail)
+        return GroupSeries(self.cluster, group, limit, detail=self._detail, watched=group.name in self._watch)
 
     def _may_wait(self, group: ConsumerGroup) -> bool:
         """Return whether nothing can have been consumed since the group was last asked, and it is not its turn."""
@@ -194,6 +205,7 @@ class GroupsProbe:
         now = self._clock()
         for group_series in due:
             behind = group_series.behind
+            group_series.record_uncommitted(self._holding, self._filled, self._ends.get)
             lags: list[PartitionLag] = []
             for partition in group_series.partitions:
                 lags.append(self._lag(group_series.group, partition, now))
@@ -202,6 +214,28 @@ class GroupsProbe:
             group_series.record(lags, now)
             self._index.record(group_series, behind)
             yield
+
+    def _hold(self) -> Pieces[None]:
+        """Sum up what topics hold whose groups did not commit on all partitions, and what that means to these."""
+        stale, self._index.stale = self._index.stale, set()
+        for topic in stale:
+            indexes = list(self._index.wanted.get(topic, ()))
+            held = Holding()
+            for start in range(0, len(indexes), _PARTITIONS_PER_PIECE):
+                some = indexes[start : start + _PARTITIONS_PER_PIECE]
+                held = held.plus(hold([TopicPartition(topic, index) for index in some], self._filled))
+                yield
+            self._holdings[topic] = held
+        for group_series in self._index.lacking_commits(stale):
+            if group_series.record_uncommitted(self._holding, self._filled, self._ends.get):
+                self._index.due[group_series] = None
+            yield
+
+    def _holding(self, topic: str) -> Holding:
+        return self._holdings.get(topic, Holding())
+
+    def _filled(self, partition: TopicPartition) -> int | None:
+        return None if partition in self._unread else self._bounds(partition).size
 
     def _lag(self, group: ConsumerGroup, partition: TopicPartition, now: float) -> PartitionLag:
         committed = group.offsets.get(partition)
@@ -259,6 +293,7 @@ class GroupsProbe:
                 yield from self._reckon([group_series])
             series += group_series.series
             yield
+        self._holdings = {topic: held for topic, held in self._holdings.items() if topic in self._index.wanted}
         self._histories.retain(self._index.partitions)
         self._times.retain(self._index.partitions)
         return SeriesSet(series, loose)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keywatch.engine.series import LatestSeries, MetricSeries, Rows, Value
-from keywatch.kafka.groups import ConsumerGroup
+from keywatch.kafka.consumer_group import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as cat
 from keywatch.metrics import lag as lag_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
+from keywatch.probes.groups.reads import Reads
+from keywatch.probes.groups.uncommitted import Arrivals, Filled, Holding
 
 STATES = (
     "Stable",
@@ -26,6 +28,8 @@ STATES = (
     "Unknown",
 )
 _NONE: frozenset[TopicPartition] = frozenset()
+# What members call themselves is up to them.
+_LONGEST_TYPE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,12 @@ class Limit:
 class GroupSeries:
     """One group's series, and what the probe has to know of it to leave it alone."""
 
-    def __init__(self, cluster: str, group: ConsumerGroup, limit: Limit | None, *, detail: bool) -> None:
+    def __init__(
+        self, cluster: str, group: ConsumerGroup, limit: Limit | None, *, detail: bool, watched: bool = False
+    ) -> None:
         self.group = group
         self.partitions: tuple[TopicPartition, ...] = ()
+        self.reads = Reads()
         self.strangers = _NONE
         """Partitions that it committed on and metadata does not name: deleted ones, or very new ones."""
         self.touched = 0
@@ -56,13 +63,18 @@ class GroupSeries:
         self._labels = (cluster, group.name)
         self._limit = limit
         self._detail = detail
+        self._watched = watched
         self._latest = LatestSeries()
         self._itself = Rows([self._labels])
         self._rows: dict[tuple[object, ...], Rows] = {}
         self._told: tuple[object, ...] = ()
-        self._read: tuple[object, object] | None = None
+        self._read: tuple[object, ...] | None = None
         self._state: list[MetricSeries] = []
         self._lag: list[MetricSeries] = []
+        self._lags: Sequence[PartitionLag] = ()
+        self._uncommitted: dict[str, Holding] = {}
+        self._arrived: dict[str, int] = {}
+        self._arrivals = Arrivals()
         self._since: dict[str, float] = {}
         self._ageless = False
 
@@ -73,28 +85,35 @@ class GroupSeries:
         that `topics` are others than before.
         """
         group = self.group
-        told = (group.trouble, bool(group.unreckoned), group.kind, group.state, group.coordinator, group.members)
-        due = told[:2] != self._told[:2]
+        roots = (group.trouble, bool(group.unreckoned), group.kind, group.protocol)
+        told = (*roots, group.state, group.coordinator, group.members)
+        due = told[:4] != self._told[:4]
         if told != self._told:
             self._told = told
             self._state = self._state_series()
             self.series = [*self._state, *self._lag]
-        read = self._read
-        if not moved and read is not None and read[0] is group.offsets and read[1] is group.unread:
+        read = (group.offsets, group.unread, group.reading, group.was_read)
+        same = self._read is not None and all(new is old for new, old in zip(read, self._read, strict=True))
+        if same and not moved:
             return due, False
-        changed = read is None or read[0] is not group.offsets or read[1] is not group.unread
-        self._read = (group.offsets, group.unread)
+        self._read = read
         named: Iterable[TopicPartition] = dict.fromkeys((*group.offsets, *group.unread))
         meant = [partition for partition in named if partition.topic in wanted]
         partitions = tuple([p for p in meant if p.partition in topics.get(p.topic, ())])
         self.strangers = _NONE if len(partitions) == len(meant) else frozenset(meant).difference(partitions)
-        if partitions == self.partitions:
-            return due or changed, False
-        self.partitions = partitions
+        reads = Reads.of(group, partitions, topics, wanted)
+        self._arrivals.learn({topic: len(topics[topic]) for topic in reads.topics})
+        if partitions == self.partitions and reads == self.reads:
+            return due or not same, False
+        self.partitions, self.reads = partitions, reads
         return True, True
 
     def record(self, lags: Sequence[PartitionLag], now: float) -> None:
         """Make the lag's series from the lags of all partitions, reckoned at `now` (Unix time)."""
+        self._lags = lags
+        left = self.reads.left
+        if left:
+            lags = [lag for lag in lags if lag.partition.topic not in left]
         topics = by_topic(lags)
         self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
@@ -104,10 +123,26 @@ class GroupSeries:
         self._ageless = any(topic.records and topic.seconds == 0 for topic in topics.values())
         rows: dict[tuple[object, ...], Rows] = {}
         self._lag = list(self._lag_series(topics, rows))
+        if left:
+            self._lag.append(self._left_series(rows))
         if self._detail:
             self._lag += self._detail_series(lags, rows)
         self._rows = rows
         self.series = [*self._state, *self._lag]
+
+    def record_uncommitted(
+        self, holding: Callable[[str], Holding], filled: Filled, end: Callable[[TopicPartition], int | None]
+    ) -> bool:
+        """Reckon what waits where nothing was committed, from what whole topics and single partitions hold.
+
+        `end` gives the ends of partitions. Returns whether it is another than before, so that the series are due anew.
+        """
+        uncommitted = {topic: holding(topic).without(own, filled) for topic, own in self.reads.partial.items()}
+        arrived = self._arrivals.count(self.reads.claimed, end)
+        if uncommitted == self._uncommitted and arrived == self._arrived:
+            return False
+        self._uncommitted, self._arrived = uncommitted, arrived
+        return True
 
     def age(self, now: float) -> bool:
         """Let the lag in seconds grow to `now`; returns whether that was enough: an age of 0 may stay so or may not."""
@@ -133,12 +168,15 @@ class GroupSeries:
             made.append(self._latest.record(cat.GROUP_STATE, states, flags))
             if group.members is not None:
                 made.append(self._one(cat.GROUP_MEMBERS, group.members))
-            info = Rows([(*self._labels, group.kind or "unknown", group.coordinator)])
+            kind = (group.protocol or "none")[:_LONGEST_TYPE]
+            info = Rows([(*self._labels, group.kind or "unknown", kind, group.coordinator)])
             made.append(self._latest.record(cat.GROUP_INFO, info, [1]))
         if self._limit is not None and self._limit.records is not None:
             made.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
         if self._limit is not None and self._limit.seconds is not None:
             made.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
+        if self._watched:
+            made.append(self._one(lag_metrics.GROUP_WATCHED, 1))
         return made
 
     def _lag_series(
@@ -154,16 +192,41 @@ class GroupSeries:
         aged = {name: topic.seconds for name, topic in topics.items() if topic.seconds is not None}
         if aged:
             yield self._seconds(aged, self._topics(aged, rows))
-        unknown = [topic.unknown for topic in topics.values()]
+        # Of a topic that was committed on nowhere nothing but this is known.
+        topics = {**dict.fromkeys(self._uncommitted, TopicLag()), **topics}
+        unread = [topic.unknown for topic in topics.values()]
+        missing = [self._uncommitted.get(name, Holding()) for name in topics]
+        unknown = [one + held.filled + held.unread for one, held in zip(unread, missing, strict=True)]
         words = "{} partitions could not be read, their last known lag stands"
-        notes = [words.format(count) if count else None for count in unknown]
+        notes = [words.format(count) if count else None for count in unread]
         if topics:
             yield self._put(cat.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
             astray = [topic.astray for topic in topics.values()]
             notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
             yield self._put(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
+        yield from self._uncommitted_series(rows)
         yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
-        yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
+        # Of what it committed elsewhere, on topics that are left out or were deleted, nothing is claimed.
+        if counted or (self.group.was_read and not (self.group.offsets or self.group.shares_work)):
+            yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
+
+    def _uncommitted_series(self, rows: dict[tuple[object, ...], Rows]) -> Iterable[MetricSeries]:
+        if not self._uncommitted:
+            return
+        labels, held = self._topics(self._uncommitted, rows), self._uncommitted.values()
+        yield self._put(lag_metrics.GROUP_PARTITIONS_UNCOMMITTED, labels, [one.filled for one in held], ())
+        yield self._put(lag_metrics.GROUP_UNCOMMITTED_RECORDS, labels, [one.records for one in held], ())
+        arrived = [self._arrived.get(topic, 0) for topic in self._uncommitted]
+        words = "{} partitions are assigned, were given records, and were never committed on"
+        notes = [words.format(count) if count else None for count in arrived]
+        yield self._put(lag_metrics.GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED, labels, arrived, notes)
+
+    def _left_series(self, rows: dict[tuple[object, ...], Rows]) -> MetricSeries:
+        left: dict[str, int] = {}
+        for lag in self._lags:
+            if lag.partition.topic in self.reads.left:
+                left[lag.partition.topic] = left.get(lag.partition.topic, 0) + (lag.records or 0)
+        return self._put(lag_metrics.GROUP_LEFT_RECORDS, self._topics(left, rows), list(left.values()), ())
 
     def _detail_series(
         self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]

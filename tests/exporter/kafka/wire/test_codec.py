@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywatch.kafka.wire import fetch, groups, identity, produce, requests, share_groups
+from keywatch.kafka.wire import fetch, groups, identity, members, produce, reassignments, requests, share_groups
 from keywatch.kafka.wire.codec import Reader, WireError, Writer, uvarint
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import TopicPartition
@@ -29,12 +29,13 @@ READERS: dict[str, tuple[bool, Callable[[Reader], object]]] = {
     "list_offsets": (False, requests.read_list_offsets),
     "describe_configs": (False, requests.read_describe_configs),
     "create_topic": (False, requests.read_create_topic),
+    "list_reassignments": (True, reassignments.read_list_reassignments),
     "elect_leaders": (False, requests.read_elect_leaders),
     "list_groups 4": (True, lambda reader: groups.read_list_groups(reader, 4)),
     "list_groups 5": (True, lambda reader: groups.read_list_groups(reader, 5)),
     "find_coordinator": (False, groups.read_find_coordinator),
-    "describe_groups": (False, groups.read_describe_groups),
-    "describe_consumer_groups": (True, groups.read_describe_consumer_groups),
+    "describe_groups": (False, members.read_describe_groups),
+    "describe_consumer_groups": (True, members.read_describe_consumer_groups),
     "describe_share_groups": (True, share_groups.read_describe_share_groups),
     "start_offsets": (True, share_groups.read_start_offsets),
     "fetched_offsets 5": (False, lambda reader: groups.read_fetched_offsets(reader, ["g"], 5)),
@@ -46,7 +47,7 @@ every_reader = pytest.mark.parametrize(("flexible", "read"), READERS.values(), i
 def test_every_reader_of_the_modules_is_in_the_table() -> None:
     functions = {
         name.removeprefix("read_")
-        for module in (requests, groups, share_groups, fetch, produce, identity)
+        for module in (requests, groups, share_groups, fetch, produce, identity, members, reassignments)
         for name in vars(module)
         if "read_" in name
     }
@@ -86,7 +87,7 @@ def test_a_lie_about_lengths_costs_neither_memory_nor_time(
 @pytest.mark.parametrize("size", [2**31 - 1, 1000])
 def test_an_announced_array_longer_than_the_reply_is_refused_before_it_is_made(flexible: bool, size: int) -> None:
     data = uvarint(size + 1) if flexible else struct.pack(">i", size)
-    reads: list[Callable[[Reader], object]] = [Reader.count, Reader.int32s, Reader.skip_bytes]
+    reads: list[Callable[[Reader], object]] = [Reader.count, Reader.int32s, Reader.octets]
     for read in reads:
         with pytest.raises(WireError):
             read(Reader(data + b"\0" * 100, flexible=flexible))
@@ -268,11 +269,14 @@ def test_a_string_that_is_none_is_refused(data: bytes, words: str) -> None:
             "00 00000001 0001 74 00000001 00000005 000003e8",
             id="elect leaders",
         ),
+        pytest.param(
+            reassignments.list_reassignments(1000), (46, 0, True), "000003e8 00 00", id="reassignments under way"
+        ),
         pytest.param(groups.list_groups(4), (16, 4, True), "01 00", id="groups"),
         pytest.param(groups.list_groups(5), (16, 5, True), "01 01 00", id="groups with their kind"),
         pytest.param(groups.find_coordinator("g"), (10, 2, False), "0001 67 00", id="coordinator"),
-        pytest.param(groups.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
-        pytest.param(groups.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
+        pytest.param(members.describe_groups(["g"]), (15, 4, False), "00000001 0001 67 00", id="members"),
+        pytest.param(members.describe_consumer_groups(["g"]), (69, 0, True), "02 02 67 00 00", id="KIP-848 members"),
         pytest.param(
             share_groups.describe_share_groups(["g"]), (77, 1, True), "02 02 67 00 00", id="members of share groups"
         ),

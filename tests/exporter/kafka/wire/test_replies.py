@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from keywatch.kafka.wire import fetch, groups, requests, share_groups
+from keywatch.kafka.wire import fetch, groups, members, reassignments, requests, share_groups
 from keywatch.kafka.wire.batch import RecordBatch
 from keywatch.kafka.wire.codec import Reader, WireError
 from keywatch.kafka.wire.fetch import Fetched
 from keywatch.kafka.wire.groups import GroupOffsets, ListedGroup
+from keywatch.kafka.wire.members import Reading
 from keywatch.kafka.wire.requests import BrokerNode, Metadata, PartitionState, TopicPartition
 
 Read = Callable[[Reader], object]
@@ -121,6 +122,17 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
         requests.read_elect_leaders,
         {0: (84, "oh"), 1: (0, "")},
     ),
+    "ListPartitionReassignments v0": (
+        (
+            "00000000 0000 00 02 02 74 03"  # throttle time, error, message; topic t, two partitions
+            "00000000 04 00000001 00000003 00000002 02 00000003 02 00000002 00"  # 1, 3 and 2; 3 comes and 2 goes
+            "00000005 02 00000001 01 02 00000002 00"  # nothing comes, 2 goes
+            "00 00"
+        ),
+        True,
+        reassignments.read_list_reassignments,
+        (0, {"t": {0: frozenset({3})}}),
+    ),
     "ListGroups v4": (
         "00000000 0000 02 02 67 09 636f6e73756d6572 07 537461626c65 00 00",
         True,
@@ -145,8 +157,38 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "00000001 0001 6d ffff 0001 63 0002 2f68 00000002 aabb ffffffff 80000000"
         ),
         False,
-        groups.read_describe_groups,
-        {"g": (0, "Stable", 1)},
+        members.read_describe_groups,
+        {"g": (0, "Stable", 1, None)},  # what the member says of itself is no protocol of consumers
+    ),
+    "DescribeGroups v4, of two that read": (
+        (
+            "00000000 00000001 0000 0001 67 0006 537461626c65 0008 636f6e73756d6572 0005 72616e6765 00000002"
+            "0001 6d ffff 0001 63 0002 2f68"
+            "0000000e 0001 00000002 0001 74 0001 75 ffff"  # version 1, subscribed to t and u, and more that is new
+            "00000019 0000 00000001 0001 74 00000002 00000000 00000003 ffffffff"  # partitions 0 and 3 of t
+            "0001 6e ffff 0001 63 0002 2f68 0000000a 0000 00000001 0001 76 ff 00000000 80000000"  # v, and nothing yet
+        ),
+        False,
+        members.read_describe_groups,
+        {"g": (0, "Stable", 2, Reading(frozenset({TopicPartition("t", 0), TopicPartition("t", 3)}), frozenset("tuv")))},
+    ),
+    "DescribeGroups v4, of workers": (
+        (
+            "00000000 00000001 0000 0001 67 0006 537461626c65 0007 636f6e6e656374 0005 72616e6765"
+            "00000001 0001 6d ffff 0001 63 0002 2f68 00000009 0000 00000001 0001 74 00000000 80000000"
+        ),
+        False,
+        members.read_describe_groups,
+        {"g": (0, "Stable", 1, None)},
+    ),
+    "DescribeGroups v4, during a rebalance": (
+        (
+            "00000000 00000001 0000 0001 67 0012 507265706172696e67526562616c616e6365 0008 636f6e73756d6572 0000"
+            "00000001 0001 6d ffff 0001 63 0002 2f68 00000000 00000000 80000000"
+        ),
+        False,
+        members.read_describe_groups,
+        {"g": (0, "PreparingRebalance", 1, None)},
     ),
     "ConsumerGroupDescribe v0": (
         (
@@ -157,8 +199,8 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
             "80000000 00 00"
         ),
         True,
-        groups.read_describe_consumer_groups,
-        {"g": (0, "Stable", 1)},
+        members.read_describe_consumer_groups,
+        {"g": (0, "Stable", 1, Reading(frozenset({TopicPartition("t", 3)}), frozenset("t")))},
     ),
     "ShareGroupDescribe v1": (
         (
@@ -169,7 +211,7 @@ REPLIES: dict[str, tuple[str, bool, Read, object]] = {
         ),
         True,
         share_groups.read_describe_share_groups,
-        {"g": (0, "Stable", 1)},
+        {"g": (0, "Stable", 1, Reading(frozenset({TopicPartition("t", 3)}), frozenset("t")))},
     ),
     "DescribeShareGroupOffsets v0": (
         (

@@ -2,113 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Iterator
-from typing import ClassVar, cast
+from typing import cast
 from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keywatch.config.endpoint import Endpoint
-from keywatch.engine.probe import Sample, Schedule
-from keywatch.kafka.chosen_groups import ChosenGroups
-from keywatch.kafka.groups import Groups
-from keywatch.kafka.peers import Peers
-from keywatch.kafka.records.times import RecordTimes
-from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as group_metrics
 from keywatch.metrics import lag as lag_metrics
-from keywatch.metrics.metric import Metric
-from keywatch.patterns import Patterns
-from keywatch.probes.groups.probe import GroupsProbe
-from tests.exporter.fakes.fake_cluster import FakePeers, FakeTimes
-from tests.exporter.fakes.metadata import metadata, partition
+from tests.exporter.fakes.fake_cluster import FakePeers
+from tests.exporter.fakes.groups_bed import PARTITIONS, Bed, runner
 
-PARTITIONS = [TopicPartition(topic, index) for topic in ("a", "b") for index in range(2)]
+__all__ = ["PARTITIONS", "Bed", "runner"]
+
 GROUPS = ["x", "xx", "xxx"]
-
-# Nothing here waits for anybody; what is left of a probe's deadline would be up to the machine.
-_NO_HURRY = 600.0
-
-
-class Bed:
-    """A probe on a cluster in memory; a cycle takes a second."""
-
-    runner: ClassVar[asyncio.Runner]
-    """One loop for all cycles: what one of them left under way is there in the next."""
-
-    def __init__(self, idle_cycles: int = 4, chosen: ChosenGroups | None = None, named: tuple[str, ...] = ()) -> None:
-        self.peers = FakePeers(ends=dict.fromkeys(PARTITIONS, 5))
-        self.times = FakeTimes()
-        self.now = 1000.0
-        topology = Topology([Endpoint("k1", 9092)])
-        self.topology = topology
-        self.learn()
-        peers = cast("Peers", self.peers)
-        groups = Groups(topology, peers, chosen or ChosenGroups(lambda _: True), named, clock=lambda: self.now)
-        self.probe = GroupsProbe(
-            "kafka", topology, peers, groups, cast("RecordTimes", self.times), Schedule(1.0, 2.0), topics=Patterns(),
-            beside=peers, idle_cycles=idle_cycles, clock=lambda: self.now,
-        )  # fmt: skip
-        self.told: list[Sample] = []
-
-    def learn(self, generation: int = 1) -> None:
-        """Have metadata tell of two topics; each `generation` of them has ids of its own."""
-        told = metadata([1, 2], {topic: [partition(1, [1]), partition(2, [2])] for topic in ("a", "b")})
-        self.topology.record(told._replace(ids={topic: bytes([generation]) * 16 for topic in ("a", "b")}))
-
-    def cycle(self) -> Bed:
-        """Run the probe once."""
-        self.now += 1.0
-        self.peers.asked.clear()
-        self.told = list(self.runner.run(self._once()))
-        return self
-
-    async def watch(self) -> None:
-        """Run the probe once, and do not wait for what it began beside the run."""
-        self.now += 1.0
-        self.told = list(await self.probe.run(_NO_HURRY))
-
-    async def _once(self) -> Collection[Sample]:
-        """Run the probe, and let what it began beside the run come to its end on a machine that is slow too."""
-        told = await self.probe.run(_NO_HURRY)
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
-        return told
-
-    def series(self, metric: Metric) -> dict[tuple[str, ...], float]:
-        """Return the series of a metric, their labels without the cluster."""
-        return {labels[1:]: value for one, labels, value, _ in self.told if one is metric}
-
-    @property
-    def lag(self) -> dict[tuple[str, ...], float]:
-        """Group, topic, partition → lag."""
-        return self.series(group_metrics.GROUP_PARTITION_LAG_RECORDS)
-
-    def truth(self) -> dict[tuple[str, ...], float]:
-        """Reckon from what is in the cluster."""
-        return {
-            (group, one.topic, str(one.partition)): max(self.peers.ends[one] - offset, 0)
-            for group, commits in self.peers.commits.items()
-            for one, offset in commits.items()
-        }
-
-    def idle(self, groups: int) -> Bed:
-        """Have so many groups that have read all, until they are known to be idle."""
-        for index in range(groups):
-            self.peers.commits[f"group-{index}"] = {PARTITIONS[index % 4]: 5}
-        for _ in range(3):
-            self.cycle()
-        return self
-
-
-@pytest.fixture(scope="module", autouse=True)
-def runner() -> Iterator[None]:
-    """Have all probes of this module run on one loop."""
-    with asyncio.Runner() as Bed.runner:
-        yield
 
 
 @pytest.fixture
@@ -124,7 +33,7 @@ def test_idle_groups_are_asked_in_turn_and_keep_their_series(many: Bed) -> None:
         asked.append(len(many.peers.asked))
         assert many.lag == many.truth()
         assert len(many.series(group_metrics.GROUP_UP)) == len(many.series(group_metrics.GROUP_MEMBERS)) == 400
-        assert not any(many.series(group_metrics.GROUP_PARTITIONS_UNKNOWN).values())
+        assert not many.unread
     assert max(asked) <= 130
     assert sum(asked[4:]) == 400
 
@@ -327,13 +236,13 @@ def test_whatever_happens_no_lag_is_below_the_truth_unless_it_says_so(
         for operation in operations:
             _do(bed.peers, *cast("tuple[str]", operation))
         bed.cycle()
-        unknown = bed.series(group_metrics.GROUP_PARTITIONS_UNKNOWN)
+        unread = bed.unread
         truth = bed.truth()
         for group, topic, index in bed.lag:
             dead = str(int(index) + 1)  # which leads the partition
-            assert dead not in bed.peers.down or unknown[group, topic]
+            assert dead not in bed.peers.down or (group, topic) in unread
         for where, lag in bed.lag.items():
-            assert where not in truth or lag >= truth[where] or unknown[where[:2]]
+            assert where not in truth or lag >= truth[where] or where[:2] in unread
         if not bed.peers.down:
             # A first commit on another partition is a group's own news, and an idle one's is heard in its turn.
             assert all(bed.lag.get(where, lag) == lag for where, lag in truth.items())
@@ -343,4 +252,5 @@ def test_whatever_happens_no_lag_is_below_the_truth_unless_it_says_so(
         for _ in range(idle_cycles + 1):
             bed.cycle()
     assert bed.lag == bed.truth()
-    assert not any(bed.series(group_metrics.GROUP_PARTITIONS_UNKNOWN).values())
+    assert not bed.unread
+    assert bed.series(lag_metrics.GROUP_UNCOMMITTED_RECORDS) == bed.uncommitted_truth()
