@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: coverage test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs
+.PHONY: coverage test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -123,6 +123,9 @@ faults-logs: .venv/.dev ## have the path of logs suffer in many ways at once unt
 
 faults-calm: .venv/.dev ## disturb a real path for an hour in ways that are no faults: nobody may be called (FAULTS="--minutes 10")
 	$(BIN)/python -m tests.faults.calm $(FAULTS)
+
+soak: .venv/.dev ## a day of churn in minutes, without servers: memory, descriptors, threads and tasks must stay (SOAK="--seconds 600")
+	nice $(BIN)/python -m tests.soak $(SOAK)
 
 clean: ## remove what was installed and built here
 	rm -rf .venv .venv-oldest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,6 +13,11 @@ EVENT_LOOP_LAG_SECONDS = Metric(
     MetricKind.GAUGE,
     "Longest time in the last ten seconds that a timer of the event loop fired late.",
 )
+TASKS = Metric(
+    "keywatch_tasks",
+    MetricKind.GAUGE,
+    "Tasks of the event loop; their number follows what is watched.",
+)
 CONFIG_LOADED_TIMESTAMP_SECONDS = Metric(
     "keywatch_config_loaded_timestamp_seconds", MetricKind.GAUGE, "When the configuration was read, in Unix time."
 )

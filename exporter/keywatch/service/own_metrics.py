@@ -36,6 +36,7 @@ class OwnMetrics:
         self._store = store
         self._loaded = time.time()
         self._reload_successful = True
+        self._tasks = 0
         self._lags: deque[tuple[float, float]] = deque()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -69,6 +70,7 @@ class OwnMetrics:
                 self._lags.popleft()
             if now >= refresh_at:
                 refresh_at = now + 1.0
+                self._tasks = len(asyncio.all_tasks())
                 self._refresh()
                 self._store.expire(time.monotonic())
             if now >= give_back_at:
@@ -102,6 +104,7 @@ class OwnMetrics:
         samples = [
             Sample(exporter_metrics.BUILD_INFO, build, 1.0),
             Sample(exporter_metrics.EVENT_LOOP_LAG_SECONDS, (), worst),
+            Sample(exporter_metrics.TASKS, (), self._tasks),
             Sample(exporter_metrics.CONFIG_LOADED_TIMESTAMP_SECONDS, (), self._loaded),
             Sample(exporter_metrics.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
             *self._new_defects(),
