@@ -42,7 +42,7 @@ PLANTED = [
     ("bounds", "import pydantic", "the standard library only"),
     ("surfaces", "from keywatch.engine.probe import Sample", "nothing of ours"),
     ("kafka.peers", "loop.create_task(x)", "engine.supervised"),
-    ("web.pages", "asyncio.to_thread(x)", "kafka.security.sasl"),
+    ("web.pages", "asyncio.to_thread(x)", "that is for demo"),
     ("engine.runner", "from keywatch.kafka.topology import Topology", "engine may import metrics"),
     ("engine.runner", "from keywatch.net.http_peer import HttpPeer", "engine may import metrics"),
     ("engine.runner", "from keywatch.config.model import Config", "engine may import metrics"),
