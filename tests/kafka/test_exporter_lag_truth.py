@@ -73,11 +73,12 @@ def told(scrape: Scrape, group: str, topic: str) -> Lag:
     found = scrape.value("keywatch_probe_frame_timestamp_seconds", probe="groups")
     estimated = scrape.value("keywatch_group_lag_seconds_estimated", group=group)
     unknown = scrape.value("keywatch_group_partitions_unknown", **labels)
+    uncommitted = scrape.value("keywatch_group_partitions_uncommitted", **labels) or 0
     return Lag(
         scrape.value("keywatch_group_lag_records", **labels),
         seconds,
         None if seconds is None or found is None else found - seconds,
-        estimated == unknown == 0,
+        estimated == 0 and unknown == uncommitted,
         scrape.value("keywatch_group_partitions_out_of_range", **labels),
     )
 
@@ -365,6 +366,7 @@ def test_a_commit_that_expired_leaves_no_lag_behind(cluster: KafkaCluster, expor
         seen = exporter.until(
             lambda s: told(s, name, name).certain and told(s, name, name).records == 3, 20, "one commit is left"
         )
+        assert seen.value("keywatch_group_uncommitted_records", group=name, topic=name) == 5, "where there is none now"
         assert seen.value("keywatch_group_lag_known", group=name) == 1
         exporter.until(lambda s: not s.all("keywatch_group_up", group="all-forgotten"), 20, "the group is gone")
         assert not told(exporter.scrape(), "all-forgotten", name).records
