@@ -62,7 +62,8 @@ class Churn:
             lambda: self._misconfigure(exporter),
         ]
         self._random.shuffle(acts)
-        for act in (*acts, lambda: self._replace(exporter)):
+        acts.append(lambda: self._replace(exporter))
+        for act in acts:
             act()
             self.changes += 1
         wait_until(lambda: exporter.get("/-/ready")[0] == 200, 60, "each probe has run")

@@ -58,6 +58,11 @@ class JustInTimePeers:
         await self._connect(label, timeout)
         return self.versions if self._inner is None else await self._inner.highest(label, api, 1.0)
 
+    async def release(self, label: str, timeout: float) -> str:
+        """Tell which Kafka it is, once there is a connection."""
+        await self._connect(label, timeout)
+        return "2.5"
+
     async def ask(self, label: str, request: Request, timeout: float, read: Callable[..., Any]) -> Any:
         """Answer a question with what a run goes on after."""
         await self._wait(label, request, timeout)
@@ -66,10 +71,16 @@ class JustInTimePeers:
         return await self._inner.ask(label, request, 1.0, read)
 
     async def ask_much(
-        self, label: str, request: Request, timeout: float, read: Callable[..., Any], max_reply: int = MAX_REPLY_BYTES
+        self,
+        label: str,
+        request: Request,
+        timeout: float,
+        read: Callable[..., Any],
+        max_reply: int = MAX_REPLY_BYTES,
+        rest: float = 0.0,
     ) -> Any:
         """Answer a question with much."""
-        del max_reply
+        del max_reply, rest
         await self._wait(label, request, timeout)
         return await self._inner.ask_much(label, request, 1.0, read) if self._inner else self._answer(request, read)
 

@@ -306,7 +306,7 @@ async def test_an_end_of_the_file_descriptors_ends_nothing(
 async def test_a_defect_in_a_page_is_a_plain_500_with_the_headers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("keywatch.web.pages.page", lambda *_: 1 / 0)
+    monkeypatch.setattr("keywatch.web.pages.writing", lambda *_: 1 / 0)
     async with served() as running:
         found = await running.ask("/")
     assert (found.status, found.body) == (500, b"internal: see the log\n")
