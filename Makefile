@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: coverage test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
+.PHONY: coverage test-kafka test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -44,6 +44,11 @@ coverage: .venv/.dev ## measure which lines the plain tests run; fails below the
 
 test-oldest: .venv-oldest/.made ## run the plain tests with the oldest dependencies that pyproject.toml allows
 	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(PLAIN)
+
+KAFKA_RELEASE ?= 3.9.1
+OF_ANY_KAFKA := $(addprefix tests/kafka/test_exporter_,faults.py groups.py group_kinds.py identity.py limits.py)
+test-kafka: .venv/.dev ## run the tests of what differs between releases of Kafka (KAFKA_RELEASE=3.9.1)
+	KEYWATCH_KAFKA=$(KAFKA_RELEASE) $(BIN)/pytest -q -n 2 --dist loadfile $(OF_ANY_KAFKA)
 
 SUITE ?= trixie
 test-suite: ## run the tests on another Debian, as root (SUITE=trixie: Python 3.13)

@@ -54,6 +54,7 @@ def disturbances() -> list[Disturbance]:
         Disturbance("a rolling restart of the brokers", rolling_restart),
         Disturbance("a group that rebalances", rebalance),
         Disturbance("elections of leaders", elections),
+        Disturbance("a quota that throttles keywatch", throttled),
         Disturbance("single scrapes that Prometheus misses", missed_scrapes),
         Disturbance("Prometheus away for seconds", prometheus_away),
         Disturbance("keywatch restarted by SIGTERM", keywatch_restart),
@@ -113,6 +114,14 @@ def elections(bed: Bed, chance: random.Random) -> list[Expected]:
 def _led(leaders: set[tuple[str, float]], scrape: Scrape) -> bool:
     found = scrape.all("keywatch_partition_leader", topic=EVENTS)
     return {(dict(labels)["partition"], leader) for labels, leader in found.items()} == leaders
+
+
+def throttled(bed: Bed, chance: random.Random) -> list[Expected]:
+    """Leave keywatch a share of each broker's time that is too little for it."""
+    raw.set_quota(bed.kafka.nodes[0].address, "keywatch", request_percentage=chance.choice([0.1, 1.0]))
+    time.sleep(_SECONDS)
+    raw.set_quota(bed.kafka.nodes[0].address, "keywatch", request_percentage=None)
+    return []
 
 
 def missed_scrapes(bed: Bed, chance: random.Random) -> list[Expected]:

@@ -23,7 +23,9 @@ class DistributionError(Exception):
 
 
 def kafka_version() -> str:
-    """Return the version that `pom.xml` names, such as `4.4.0`."""
+    """Return the version to run: that of `KEYWATCH_KAFKA`, such as `3.9.1`, or else the one that `pom.xml` names."""
+    if chosen := os.environ.get("KEYWATCH_KAFKA"):
+        return chosen
     found = re.search(r"<kafka\.version>([^<]+)</kafka\.version>", _POM.read_text(encoding="utf-8"))
     if found is None:
         raise DistributionError(f"{_POM}: the property kafka.version is missing")
@@ -82,7 +84,8 @@ def _fetch(folder: Path) -> None:
     """Fill a folder beside `folder` and rename it, so that `folder` never exists half full."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as temporary:
         target = Path(temporary) / "jars"
-        command = ["mvn", "-q", "-B", "-f", str(_POM), _COPY, f"-DoutputDirectory={target}", "-DincludeScope=runtime"]
+        options = [f"-Dkafka.version={kafka_version()}", f"-DoutputDirectory={target}", "-DincludeScope=runtime"]
+        command = ["mvn", "-q", "-B", "-f", str(_POM), _COPY, *options]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FETCH_SECONDS)
         except subprocess.TimeoutExpired as error:

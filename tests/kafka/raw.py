@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -14,6 +15,7 @@ from keywatch.kafka.wire.request import Request
 
 _T = TypeVar("_T")
 _OFFSET_COMMIT = 8
+_ALTER_CLIENT_QUOTAS = 49
 _ALTER_PARTITION_REASSIGNMENTS = 45
 _SECONDS = 60.0
 _UNDER_WAY = 200
@@ -50,6 +52,26 @@ def reassign(address: str, topic: str, replicas: Sequence[Sequence[int]]) -> Non
     body.array([topic], lambda name: body.string(name).array(enumerate(replicas), partition).tags()).tags()
     errors = ask(address, Request(_ALTER_PARTITION_REASSIGNMENTS, 0, True, body.done()), _reassigned)
     assert not any(errors), errors
+
+
+def set_quota(address: str, client: str | None, **settings: float | None) -> None:
+    """Set quotas of a client id, or with None of all that have none of their own; None for no quota.
+
+    AlterClientQuotas v0.
+    """
+    body = Writer().int32(1).int32(1).string("client-id").string(client)
+
+    def write(item: tuple[str, float | None]) -> None:
+        key, value = item
+        body.string(key).raw(struct.pack(">d", value or 0.0)).boolean(value is None)
+
+    body.array(settings.items(), write).boolean(False)
+    assert ask(address, Request(_ALTER_CLIENT_QUOTAS, 0, False, body.done()), _quota_error) == 0
+
+
+def _quota_error(reader: Reader) -> int:
+    reader.int32()  # throttle time
+    return reader.int16() if reader.count() else 0
 
 
 def _reassigned(reader: Reader) -> list[int]:

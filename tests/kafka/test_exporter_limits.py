@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import struct
 import time
 from collections.abc import Iterator
 
@@ -16,8 +15,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
     ResourceType,
 )
 
-from keywatch.kafka.wire.codec import Reader, Writer
-from keywatch.kafka.wire.request import Request
 from tests.kafka import admin, raw, scene
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.exporter_process import PROBE_SECONDS, ExporterProcess, Recorder, Scrape
@@ -26,7 +23,6 @@ from tests.kafka.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
-_ALTER_CLIENT_QUOTAS = 49
 WATCHED_FOR = 15.0
 
 
@@ -38,28 +34,6 @@ def kafka() -> Iterator[KafkaCluster]:
         for number in range(20):
             admin.commit(cluster.bootstrap, f"group-{number}", {(scene.EVENTS, 0): 0})
         yield cluster
-
-
-def quota(address: str, **settings: float | None) -> None:
-    """Set quotas of all clients without one of their own, None for none (AlterClientQuotas v0)."""
-    body = Writer().int32(1).int32(1).string("client-id").string(None)
-
-    def write(item: tuple[str, float | None]) -> None:
-        key, value = item
-        body.string(key).raw(_float64(value or 0.0)).boolean(value is None)
-
-    body.array(settings.items(), write).boolean(False)
-    error = raw.ask(address, Request(_ALTER_CLIENT_QUOTAS, 0, False, body.done()), _altered)
-    assert error == 0
-
-
-def _float64(value: float) -> bytes:
-    return struct.pack(">d", value)
-
-
-def _altered(reader: Reader) -> int:
-    reader.int32()  # throttle time
-    return reader.int16() if reader.count() else 0
 
 
 def limit_connections(address: str, most: str) -> None:
@@ -100,11 +74,11 @@ def test_a_quota_throttles_keywatch_and_kills_no_cluster(kafka: KafkaCluster, pe
         exporter.until(well, 60, "all is read")
         try:
             with Recorder(exporter) as recorder:
-                quota(kafka.bootstrap, request_percentage=percent)
+                raw.set_quota(kafka.bootstrap, None, request_percentage=percent)
                 exporter.until(lambda s: s.total("keywatch_broker_rest_seconds") > 0, 30, "it is told")
                 scrapes = watch(recorder)
         finally:
-            quota(kafka.bootstrap, request_percentage=None)
+            raw.set_quota(kafka.bootstrap, None, request_percentage=None)
         check_lives(scrapes)
         assert scrapes[-1].total("keywatch_broker_throttle_seconds_total") > 0
         assert "Kafka throttles keywatch, " in exporter.log.read_text(encoding="utf-8")
@@ -116,11 +90,11 @@ def test_byte_rates_throttle_keywatch_and_kill_no_cluster(kafka: KafkaCluster) -
         exporter.until(well, 60, "all is read")
         try:
             with Recorder(exporter) as recorder:
-                quota(kafka.bootstrap, producer_byte_rate=50.0, consumer_byte_rate=50.0)
+                raw.set_quota(kafka.bootstrap, None, producer_byte_rate=50.0, consumer_byte_rate=50.0)
                 exporter.until(lambda s: s.total("keywatch_broker_rest_seconds") > 0, 30, "it is told")
                 scrapes = watch(recorder)
         finally:
-            quota(kafka.bootstrap, producer_byte_rate=None, consumer_byte_rate=None)
+            raw.set_quota(kafka.bootstrap, None, producer_byte_rate=None, consumer_byte_rate=None)
         check_lives(scrapes)
         for scrape in scrapes:
             told = scrape.all("keywatch_canary_down_reason")
