@@ -22,9 +22,12 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 NO_SEARCH = "a search is answered without what each Elasticsearch gives: is it a proxy that answers?"
 """What is said of such an answer."""
-REASONS = HTTP_REASONS | {Reason.REJECTED, Reason.UNSUPPORTED, Reason.STORAGE}
+REASONS = HTTP_REASONS | {Reason.REJECTED, Reason.UNSUPPORTED, Reason.STORAGE, Reason.OTHER_CLUSTER}
 """Why a server may not do what it is asked."""
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.\d{1,4}[A-Za-z0-9.-]{0,40}")
+_UUID_PATH = "?filter_path=cluster_uuid"
+_UUID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NOT_FORMED = "_na_"
 _ELASTIC = "You Know, for Search"
 _OPEN = "The OpenSearch Project"
 
@@ -76,12 +79,29 @@ class ElasticServer:
         self._retries = retries
         self._first_pause = first_pause
         self._product: Product | None = None
+        self._uuid = ""
 
     async def product(self, timeout: float) -> Product:
         """Find out what answers, once; raises `ProbeError` for any other product, and for versions too old."""
         if self._product is None:
             self._product = await self._identify(timeout)
         return self._product
+
+    async def same_cluster(self, timeout: float) -> None:
+        """Hold the cluster that answered first; raises `ProbeError` when another one answers at the address.
+
+        Without the right to see the front page, and while a cluster has not formed yet, nobody is another one.
+        """
+        answer = await self._send("GET", _UUID_PATH, timeout, None)
+        if answer.status >= 400:
+            return
+        uuid = _object(answer, self.peer.url).get("cluster_uuid")
+        if not isinstance(uuid, str) or not _UUID.fullmatch(uuid) or uuid == _NOT_FORMED:
+            return
+        self._uuid = self._uuid or uuid
+        if uuid != self._uuid:
+            words = f"{self.peer.url}: the cluster {uuid} answers, but {self._uuid} is watched; restart if it is meant"
+            raise ProbeError(Reason.OTHER_CLUSTER, words)
 
     def drop_product(self) -> None:
         """Find out anew what answers, because it may have been replaced."""

@@ -47,7 +47,7 @@ class Reason(StrEnum):
         "replica_down",
         "A replica that acks=all waits for does not answer; or a shard does not, so that a search is not whole.",
     )
-    OTHER_CLUSTER = "other_cluster", "Who answers at the address belongs to another Kafka cluster than the one meant."
+    OTHER_CLUSTER = "other_cluster", "Who answers at the address is of another cluster than the one that is watched."
     OTHER_BROKER = "other_broker", "Who answers at the broker's address is another broker of the cluster."
     FENCED = (
         "fenced",

@@ -34,6 +34,7 @@ class Stub:
 
     product: str = "Elasticsearch"
     version: str = "8.19.21"
+    uuid: str = "xZLJwvTbTmGb-BFMBRf4Ew"
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     replies: dict[str, Reply] = field(default_factory=dict)
     """By the beginning of `METHOD path`; the longest beginning counts whose answers are not used up."""
@@ -70,8 +71,10 @@ class Stub:
             version: dict[str, Any] = {"number": self.version}
             if self.open:
                 version["distribution"] = "opensearch"
-                return Reply(200, {"version": version, "tagline": "The OpenSearch Project: https://opensearch.org/"})
-            return Reply(200, {"version": version, "tagline": "You Know, for Search"})
+                words = "The OpenSearch Project: https://opensearch.org/"
+            else:
+                words = "You Know, for Search"
+            return Reply(200, {"version": version, "tagline": words, "cluster_uuid": self.uuid})
         if path.startswith("_resolve/index/"):
             return Reply(200, self.resolved)
         if path == "_index_template":

@@ -88,6 +88,7 @@ class ElasticsearchProbe:
         failures = []
         try:
             self._product = await self._server.product(timeout * _PRODUCT_SHARE)
+            await self._server.same_cluster((deadline - self._clock()) / 2)
             health = await self._server.ask("GET", _HEALTH, deadline - self._clock())
         except ProbeError as error:
             self._server.drop_product()

@@ -99,6 +99,32 @@ async def test_ingest_failures_are_counted_from_where_keywatch_began_and_over_re
     assert grown == [0, 5, 1]
 
 
+async def test_another_cluster_at_the_address_is_down_and_gives_no_figures() -> None:
+    stub = well()
+    async with probing(stub) as probe:
+        await probe.run(3.0)
+        stub.uuid = "_na_"
+        assert values(await probe.run(3.0), cat.ELASTICSEARCH_UP) == {(): 1}, "one that starts is none yet"
+        stub.uuid = "another-one"
+        for _ in range(2):
+            with pytest.raises(ProbeError, match="the cluster another-one answers, but xZLJwvTbTmGb") as refusal:
+                await probe.run(3.0)
+            assert refusal.value.reason is Reason.OTHER_CLUSTER
+            assert values(refusal.value.samples, cat.ELASTICSEARCH_UP) == {(): 0}
+            assert not values(refusal.value.samples, cat.ELASTICSEARCH_NODES)
+        stub.uuid = "xZLJwvTbTmGb-BFMBRf4Ew"
+        assert values(await probe.run(3.0), cat.ELASTICSEARCH_UP) == {(): 1}
+
+
+async def test_without_the_right_to_see_the_front_page_nobody_is_another_one() -> None:
+    stub = well()
+    async with probing(stub) as probe:
+        await probe.run(3.0)
+        stub.uuid = "another-one"
+        stub.replies["GET ?filter_path=cluster_uuid"] = Reply(403, {})
+        assert values(await probe.run(3.0), cat.ELASTICSEARCH_UP) == {(): 1}
+
+
 async def test_red_is_told_with_its_reason() -> None:
     stub = well()
     stub.replies[HEALTH] = Reply(200, {"status": "red", "number_of_nodes": 3, "unassigned_shards": 4})
@@ -224,6 +250,10 @@ class Answers:
         """Return what answers."""
         assert timeout > 0
         return self.known
+
+    async def same_cluster(self, timeout: float) -> None:
+        """Do nothing: it is."""
+        assert timeout > 0
 
     def drop_product(self) -> None:
         """Do nothing."""
