@@ -67,11 +67,11 @@ def test_groups_of_a_partition_without_a_leader_stay_with_the_reason(cluster: Ka
             began = time.monotonic()
             wait_until(lambda: time.monotonic() - began > LASTS, 2 * LASTS, "it has lasted")
             seen = exporter.scrape()
+            page = exporter.get("/")[1].decode()
         assert up(seen) == expected
         assert all(up(scrape).keys() == all_up.keys() for scrape in recorder.scrapes)
-        log = exporter.log.read_text(encoding="utf-8")
         for index in lost:
-            assert f"partition {index} of __consumer_offsets, which holds it, has no leader" in log
+            assert f"partition {index} of __consumer_offsets, which holds it, has no leader" in page
         node.kill()
         (node.folder / "away").rename(second)
         node.start()
