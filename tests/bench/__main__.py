@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import (
+    churn,
     cost,
     dashboards,
     detection,
@@ -35,7 +36,7 @@ from tests.kafka.distribution import requirements_missing
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
-_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model", "misshapen")
+_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model", "misshapen", "churn")
 _WORDS = {
     "detection": "Faults, and how fast they are seen",
     "slow": "Slow brokers and busy cores",
@@ -52,6 +53,7 @@ _WORDS = {
     "logs": "Logs in OpenSearch",
     "log_path": "The path of logs, with a stand-in for Logstash",
     "misshapen": "Answers that hurt",
+    "churn": "A day of churn, in minutes",
     "dashboards": "Dashboards",
 }
 
@@ -80,6 +82,7 @@ def main() -> int:
         "logs": lambda: logs.measure(20_000 if options.quick else 1_000_000, 3 if options.quick else 20, _say),
         "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),
         "misshapen": lambda: misshapen.measure(_say),
+        "churn": lambda: churn.measure(60 if options.quick else 420, _say),
         "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
         "flood": lambda: flood.measure((6_000,) if options.quick else (20_000, 100_000), 10, _say),
