@@ -31,7 +31,7 @@ OTHERWISE = {
     "engine.slices._LONGEST": "seconds of a piece of work",
     "probes.dead_letters.files.listing._MOST_MISSED": "looks at a folder",
     "probes.reconciliation.probe._MOST_AHEAD": "seconds of a clock",
-    "probes.reconciliation.balance._MOST_AHEAD": "seconds of a clock",
+    "probes.reconciliation.account._MOST_AHEAD": "seconds of a clock",
     "probes.logs.log_lag._MOST_LOOKED_UP": "records looked up in a run",
     "probes.logs.log_lag._MOST_RECORDS": "records looked up in a run",
     "probes.cluster.cluster._LONGEST": "seconds between two looks",

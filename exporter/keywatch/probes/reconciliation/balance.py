@@ -15,9 +15,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
+from keywatch.engine.slices import Pieces, at_once
+from keywatch.probes.reconciliation.account import Account
 from keywatch.probes.reconciliation.tally import CountKey
 
 # The differences of so many seconds of samples are looked at together.
@@ -33,8 +35,7 @@ _MOST_SAMPLES = 120
 _MOST_KINDS = 10_000
 # Events that wait for the next sample, of all kinds together: of the busiest Keycloak those of some seconds.
 _MOST_BEYOND = 200_000
-# An event from later than this is of a clock that nobody can reckon with.
-_MOST_AHEAD = 120.0
+_KINDS_PER_PIECE = 50
 OTHER_REALM = "other"
 """What is told of all realms together that have no place of their own."""
 
@@ -49,66 +50,6 @@ class _Moment:
     requests: int | None
 
 
-@dataclass(slots=True)
-class _Account:
-    """One kind of event at all samples: counted so far, and arrived between each sample and the one before.
-
-    What is counted is None at samples at which that could not be read. Of those that arrived, the `fresh` ones have a
-    time at which the sample may have been under way; `off` is what was found out at a sample never to be counted.
-    `before` is what arrived with a time before all samples, `beyond` the times of what is later than all of them.
-    `unsure` is what may have been counted before the account `begins`, when Keycloak had counted `base` events.
-
-    A `quiet` one has no lists: at all samples as many are counted as arrived before them, and nothing came since.
-    """
-
-    begins: float | None
-    base: int = 0
-    confirmed: bool = False
-    quiet: bool = True
-    counted: list[int | None] = field(default_factory=list)
-    arrived: list[int] = field(default_factory=list)
-    fresh: list[int] = field(default_factory=list)
-    off: list[int] = field(default_factory=list)
-    before: int = 0
-    beyond: list[float] = field(default_factory=list)
-    unsure: int = 0
-    missing: int = 0
-    least: int = 0
-    since: float = 0.0
-
-    def wake(self, samples: int) -> None:
-        """Write out what a quiet one is at so many samples."""
-        self.quiet, self.counted = False, [self.before] * samples
-        self.arrived, self.fresh, self.off = ([0] * samples for _ in range(3))
-
-    def record(self, counted: int | None, earliest: float, latest: float) -> int:
-        """Take a sample in; returns how many of those that are `beyond` it reaches.
-
-        What is further ahead than any clock may be has arrived all the same, and counts from now on.
-        """
-        taken = [time for time in self.beyond if not latest < time <= latest + _MOST_AHEAD]
-        self.counted.append(counted)
-        self.arrived.append(len(taken))
-        self.fresh.append(sum(time > earliest for time in taken))
-        self.off.append(0)
-        if taken:
-            self.beyond = [time for time in self.beyond if latest < time <= latest + _MOST_AHEAD]
-        return len(taken)
-
-    def fold(self, count: int) -> None:
-        """Drop the oldest samples; what arrived before them stays in the sums."""
-        self.before += sum(self.arrived[:count]) - sum(self.off[:count])
-        del self.counted[:count], self.arrived[:count], self.fresh[:count], self.off[:count]
-
-    def settle(self) -> bool:
-        """Become quiet if nothing keeps it from that; returns whether it is."""
-        if not self.beyond and not self.missing and not any(self.arrived) and not any(self.off):
-            self.quiet = self.counted.count(self.before) == len(self.counted)
-        if self.quiet:
-            self.counted, self.arrived, self.fresh, self.off, self.least = [], [], [], [], 0
-        return self.quiet
-
-
 class Reconciliation:
     """The balance of each kind of event. All `now` are monotonic seconds, all event times Keycloak's Unix time.
 
@@ -120,10 +61,12 @@ class Reconciliation:
         self._window = window
         self._give_up_after = give_up_after
         self._moments: list[_Moment] = []
-        self._accounts: dict[CountKey, _Account] = {}
-        self._awake: dict[CountKey, _Account] = {}
+        self._accounts: dict[CountKey, Account] = {}
+        self._awake: dict[CountKey, Account] = {}
         self._first: float | None = None
         self._beyond = 0
+        self._at_work = False
+        self._held_up: list[tuple[CountKey, float]] = []
         self._passed_over_at: float | None = None
         self.overrun = False
         """Whether more arrived since the last sample than is remembered: only beginning anew helps."""
@@ -154,13 +97,19 @@ class Reconciliation:
 
     def arrived(self, kind: CountKey, time: float) -> None:
         """Count an event that arrived; `time` is the event's own."""
+        if self._at_work:
+            if len(self._held_up) >= _MOST_BEYOND:
+                self.overrun = True
+            else:
+                self._held_up.append((kind, time))
+            return
         account = self._accounts.get(kind)
         if account is None:
             if len(self._accounts) >= _MOST_KINDS:
                 # Whoever can write to the topic could invent realms; those that Keycloak counts have their place.
                 self._passed_over_at = self._moments[-1].monotonic if self._moments else None
                 return
-            account = self._accounts[kind] = _Account(self._first)
+            account = self._accounts[kind] = Account(self._first)
         if not self._moments or time > self._moments[-1].latest:
             if self._beyond >= _MOST_BEYOND:
                 self.overrun = True
@@ -194,6 +143,21 @@ class Reconciliation:
         `requests`: how many were under way there; None when nobody knows. Of the kinds that are `unread` more may be
         counted than is known: this sample says nothing of them. Kinds to begin `anew` are compared from now on only.
         """
+        at_once(self.sampling(earliest, latest, now, counted, requests, unread=unread, anew=anew))
+
+    def sampling(
+        self,
+        earliest: float,
+        latest: float,
+        now: float,
+        counted: Mapping[CountKey, int],
+        requests: int | None,
+        *,
+        unread: AbstractSet[CountKey] = frozenset(),
+        anew: AbstractSet[CountKey] = frozenset(),
+    ) -> Pieces[None]:
+        """Do as `sample` does in pieces, which have to be worked off to the end; what arrives meanwhile waits."""
+        self._at_work = True
         latest = max(latest, self._moments[-1].latest) if self._moments else latest
         first = self._first is None
         if first:
@@ -203,25 +167,28 @@ class Reconciliation:
         for kind in anew & self._accounts.keys():
             self._begin_anew(kind, counted.get(kind, 0), latest)
         passed_over = self._passed_over_at is not None and now - self._passed_over_at <= _KEEP
-        for kind, total in counted.items():
-            account = self._accounts.get(kind) or self._open(kind, total, latest, known=not first and not passed_over)
-            account.confirmed = True
-            if account.quiet and total - account.base != account.before:
-                self._wake(kind, account)
+        yield from self._confirming(counted, latest, known=not first and not passed_over)
         for kind in unread & self._accounts.keys():
             self._wake(kind, self._accounts[kind])
         self._moments.append(_Moment(earliest, latest, now, requests))
-        for kind, account in self._awake.items():
+        for number, (kind, account) in enumerate(self._awake.items(), 1):
             known = None if kind in unread else counted.get(kind, account.base) - account.base
             self._beyond -= account.record(known, earliest, latest)
+            if number % _KINDS_PER_PIECE == 0:
+                yield
         if len(self._moments) > _MOST_SAMPLES:
-            self._fold(1)
+            yield from self._folding(1)
+        self._take_held_up()
 
     def judge(self, now: float, good_since: float | None) -> bool:
         """Judge the samples that are old enough; returns whether there were any.
 
         `good_since`: since when what arrives was read without a gap; None when it is not. Time before does not count.
         """
+        return at_once(self.judging(now, good_since))
+
+    def judging(self, now: float, good_since: float | None) -> Pieces[bool]:
+        """Do as `judge` does in pieces, which have to be worked off to the end; what arrives meanwhile waits."""
         if good_since is None or now - good_since < self._window:
             return False
         judged = [i for i, moment in enumerate(self._moments) if now - moment.monotonic >= self._window]
@@ -231,16 +198,20 @@ class Reconciliation:
         recent = [i for i in judged if newest.monotonic - self._moments[i].monotonic <= _LOOK_OVER]
         known = [i for i in judged if self._moments[i].requests is not None][-_AGREEING:]
         late = [(i, bisect_left(self._moments, self._moments[i].latest - _COUNTED_WITHIN, key=_latest)) for i in recent]
-        for kind, account in self._awake.items():
+        self._at_work = True
+        for number, (kind, account) in enumerate(self._awake.items(), 1):
             self._judge(kind, account, now, late, known)
+            if number % _KINDS_PER_PIECE == 0:
+                yield
         self.judged_until = newest.latest
         old = [i for i in judged if newest.monotonic - self._moments[i].monotonic > _KEEP]
         if old:
-            self._fold(len(old))
+            yield from self._folding(len(old))
+        self._take_held_up()
         return True
 
     def _judge(
-        self, kind: CountKey, account: _Account, now: float, recent: Sequence[tuple[int, int]], known: Sequence[int]
+        self, kind: CountKey, account: Account, now: float, recent: Sequence[tuple[int, int]], known: Sequence[int]
     ) -> None:
         """Judge one kind by `recent` samples, each with how many lie so long before it that it counts their events."""
         told = [(*one, total) for one in recent if (total := account.counted[one[0]]) is not None]
@@ -275,7 +246,7 @@ class Reconciliation:
         """Return how many events at most waited to be counted at a sample."""
         return _EVENTS_OF_A_REQUEST * (self._moments[index].requests or 0)
 
-    def _give_up(self, kind: CountKey, account: _Account, now: float) -> None:
+    def _give_up(self, kind: CountKey, account: Account, now: float) -> None:
         """Book as lost what was missing all the time for long enough."""
         if not account.missing:
             account.least = 0
@@ -289,35 +260,54 @@ class Reconciliation:
             account.missing -= account.least
             account.least = 0
 
-    def _open(self, kind: CountKey, total: int, latest: float, *, known: bool) -> _Account:
+    def _confirming(self, counted: Mapping[CountKey, int], latest: float, *, known: bool) -> Pieces[None]:
+        """Open accounts of kinds that Keycloak counts, and wake those of which it counted more."""
+        for number, (kind, total) in enumerate(counted.items(), 1):
+            account = self._accounts.get(kind) or self._open(kind, total, latest, known=known)
+            account.confirmed = True
+            if account.quiet and total - account.base != account.before:
+                self._wake(kind, account)
+            if number % _KINDS_PER_PIECE == 0:
+                yield
+
+    def _open(self, kind: CountKey, total: int, latest: float, *, known: bool) -> Account:
         """Open the account of a kind that Keycloak counts; unless it is `known` that all of its events were seen."""
-        made = _Account(self._first) if known else _Account(latest, total)
+        made = Account(self._first) if known else Account(latest, total)
         self._accounts[kind] = made
         return made
 
     def _begin_anew(self, kind: CountKey, total: int, latest: float) -> None:
         former = self._accounts[kind]
         self._awake.pop(kind, None)
-        made = self._accounts[kind] = _Account(latest, total, former.confirmed)
+        made = self._accounts[kind] = Account(latest, total, former.confirmed)
         made.beyond = [time for time in former.beyond if time > latest]
         self._beyond -= len(former.beyond) - len(made.beyond)
         if made.beyond:
             self._wake(kind, made)
 
-    def _wake(self, kind: CountKey, account: _Account) -> None:
+    def _wake(self, kind: CountKey, account: Account) -> None:
         if account.quiet:
             account.wake(len(self._moments))
             self._awake[kind] = account
 
-    def _fold(self, count: int) -> None:
+    def _folding(self, count: int) -> Pieces[None]:
         """Drop the oldest samples, and let go of accounts in which nothing happened since."""
         del self._moments[:count]
-        for account in self._awake.values():
+        for number, (kind, account) in enumerate(list(self._awake.items()), 1):
             account.fold(count)
-        for kind in [kind for kind, account in self._awake.items() if account.settle()]:
-            account = self._awake.pop(kind)
-            if not account.confirmed:
-                del self._accounts[kind]  # what came of it was booked, and Keycloak counts nothing of the kind
+            if account.settle():
+                del self._awake[kind]
+                if not account.confirmed:
+                    del self._accounts[kind]  # what came of it was booked, and Keycloak counts nothing of the kind
+            if number % _KINDS_PER_PIECE == 0:
+                yield
+
+    def _take_held_up(self) -> None:
+        """Count what arrived while the accounts were worked at."""
+        self._at_work = False
+        held_up, self._held_up = self._held_up, []
+        for kind, time in held_up:
+            self.arrived(kind, time)
 
 
 def _latest(moment: _Moment) -> float:

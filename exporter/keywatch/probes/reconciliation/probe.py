@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.slices import Pieces, to_the_end
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.reconciliation import (
     EVENTS_COUNTED_TOTAL,
@@ -33,6 +34,9 @@ _MOST_AHEAD = 120.0
 _READ_WITHIN = 5.0
 # What began before the reading of events did has ended after so long, also when requests never cease.
 _ENDED_WITHIN = 10.0
+
+
+_PER_PIECE = 200
 
 
 class CounterReader(Protocol):
@@ -94,8 +98,8 @@ class ReconciliationProbe:
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Read all nodes, judge, and tell; raises `ProbeError` when a node cannot be read and is not given up yet."""
         problem = await self._read(timeout)
-        self._judge()
-        samples = self._samples()
+        await self._judge()
+        samples = await to_the_end(self._samples())
         since = self._arrived_since
         if not self._counts and since is not None and self._clock() - since > self._window:
             words = "events arrive and Keycloak counts none: it lacks event-metrics-user-enabled=true"
@@ -139,7 +143,7 @@ class ReconciliationProbe:
             counts.append((name, result))
         waits = any(now - since < _WAIT_FOR_NODE for since in self._absent_since.values())
         if counts and not waits:
-            problem = self._sample(counts, now) or problem
+            problem = await to_the_end(self._sampling(counts, now)) or problem
         return problem
 
     def _followed(self, name: str, read: KeycloakCounts | ProbeError, now: float) -> KeycloakCounts | ProbeError:
@@ -149,14 +153,14 @@ class ReconciliationProbe:
         words = self._tally.trouble(name, read.started, read.wall, Moment(now, self._wall()))
         return ProbeError(Reason.PROTOCOL, words) if words else read
 
-    def _sample(self, counts: Sequence[tuple[str, KeycloakCounts]], now: float) -> ProbeError | None:
+    def _sampling(self, counts: Sequence[tuple[str, KeycloakCounts]], now: float) -> Pieces[ProbeError | None]:
         """Take what all nodes say; returns what of it is no count, and was left out."""
         earliest, latest, requests, troubles = [], [], 0, []
         for name, read in counts:
             took = read.after - read.before
             self._counts = self._counts or bool(read.events)
-            kinds = self._kinds_of([*read.events, *read.malformed])
-            fallen = self._tally.record(
+            kinds = yield from self._kinds_of([*read.events, *read.malformed])
+            fallen = yield from self._tally.recording(
                 name,
                 read.started,
                 read.wall,
@@ -181,14 +185,19 @@ class ReconciliationProbe:
         anew = self._tally.take_begun_anew()
         if self._begun:
             unread = self._tally.unread
-            self._balance.sample(
+            yield from self._balance.sampling(
                 min(earliest), max(latest), now, self._tally.counted, under_way, unread=unread, anew=anew
             )
         return ProbeError(Reason.PROTOCOL, troubles[0]) if troubles else None
 
-    def _kinds_of(self, every: Sequence[EventSeries]) -> dict[EventSeries, CountKey]:
-        found = ((series, self._kinds.counted(series)) for series in every)
-        return {series: kind for series, kind in found if kind is not None}
+    def _kinds_of(self, every: Sequence[EventSeries]) -> Pieces[dict[EventSeries, CountKey]]:
+        found = {}
+        for number, series in enumerate(every, 1):
+            if (kind := self._kinds.counted(series)) is not None:
+                found[series] = kind
+            if number % _PER_PIECE == 0:
+                yield
+        return found
 
     def _compares(self, kind: CountKey) -> bool:
         return self._balance.knows(kind)
@@ -209,7 +218,7 @@ class ReconciliationProbe:
         since = max(self._seen.unbroken_since, self._forgotten_at)
         return asked >= since and (under_way == 0 or asked - since > _ENDED_WITHIN)
 
-    def _judge(self) -> None:
+    async def _judge(self) -> None:
         seen = self._seen
         if seen.unbroken_since != self._unbroken_since:
             # Records were skipped: nobody knows what was among them, so the balance starts anew.
@@ -221,9 +230,9 @@ class ReconciliationProbe:
             self._good_since = None
             return
         self._good_since = until if self._good_since is None else self._good_since
-        self._balance.judge(until, self._good_since)
+        await to_the_end(self._balance.judging(until, self._good_since))
 
-    def _samples(self) -> list[Sample]:
+    def _samples(self) -> Pieces[list[Sample]]:
         labels = (self.cluster, self.target)
         samples = [Sample(EVENTS_MISSING_LIMIT, labels, float(self._tolerance))]
         if self._balance.judged_until is not None:
@@ -231,7 +240,9 @@ class ReconciliationProbe:
         samples += [
             Sample(KEYCLOAK_CLOCK_SKEW_SECONDS, (self.cluster, name), skew) for name, skew in self._skews.items()
         ]
-        for key, missing in self._balance.missing.items():
+        for number, (key, missing) in enumerate(self._balance.missing.items(), 1):
+            if number % _PER_PIECE == 0:
+                yield
             note = None
             if missing > self._tolerance:
                 note = f"missing: {missing} {key.event} ({key.outcome}) of realm {key.realm} did not arrive"

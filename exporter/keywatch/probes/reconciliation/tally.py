@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from keywatch.engine.slices import Pieces, at_once
+
 _Source = TypeVar("_Source", bound=Hashable)
 # Two readings of one process give its start to the millisecond; another process started later than this.
 _SAME_PROCESS = 1.0
@@ -14,6 +16,7 @@ _SAME_PROCESS = 1.0
 _UPTIME_TOLERANCE = 60.0
 # A counter that is away is waited for so long; then its kind of event begins anew without it.
 _WAIT_FOR_COUNTER = 60.0
+_COUNTERS_PER_PIECE = 200
 # Counters of one process, those that were there once among them.
 _MOST_COUNTERS = 300_000
 # Beyond it a counter of floating point does not count single events any more.
@@ -137,7 +140,24 @@ class KeycloakTally:
         be the same for several; without it each is its own kind. `malformed` are counters that say no count,
         `nameless` whether there are more of which it is not known which they are.
         """
-        at = at or Moment(now, now)
+        pieces = self.recording(
+            node, started, now, counts, kinds=kinds, malformed=malformed, nameless=nameless, at=at or Moment(now, now)
+        )
+        return at_once(pieces)
+
+    def recording(
+        self,
+        node: str,
+        started: float,
+        now: float,
+        counts: Mapping[_Source, float],
+        *,
+        kinds: Mapping[_Source, CountKey] | None,
+        malformed: Collection[_Source],
+        nameless: bool,
+        at: Moment,
+    ) -> Pieces[str]:
+        """Do as `record` does in pieces, which have to be worked off to the end."""
         if self._began is None:
             self._began = at
         process = self._process(node, started, now, at)
@@ -146,9 +166,13 @@ class KeycloakTally:
         bad -= good.keys()
         if len(process.last) > _MOST_COUNTERS:
             _forget(process, good.keys() | bad)
-        for source in good.keys() | bad:
+        fallen: list[Hashable] = []
+        for number, source in enumerate([*good, *bad], 1):
             process.kinds[source] = _kind(source, kinds)
-        fallen = [source for source, value in good.items() if not self._take(process, source, value)]
+            if source in good and not self._take(process, source, good[source]):
+                fallen.append(source)
+            if number % _COUNTERS_PER_PIECE == 0:
+                yield
         for source in bad:
             process.last.setdefault(source, process.beginning())
             process.gone.discard(source)

@@ -398,3 +398,66 @@ def test_a_kind_that_begins_anew_owes_nothing_of_before() -> None:
     judged.sample(START + 40, START + 40, 40.0, {LOGIN: 10}, 0)
     assert judged.judge(50.0, 0.0)
     assert judged.missing[LOGIN] == 1
+
+
+KINDS = [CountKey(f"r{index}", "login", "success") for index in range(400)]
+Sampled = tuple[float, float, float, dict[CountKey, int], int]
+
+
+def balanced(work: Callable[[Reconciliation, Sampled, Callable[[], None]], None], seed: int) -> list[object]:
+    """Live through a minute of 400 kinds, of which some are lost, late or never counted; `work` is done each second."""
+    chance = random.Random(seed)  # noqa: S311 - the same each time, for a test
+    judged, counted = Reconciliation(WINDOW, 30.0), dict.fromkeys(KINDS, 0)
+    late: list[tuple[CountKey, float]] = []
+    for second in range(60):
+        arriving, late = late, []
+        for kind in chance.sample(KINDS, 40):
+            counted[kind] += chance.random() > 0.05
+            if chance.random() > 0.05:
+                (late if chance.random() < 0.3 else arriving).append((kind, START + second - 0.5))
+
+        def arrive(arriving: list[tuple[CountKey, float]] = arriving) -> None:
+            for kind, time in arriving:
+                judged.arrived(kind, time)
+
+        work(judged, (START + second, START + second, float(second), dict(counted), 0), arrive)
+    return [judged.missing, judged.lost, judged.uncounted]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_arrives_while_samples_are_taken_in_pieces_counts_once_and_afterwards(seed: int) -> None:
+    def whole(judged: Reconciliation, sample: Sampled, arrive: Callable[[], None]) -> None:
+        judged.sample(*sample)
+        arrive()
+        judged.judge(sample[2], 0.0)
+
+    def in_pieces(judged: Reconciliation, sample: Sampled, arrive: Callable[[], None]) -> None:
+        for piece, _ in enumerate(judged.sampling(*sample)):
+            if piece == 4:  # in the midst of the kinds that are counted
+                arrive()
+        for _ in judged.judging(sample[2], 0.0):
+            pass
+
+    found = balanced(whole, seed)
+    assert found == balanced(in_pieces, seed)
+    assert all(found)
+
+
+def test_no_piece_of_taking_a_sample_or_of_judging_grows_with_the_kinds() -> None:
+    judged = Reconciliation(WINDOW, 30.0)
+    for second in range(30):
+        counted = dict.fromkeys(KINDS, second)
+        assert sum(1 for _ in judged.sampling(START + second, START + second, float(second), counted, 0)) >= 8
+    assert sum(1 for _ in judged.judging(30.0, 0.0)) >= 8
+
+
+def test_what_arrives_while_a_sample_is_taken_is_not_held_without_end() -> None:
+    judged = watched(*KINDS)
+    pieces = judged.sampling(START + 2, START + 2, 2.0, dict.fromkeys(KINDS, 0), 0)
+    next(pieces)
+    for _ in range(200_001):
+        judged.arrived(KINDS[0], START + 1.5)
+    for _ in pieces:
+        pass
+    assert judged.overrun
+    assert not judged._held_up
