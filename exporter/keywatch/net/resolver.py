@@ -18,7 +18,7 @@ from keywatch.engine.threads import Threads
 from keywatch.net.failures import unresolvable
 
 # The names of one cluster that may hang before others of it have to wait, each under way three times at most.
-_MOST = 256
+_MOST_LOOKUPS = 256
 _MOST_OF_A_NAME = 3
 # A question that its name server lost is asked again by the system after five seconds. One asked beside it learns
 # earlier that the server is back.
@@ -41,7 +41,7 @@ class Resolver:
     hold, as for every other program on it. Nothing is kept, so that a name that is gone or leads elsewhere is seen.
     """
 
-    def __init__(self, most: int = _MOST, flags: int = 0) -> None:
+    def __init__(self, most: int = _MOST_LOOKUPS, flags: int = 0) -> None:
         self._flags = flags
         self._threads = Threads(most)
         self._loop: asyncio.AbstractEventLoop | None = None

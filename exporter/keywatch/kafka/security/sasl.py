@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 _RENEW_AT = 0.8
 # Rounds of hashing: Kafka has 4,096 (with fewer a password is easily guessed, RFC 7677) to 16,384. The most that are
 # done here take less than a tenth of a second.
-_LEAST, _MOST = 4096, 100_000
+_LEAST_ROUNDS, _MOST_ROUNDS = 4096, 100_000
 _ROUNDS = re.compile(r",i=([0-9]+)(?:,|$)")
 _DIGITS = 12
 
@@ -138,8 +138,8 @@ class Scram:
             # The broker chooses how many rounds of hashing: no more than bearable, because rounds that nobody waits for
             # any more go on, and on a thread of these credentials, so that nothing else waits for them.
             asked = _ROUNDS.search(first)
-            if asked is not None and not (len(asked[1]) < _DIGITS and _LEAST <= int(asked[1]) <= _MOST):
-                words = f"asks for {asked[1][:_DIGITS]} rounds of hashing; allowed: {_LEAST} to {_MOST}"
+            if asked is not None and not (len(asked[1]) < _DIGITS and _LEAST_ROUNDS <= int(asked[1]) <= _MOST_ROUNDS):
+                words = f"asks for {asked[1][:_DIGITS]} rounds of hashing; allowed: {_LEAST_ROUNDS} to {_MOST_ROUNDS}"
                 raise exchange.refused(f"{self.mechanism}: the broker {words}")
             client.set_server_first(first)
             if asked is None:  # found by the library alone: nothing to be hashed on trust
