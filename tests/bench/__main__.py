@@ -23,6 +23,7 @@ from tests.bench import (
     event_path,
     events,
     flood,
+    isolation,
     large,
     log_path,
     logs,
@@ -36,7 +37,7 @@ from tests.kafka.distribution import requirements_missing
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT, _RECORD = _DOCS / "benchmarks.md", _DOCS / "benchmarks.json"
-_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model", "misshapen", "churn")
+_WITHOUT_KAFKA = ("dashboards", "dlq", "logs", "logs_model", "misshapen", "churn", "isolation")
 _WORDS = {
     "detection": "Faults, and how fast they are seen",
     "slow": "Slow brokers and busy cores",
@@ -54,6 +55,7 @@ _WORDS = {
     "log_path": "The path of logs, with a stand-in for Logstash",
     "misshapen": "Answers that hurt",
     "churn": "A day of churn, in minutes",
+    "isolation": "One thing that must not take down another",
     "dashboards": "Dashboards",
 }
 
@@ -83,6 +85,7 @@ def main() -> int:
         "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),
         "misshapen": lambda: misshapen.measure(_say),
         "churn": lambda: churn.measure(60 if options.quick else 420, _say),
+        "isolation": lambda: isolation.measure(_say),
         "dashboards": lambda: dashboards.measure(_say),
         "large": lambda: large.measure(50 if options.quick else 1000, 1 if options.quick else 3, _say),
         "flood": lambda: flood.measure((6_000,) if options.quick else (20_000, 100_000), 10, _say),

@@ -125,7 +125,9 @@ async def test_an_old_failure_counts_for_nothing_while_a_later_question_may_be_a
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     resolver = Resolver()
-    asked = [asyncio.create_task(found(resolver, "a")) for _ in range(2)]
+    asked = [asyncio.create_task(found(resolver, "a"))]
+    await until(lambda: turns == [second], "the first is under way")
+    asked.append(asyncio.create_task(found(resolver, "a")))
     await until(lambda: "a" in resolver._names and len(resolver._names["a"].under_way) == 2, "both are under way")
     await until(lambda: not turns, "both threads wait")
     first.set()
