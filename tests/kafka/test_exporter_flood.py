@@ -108,5 +108,7 @@ def test_a_thousand_late_groups_do_not_flood_a_broker_with_fetches(proxy: Counti
     assert received <= RATE * (seconds + 2) + 200_000
     # It goes on, it is not done, and what it says of itself is what the broker saw.
     assert 0 < left < many
-    assert reads <= len(fetches) <= 1.5 * reads + 2 * FETCHES
+    # What is packed counts twice, and the client that unpacks asks for several partitions at once.
+    assert reads <= 2 * len(fetches)
+    assert len(fetches) <= 1.5 * reads + 2 * FETCHES
     assert counted <= received <= 1.5 * counted + 200_000

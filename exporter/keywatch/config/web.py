@@ -34,8 +34,8 @@ class Web(Section):
     )
     hosts: tuple[Annotated[str, AfterValidator(_checked_host)], ...] = Field(
         (),
-        description="Names by which the port may be asked, beside addresses and names that only a local network has; "
-        "*.example.org means all below, * any. Unset: any where the port has TLS or users.",
+        description="Names by which the port may be asked, beside addresses and local names; *.example.org: all below; "
+        "*: any. Unset: any, with TLS or users.",
     )
     enable_lifecycle: bool = Field(False, description="Whether POST /-/reload has the configuration read anew.")
 

@@ -28,6 +28,8 @@ from keywatch.kafka.wire.codec import WireError
 _WAIT_MS = 250
 _MOST_BYTES = 64 * 1024
 _AGAIN_AFTER = 0.1
+# From the second time on that a broker cannot be asked: one that refuses is not to be asked again and again.
+_CONNECT_AGAIN_AFTER = 1.0
 _MOST_WRITERS = 5
 _MOST_PACKED = 1000
 # What stands behind the mark: partition and sequence, and not as many digits as somebody likes.
@@ -160,6 +162,7 @@ class CanaryLink:
             self._read(index, sequence, offset, read)
 
     async def _follow(self, label: str) -> None:
+        failures = 0
         while positions := self._wanted(label):
             request = fetch.fetch_tails(self._topic, positions, _WAIT_MS, _MOST_BYTES)
             try:
@@ -170,8 +173,10 @@ class CanaryLink:
                     self._arrived(index, answer, now)
             except BrokerError as failure:
                 self.read_trouble = failure.reason, failure.detail
-                await asyncio.sleep(_AGAIN_AFTER)
+                await asyncio.sleep(_AGAIN_AFTER if failures == 0 else _CONNECT_AGAIN_AFTER)
+                failures += 1
                 continue
+            failures = 0
             code = next((code for code in codes if code), 0)
             self.read_trouble = (reason_of(code), name_of(code)) if code else None
             if code:

@@ -140,6 +140,8 @@ class CanaryProbe:
                 self._leaders[index] = (state.leader, moved_at)
             if ledger is None or self._link is None or state.leader < 0 or not self._topology.lives(state.leader):
                 continue
+            if self._topology.refuses(state.leader):
+                continue  # each connection would be another login that brokers refuse and log
             self._sequence += 1
             sent.append(ledger.sent(self._sequence, str(state.leader), now))
             records.setdefault(str(state.leader), []).append((index, self._sequence))
