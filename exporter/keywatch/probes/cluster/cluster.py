@@ -140,8 +140,11 @@ class ClusterProbe:
         Returns whom to ask. Raises `ProbeError` when that leads nowhere; what is not answered soon is looked at again
         in the next run, so that nobody waits for the verdict.
         """
+        # Who refuses the credentials lives where it should: each question would be another login that it logs.
+        refused = self._topology.common_reason() is Reason.AUTHENTICATION
+        rests = refused and self._clock() - self._bootstrapped_at < _BOOTSTRAP_AFTER
         if self._asking is None:
-            labels = self._bootstraps(())[:_MOST_BOOTSTRAPS]
+            labels = [] if rests else self._bootstraps(())[:_MOST_BOOTSTRAPS]
             reading = Deadline(timeout * _METADATA_SHARE)
             calls = [self._metadata(label, reading, whole=False) for label in labels]
             self._asking = supervised.task(Part.QUESTION, first(calls, _PATIENCE), "metadata")
