@@ -181,6 +181,10 @@ class Groups:
         elif error == COORDINATOR_NOT_AVAILABLE:
             group.refusal = (Reason.COORDINATOR, f"nobody leads the partition of {OFFSETS_TOPIC} which holds it")
 
+    def rank(self, name: str) -> int:
+        """Return how much a group matters, the most with 0."""
+        return self._chosen.rank(name)
+
     def close(self) -> None:
         """Give up what is under way, and close the connections that are not for lags."""
         self._lists.close()

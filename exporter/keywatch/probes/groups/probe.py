@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from keywatch.engine.choice import ALWAYS
 from keywatch.engine.deadline import Deadline
 from keywatch.engine.left_out import left_out
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
@@ -34,6 +35,9 @@ from keywatch.probes.groups.uncommitted import Holding, hold
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
 _LOOKUP_SHARE = 0.4
 _PARTITIONS_PER_PIECE = 500
+# Of the deadline, after which lags are reckoned in the next run: where keywatch gets hardly any CPU, what could be read
+# is told all the same.
+_RECKONING_SHARE = 0.9
 # A record that was read may be compacted away, and nothing tells of it.
 _COMPACTED_DOUBT_SECONDS = 15.0
 
@@ -100,6 +104,7 @@ class GroupsProbe:
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
         deadline = Deadline(timeout)
+        reckoning = deadline.share(_RECKONING_SHARE)
         await self._topology.partitions(deadline.share(0.5).left)
         self._renew()
         index = self._index
@@ -117,8 +122,8 @@ class GroupsProbe:
             index.touch(partition, self._turns.cycle)
         await self._wake(deadline.share(0.1))
         await in_slices(self._hold())
-        await in_slices(self._reckon(index.due_now()))
-        await self._find_times(deadline.share(0.08).left)
+        await in_slices(self._reckon(index.due_now(), reckoning))
+        await self._find_times(deadline.share(0.08).left, reckoning)
         told = await in_slices(self._tell())
         self._demand_rights(told)
         if self._groups.unlistable and not self._only_watched:
@@ -201,9 +206,13 @@ class GroupsProbe:
         await self._note([p for p, end in ends.found.items() if self._ends.record(p, end)], ends.unread)
         self._unread.update(ends.unread)
 
-    def _reckon(self, due: Collection[GroupSeries]) -> Pieces[None]:
+    def _reckon(self, due: Collection[GroupSeries], deadline: Deadline | None = None) -> Pieces[None]:
+        """Reckon lags anew, those of watched groups first; what is not reached in time stays due, the next to come."""
         now = self._clock()
-        for group_series in due:
+        watched = [group_series for group_series in due if self._groups.rank(group_series.group.name) == ALWAYS]
+        for count, group_series in enumerate(dict.fromkeys((*watched, *due))):
+            if count > len(watched) and deadline is not None and deadline.over:
+                return
             behind = group_series.behind
             group_series.record_uncommitted(self._holding, self._filled, self._ends.get)
             lags: list[PartitionLag] = []
@@ -248,7 +257,7 @@ class GroupsProbe:
     def _bounds(self, partition: TopicPartition) -> Bounds:
         return Bounds(self._starts.get(partition), self._ends.get(partition))
 
-    async def _find_times(self, timeout: float) -> None:
+    async def _find_times(self, timeout: float, reckoning: Deadline) -> None:
         """Look up the records that lags begin with, those first of which least is known.
 
         They are waited for a moment only; what comes later serves the next run, and until then the lag in seconds is an
@@ -258,7 +267,8 @@ class GroupsProbe:
             self._lookups.begin(await in_slices(self._missing()))
         positions = await self._lookups.found(timeout)
         found = {group_series for position in positions for group_series in self._index.building_on(position.partition)}
-        await in_slices(self._reckon(found))
+        self._index.due.update(dict.fromkeys(found))
+        await in_slices(self._reckon(found, reckoning))
 
     def _missing(self) -> Pieces[dict[Position, bool]]:
         """Name records that were not read, a few times as many as may be; groups looked at come last the next time."""

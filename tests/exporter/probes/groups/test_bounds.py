@@ -287,6 +287,25 @@ def test_where_time_runs_out_those_that_matter_were_asked_first_and_the_others_t
     assert set(groups.known) <= seen | {"watched"}
 
 
+def test_without_time_to_reckon_all_lags_those_that_matter_are_true_and_the_others_take_turns() -> None:
+    made = bed(most=100)
+    flood(made, 6)
+    made.peers.commits["siem-1"] = {ONE: 3}
+    with mock.patch("keywatch.probes.groups.probe._RECKONING_SHARE", 0.0):
+        told = []
+        for _ in range(9):
+            made.cycle()
+            told.append({labels[0] for labels in made.series(group_metrics.GROUP_LAG_RECORDS)})
+        assert all("watched" in names for names in told)
+        assert len(told[0]) < len(told[-1]) == 8, "each run reckons one more at least"
+        for end in (7, 9):
+            made.peers.ends[ONE] = end
+            made.cycle()
+            assert made.lag["watched", "a", "0"] == end - 1
+    made.cycle()
+    assert made.lag == made.truth()
+
+
 def test_memory_follows_the_bound_and_not_the_flood() -> None:
     made = bed(most=20)
     made.cycle()
