@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from keywatch.engine.failure_counter import FailureCounter
@@ -14,6 +15,11 @@ from keywatch.net.http_peer import HttpPeer
 from keywatch.probes.logs.logstash_stats import LogstashStats
 
 _MOST_BYTES = 8 * 1024 * 1024
+_LONGEST_ID = 100
+_MOST_NODES = 4
+# A node that is started anew may come with another id, but no node comes back with a former one.
+_IN_TURN = "several Logstashes answer in turn at this address: give each an entry and an address of its own"
+_TOLD_FOR = 300.0
 # What a run gets more than its deadline, so that it can say which stage it was.
 _SLACK = 0.1
 
@@ -42,7 +48,8 @@ class LogstashProbe:
         self._labels = (cluster, logstash)
         self._verdict = Verdict(misses)
         self._failures = FailureCounter(cat.LOGSTASH_FAILURES_TOTAL, self._labels)
-        self._stats = LogstashStats(self._labels)
+        self._stats: OrderedDict[str, LogstashStats] = OrderedDict()
+        self._in_turn = float("-inf")
 
     async def run(self, timeout: float) -> Sequence[Sample]:
         """Ask once and give the verdict; never raises, because a dead Logstash is an answer."""
@@ -73,5 +80,18 @@ class LogstashProbe:
             stats = None
         if not isinstance(stats, dict) or not isinstance(stats.get("pipelines"), dict):
             raise ProbeError(Reason.PROTOCOL, "/_node/stats answers something else than the figures of a Logstash")
-        took = Sample(cat.LOGSTASH_RESPONSE_SECONDS, self._labels, answer.took)
-        return [took, *self._stats.samples(stats, self._clock())]
+        now = self._clock()
+        node = str(stats.get("id"))[:_LONGEST_ID]
+        if node in self._stats and next(reversed(self._stats)) != node:
+            self._in_turn = now
+        note = _IN_TURN if now - self._in_turn <= _TOLD_FOR else None
+        took = Sample(cat.LOGSTASH_RESPONSE_SECONDS, self._labels, answer.took, note)
+        return [took, *self._of(node).samples(stats, now)]
+
+    def _of(self, node: str) -> LogstashStats:
+        """Return what is known of a node by its id: each counts by itself, also when several answer in turn."""
+        known = self._stats.setdefault(node, LogstashStats(self._labels))
+        self._stats.move_to_end(node)
+        if len(self._stats) > _MOST_NODES:
+            self._stats.popitem(last=False)
+        return known

@@ -17,6 +17,7 @@ from keywatch.engine.probe import Reason, Sample, Schedule
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric, MetricKind
 from keywatch.net.http_peer import HttpPeer
+from keywatch.probes.logs.logstash import _IN_TURN as IN_TURN
 from keywatch.probes.logs.logstash import LogstashProbe
 from keywatch.probes.logs.logstash_stats import LogstashStats
 from tests.exporter.fakes.http_server import HttpServer, reply, serving
@@ -237,3 +238,23 @@ async def test_what_answers_wrongly_is_named(page: bytes, reason: Reason, words:
         await probe.close()
     assert values(samples, cat.LOGSTASH_DOWN_REASON) == {(reason,): 1}
     assert any(words in (sample.note or "") for sample in samples)
+
+
+async def test_nodes_that_answer_in_turn_are_told_and_count_each_by_itself() -> None:
+    def of(node: str, events: int) -> bytes:
+        changed = stats_of(id=node)
+        changed["pipelines"]["events"]["events"]["in"] = events
+        return reply(json.dumps(changed).encode())
+
+    async with serving({PATH: of("a", 1000)}) as server:
+        probe = probe_of(server)
+        grown, notes = [], []
+        for node, events in (("a", 1000), ("b", 10), ("a", 1005), ("b", 12)):
+            server.pages[PATH] = of(node, events)
+            samples = await probe.run(ENOUGH)
+            grown.append(values(samples, cat.LOGSTASH_EVENTS_TOTAL)["events", "in"])
+            notes.append([sample.note for sample in samples if sample.note])
+        await probe.close()
+    assert grown == [0, 0, 5, 2]
+    assert notes[:2] == [[], []], "a restart may bring another id"
+    assert all(told == [IN_TURN] for told in notes[2:])
