@@ -176,8 +176,8 @@ class Topology:
 
     def common_reason(self) -> Reason:
         """Return the reason why most of the brokers that are down are down."""
-        reasons = [reason for label in self._brokers if (reason := self._reasons.get(label)) is not None]
-        return max(reasons, key=reasons.count, default=Reason.REFUSED)
+        reasons = Counter(reason for label in self._brokers if (reason := self._reasons.get(label)) is not None)
+        return max(reasons, key=reasons.__getitem__, default=Reason.REFUSED)
 
     def judged(self) -> bool:
         """Return whether every broker that should exist was found either up or down."""
