@@ -28,7 +28,7 @@ def build() -> Dashboard:
         "Do keywatch's probes run and answer, and what does it cost.",
         [
             Section("Now", [Band(4, _now())]),
-            Section("Probes", [Band(10, _probes()), Band(8, _failures())]),
+            Section("Probes", [Band(10, _probes()), Band(8, _failures()), Band(7, _defects())]),
             Section("Instances", [Band(7, _views()), Band(8, _process()), Band(8, _port())]),
         ],
         component="exporter",
@@ -165,6 +165,27 @@ def _failures() -> list[Panel]:
             f"clamp_min({since}, 0)",
             "{{instance}} / {{cluster}} / {{probe}}",
             unit="s",
+        ),
+    ]
+
+
+def _defects() -> list[Panel]:
+    return [
+        _graph(
+            "Parts that ended by a defect",
+            "Did a part of keywatch end by a defect, and begin anew? Its log shows where.",
+            f"sum by (instance, part) (rate({pick(exporter_metrics.DEFECTS_TOTAL)}[{Q}])) > 0",
+            "{{instance}}: {{part}}",
+            width=12,
+            unit="cps",
+            no_value="no defect",
+        ),
+        _graph(
+            "Lines of the log that were lost",
+            "Can keywatch's log not be written as fast as it comes?",
+            f"sum by (instance) (rate({pick(exporter_metrics.LOG_LINES_LOST_TOTAL)}[{Q}]))",
+            width=12,
+            unit="cps",
         ),
     ]
 

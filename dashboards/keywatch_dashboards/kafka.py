@@ -55,7 +55,7 @@ def build() -> Dashboard:
         "Which broker fails, why and since when; whether records cross each broker; which partitions work.",
         [
             Section("Now", [Band(4, _now())]),
-            Section("Brokers", [Band(7, _states()), Band(8, _brokers())]),
+            Section("Brokers", [Band(7, _states()), Band(8, _brokers()), Band(7, _strangers())]),
             Section(
                 "Canary: a record through each broker, every second",
                 [Band(8, kafka_canary.crossing()), Band(7, kafka_canary.lost())],
@@ -177,6 +177,46 @@ def _brokers() -> list[Panel]:
             stacked=True,
             no_value="no attempt failed",
             targets=[query(f"{rate(has.BROKER_FAILURES_TOTAL, 'broker', 'reason')} > 0", f"{_BROKER}: {{{{reason}}}}")],
+        ),
+    ]
+
+
+def _strangers() -> list[Panel]:
+    return [
+        TimeSeries(
+            title="Others at brokers' addresses",
+            description="Does another cluster answer at a broker's address, or do brokers share one?",
+            width=8,
+            low=0,
+            steps=house.above(bad=1),
+            no_value="everybody is who is meant",
+            targets=[
+                query(
+                    now(has.BROKER_OTHER_CLUSTER_INFO, "broker", "other_cluster_id"),
+                    f"{_BROKER}: {{{{other_cluster_id}}}} answers",
+                ),
+                query(now(has.BROKERS_SHARING_ADDRESS), "{{cluster}}: brokers that share an address"),
+            ],
+        ),
+        TimeSeries(
+            title="Rest that brokers want",
+            description="Does a quota throttle keywatch, and for how long is it to wait?",
+            width=8,
+            unit="s",
+            low=0,
+            no_value="no broker answers",
+            overrides=palette.by_broker(),
+            targets=[query(now(has.BROKER_REST_SECONDS, "broker"), _BROKER)],
+        ),
+        TimeSeries(
+            title="Brokers that take no more connections",
+            description="Which broker closes keywatch's new connections while it answers on others?",
+            width=8,
+            low=0,
+            steps=house.above(attention=1),
+            no_value="no broker answers",
+            overrides=palette.by_broker(),
+            targets=[query(now(has.BROKER_CONNECTION_LIMIT, "broker"), _BROKER)],
         ),
     ]
 

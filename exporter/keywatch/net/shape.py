@@ -22,7 +22,8 @@ def shaped(data: object, shape: type[_T], whose: str) -> _T:
     """
     try:
         return msgspec.convert(data, shape)
-    except (msgspec.ValidationError, OverflowError, RecursionError) as error:
+    # SystemError: what msgspec before 0.20 makes of a number too large for a float.
+    except (msgspec.ValidationError, OverflowError, RecursionError, SystemError) as error:
         raise ProbeError(Reason.PROTOCOL, f"{whose}: an answer of another shape: {error}") from None
 
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -155,9 +156,14 @@ def _caught(status: Path) -> str:
 
 
 def test_other_commands_end_by_a_hangup() -> None:
-    with subprocess.Popen(
-        [*_KEYWATCH, "check", "--kafka", _SHUT, "--within", "60"], stdout=subprocess.DEVNULL
-    ) as process:
+    # A broker that never answers, so that there is no verdict before the signal.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        subprocess.Popen(
+            [*_KEYWATCH, "check", "--kafka", f"127.0.0.1:{silent.getsockname()[1]}", "--within", "60"],
+            stdout=subprocess.DEVNULL,
+        ) as process,
+    ):
         status = Path(f"/proc/{process.pid}/status")
         wait_until(lambda: _caught(status) != "0" * 16, 20, "it runs")
         process.send_signal(signal.SIGHUP)
