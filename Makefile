@@ -46,7 +46,7 @@ test-oldest: .venv-oldest/.made ## run the plain tests with the oldest dependenc
 	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(PLAIN)
 
 KAFKA_RELEASE ?= 3.9.1
-OF_ANY_KAFKA := $(addprefix tests/kafka/test_exporter_,faults.py identity.py limits.py reads.py)
+OF_ANY_KAFKA := $(addprefix tests/kafka/test_exporter_,faults.py identity.py limits.py)
 test-kafka: .venv/.dev ## run the tests of what differs between releases of Kafka (KAFKA_RELEASE=3.9.1)
 	KEYWATCH_KAFKA=$(KAFKA_RELEASE) $(BIN)/pytest -q -n 2 --dist loadfile $(OF_ANY_KAFKA)
 
