@@ -121,18 +121,24 @@ def check_nothing_taken(bed: Bed, scrapes: list[Scrape]) -> None:
     assert {name for name in theirs if not name.startswith("__")} == {"theirs"}
 
 
-def test_another_cluster_at_a_brokers_address_is_no_broker(bed: Bed, exporter: ExporterProcess) -> None:
+def taken_over(bed: Bed, exporter: ExporterProcess, by: KafkaNode, reason: str) -> Recorder:
+    """Kill node 2, have its address lead to another node until that was watched, and give it back."""
     node = bed.own.node(2)
     try:
         with Recorder(exporter) as recorder:
             node.kill()
             moment = time.monotonic()
-            bed.proxies[1].lead_to(outside(bed.stranger.node(1)))
-            recorder.first(lambda s: down(s, 2, "other_cluster"), moment, SEEN_WITHIN, "the other cluster is seen")
+            bed.proxies[1].lead_to(outside(by))
+            recorder.first(lambda s: down(s, 2, reason), moment, SEEN_WITHIN, f"{reason} is seen")
             watch(recorder)
     finally:
         bed.home()
         node.start()
+    return recorder
+
+
+def test_another_cluster_at_a_brokers_address_is_no_broker(bed: Bed, exporter: ExporterProcess) -> None:
+    recorder = taken_over(bed, exporter, bed.stranger.node(1), "other_cluster")
     ids = {"cluster_id": bed.own.id, "other_cluster_id": bed.stranger.id}
     assert recorder.scrapes[-1].value("keywatch_broker_other_cluster_info", broker="2", **ids) == 1
     check_nothing_taken(bed, recorder.scrapes)
@@ -142,17 +148,7 @@ def test_another_cluster_at_a_brokers_address_is_no_broker(bed: Bed, exporter: E
 
 
 def test_another_broker_at_a_brokers_address_is_not_that_broker(bed: Bed, exporter: ExporterProcess) -> None:
-    node = bed.own.node(2)
-    try:
-        with Recorder(exporter) as recorder:
-            node.kill()
-            moment = time.monotonic()
-            bed.proxies[1].lead_to(outside(bed.own.node(3)))
-            recorder.first(lambda s: down(s, 2, "other_broker"), moment, SEEN_WITHIN, "the other broker is seen")
-            watch(recorder)
-    finally:
-        bed.home()
-        node.start()
+    recorder = taken_over(bed, exporter, bed.own.node(3), "other_broker")
     assert all(scrape.value("keywatch_broker_up", broker="3") == 1 for scrape in recorder.scrapes)
 
 

@@ -27,7 +27,6 @@ MECHANISM = "SCRAM-SHA-256"
 PER_SECOND = 2.0
 WATCHED = 8.0
 CONSUMERS: dict[str, Callable[[Clients], Consumer]] = {
-    "tail": Clients.tail,
     "bulk": Clients.bulk,
     "lookup": Clients.lookup,
     "stretch": Clients.stretch,

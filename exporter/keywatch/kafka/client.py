@@ -82,10 +82,6 @@ class Clients:
         }
         return Producer(self._complete(own), logger=_LOG)
 
-    def tail(self) -> Consumer:
-        """Make a consumer for records as they come: assigned by hand, it never commits and joins no group."""
-        return self._consumer({"fetch.wait.max.ms": 100, "auto.offset.reset": "latest"})
-
     def bulk(self) -> Consumer:
         """Make a consumer that reads whole partitions, many records at a time, in bounded memory.
 

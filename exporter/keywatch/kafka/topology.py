@@ -48,8 +48,6 @@ class Topology:
         self.membership = membership or Membership()
         self.throttle = Throttle(clock)
         self._answered: dict[str, float] = {}
-        self.bootstrap_answered = False
-        """Whether metadata was last read from a bootstrap address because no broker that it names answers."""
         self.controller = -1
         self.topics: dict[str, dict[int, PartitionState]] | None = None
         self.ids: Mapping[str, bytes] = {}

@@ -108,7 +108,7 @@ def _refused(config: Config) -> Iterator[tuple[Place, str]]:
         try:
             if cluster.client:
                 clients.producer(1.0, lambda *_: None)
-                clients.tail()
+                clients.bulk()
                 clients.bulk()
         except KafkaException as error:
             yield ("clusters", index, "client"), without_values(error.args[0].str().strip(), cluster.client)

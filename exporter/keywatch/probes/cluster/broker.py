@@ -138,7 +138,8 @@ class BrokerProbe:
 
     def _missed(self, error: BrokerError, failures: list[Reason]) -> BrokerError:
         failures.append(error.reason)
-        self._topology.report_attempt(self.target, answered=False)
+        if error.reason is not Reason.EXHAUSTED:  # nothing was asked, so nothing went unanswered
+            self._topology.report_attempt(self.target, answered=False)
         self._verdict.failed(error.reason, self._explained(error))
         return error
 
