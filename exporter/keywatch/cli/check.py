@@ -24,12 +24,19 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--within", type=seconds(_LONGEST), default=10.0, metavar="SECONDS", help="longest time to look [10]"
     )
+    parser.add_argument(
+        "--exporter",
+        metavar="URL",
+        help="the running keywatch, which knows what one look cannot [where the configuration file has it listen]",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code; raises `ConfigError`."""
-    from keywatch.cli.report import look, report, show  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.cli.report import look, report  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.cli.report_table import show  # noqa: PLC0415
+    from keywatch.cli.running import running  # noqa: PLC0415
     from keywatch.config.secret import SecurityError  # noqa: PLC0415
     from keywatch.service import log_setup  # noqa: PLC0415
 
@@ -40,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
     async def once() -> dict[str, Any]:
         watch = await look(config, options.within)
-        found = report(watch)
+        asked = options.exporter is not None or options.config_file is not None
+        found = report(watch, await running(config, options.exporter) if asked else None)
         await watch.stop()
         return found
 

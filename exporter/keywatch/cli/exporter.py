@@ -38,7 +38,8 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
     watch = Watch(config)
     for warning in watch.warnings():
         _LOG.warning("%s", warning)
-    itself = OwnMetrics(watch.store)
+    itself = OwnMetrics(watch.store, watch.incidents)
+    itself.add_trouble(watch.standing_still)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -111,7 +111,7 @@ async def _visit(kafka: str, seconds: float) -> int:
 async def _exporter(config: Config):  # type: ignore[no-untyped-def] # noqa: ANN202 - spelt out by its one line of use
     """Run the exporter as `keywatch serve` does, on a free port of the loopback."""
     watch = Watch(config)
-    itself = OwnMetrics(watch.store)
+    itself = OwnMetrics(watch.store, watch.incidents)
     entrance = port(watch, itself)
     await entrance.open("127.0.0.1", 0)
     beat = itself.begin()

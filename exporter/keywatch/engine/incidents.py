@@ -1,45 +1,24 @@
-"""What is wrong now and since when: opens and closes incidents from noted samples, one log line per change."""
+"""What is wrong now and since when: opens and closes incidents from samples, and logs each change, causes first."""
 
 from __future__ import annotations
 
-import heapq
-import logging
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 
+from keywatch.engine.causes import Causes, explains
+from keywatch.engine.incident import Incident
+from keywatch.engine.incident_log import report
+from keywatch.engine.judged import RecentRises, noted
+from keywatch.engine.overview import Overview
 from keywatch.engine.probe import Sample
-from keywatch.engine.series import Labels, SeriesSet, shown
+from keywatch.engine.series import Labels, SeriesSet
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.engine.store import Key
 from keywatch.metrics.metric import Metric
+from keywatch.metrics.trouble import COUNTERS
 from keywatch.names import cut
 
-_LOG = logging.getLogger(__name__)
-# A dead coordinator may hold a thousand groups: that is one event for a reader, not a thousand lines.
-_LINES_PER_FRAME = 10
 _PER_PIECE = 500
-
-
-@dataclass(slots=True)
-class Incident:
-    """One thing that is wrong: the metric that says so, its labels, since when (Unix time) and why."""
-
-    metric: Metric
-    labels: Labels
-    since: float
-    note: str
-    value: float
-
-    @property
-    def reason(self) -> str:
-        """The words before the first colon, which stay the same while the figures behind it change."""
-        return self.note.partition(":")[0] if ":" in self.note else ""
-
-    @property
-    def where(self) -> str:
-        """The object as `label=value` pairs."""
-        return " ".join(f"{name}={value}" for name, value in shown(self.metric, self.labels).items())
 
 
 class Incidents:
@@ -47,6 +26,8 @@ class Incidents:
 
     def __init__(self) -> None:
         self._open: dict[Key, dict[tuple[Metric, Labels], Incident]] = {}
+        self._rises: dict[Key, RecentRises] = {}
+        self._causes: dict[Key, list[Incident]] = {}
 
     def observe(self, key: Key, samples: Collection[Sample], now: float, *, partial: bool = False) -> None:
         """Compare a probe's samples with what was wrong before; `now` in Unix time.
@@ -56,38 +37,60 @@ class Incidents:
         at_once(self.observing(key, samples, now, partial=partial))
 
     def observing(self, key: Key, samples: Collection[Sample], now: float, *, partial: bool = False) -> Pieces[None]:
-        """Do as `observe` does in pieces; what is cut short has changed nothing."""
+        """Do as `observe` does in pieces; of what is cut short nothing but the rise of counters is kept."""
         before = self._open.get(key, {})
         after: dict[tuple[Metric, Labels], Incident] = {}
         if partial:
             told = samples.metrics() if isinstance(samples, SeriesSet) else {sample.metric for sample in samples}
+            told |= COUNTERS.keys()  # whose window goes on whatever a run brings
             after = {identity: incident for identity, incident in before.items() if incident.metric not in told}
-        opened: list[Incident] = []
-        noted = samples.noted() if isinstance(samples, SeriesSet) else samples
-        for count, (metric, labels, value, note) in enumerate(noted, 1):
-            if note is None:
-                continue
+        rises = self._rises.setdefault(key, RecentRises())
+        changed: list[Incident] = []
+        following = [incident for incident in after.values() if incident.follows]
+        for count, (metric, labels, value, note) in enumerate(noted(samples, rises, now), 1):
             known = before.get((metric, labels))
-            incident = Incident(metric, labels, known.since if known else now, cut(note), value)
-            after[(metric, labels)] = incident
+            since, follows = (known.since, known.follows) if known else (now, "")
+            incident = after[(metric, labels)] = Incident(metric, labels, since, cut(note or ""), value, follows)
             if known is None or known.reason != incident.reason:
-                opened.append(incident)
+                changed.append(incident)
+            elif follows:
+                following.append(incident)
             if count % _PER_PIECE == 0:
                 yield
         closed = [incident for identity, incident in before.items() if identity not in after]
+        yield
         self._open[key] = after
-        _report(opened, closed, now)
+        self._causes[key] = [incident for incident in after.values() if explains(incident.metric)]
+        left = yield from self._fold(changed, following)
+        report(changed, left, closed, now)
         yield
 
-    def foremost(self, most: int, rank: Callable[[Metric], int]) -> Pieces[list[Incident]]:
-        """Return, in pieces, the `most` incidents that come first: by the rank of their metric, then by age."""
-        found: list[Incident] = []
+    def _fold(self, changed: Sequence[Incident], following: Sequence[Incident]) -> Pieces[list[Incident]]:
+        """Say of each what it follows from; returns those whose cause is over and that now stand for themselves."""
+        causes, left = Causes(chain.from_iterable(self._causes.values())), []
+        for count, incident in enumerate(chain(changed, following), 1):
+            cause = causes.of(incident)
+            if cause is None and incident.follows and count > len(changed):
+                left.append(incident)
+            incident.follows = cause.where if cause is not None else ""
+            if count % _PER_PIECE == 0:
+                yield
+        return left
+
+    def overview(self, most: int) -> Pieces[Overview]:
+        """Return, in pieces, the `most` things that come first, with `most` of what follows from each."""
+        causes = Causes(chain.from_iterable(self._causes.values()))
+        found = Overview()
         for one in list(self._open.values()):  # which are replaced, never changed
             incidents = iter(one.values())
             while some := list(islice(incidents, _PER_PIECE)):
-                found = heapq.nsmallest(most, chain(found, some), key=lambda i: (rank(i.metric), i.since))
+                found.add(some, causes, most)
                 yield
         return found
+
+    def count(self, key: Key) -> int:
+        """Return how many things are wrong now by what one probe says."""
+        return len(self._open.get(key, ()))
 
     def __len__(self) -> int:
         """Return how many things are wrong now."""
@@ -95,27 +98,9 @@ class Incidents:
 
     def drop(self, key: Key) -> None:
         """Drop a probe that was taken out of service."""
-        self._open.pop(key, None)
+        for kept in (self._open, self._rises, self._causes):
+            kept.pop(key, None)
 
     def __iter__(self) -> Iterator[Incident]:
         """Return what is wrong now, the oldest first."""
         yield from sorted((i for found in self._open.values() for i in found.values()), key=lambda i: i.since)
-
-
-def _report(opened: list[Incident], closed: list[Incident], now: float) -> None:
-    for incident in opened[:_LINES_PER_FRAME]:
-        _LOG.warning("%s: %s", incident.where, incident.note, extra=_fields(incident))
-    for incident in closed[:_LINES_PER_FRAME]:
-        after = now - incident.since
-        _LOG.info("%s: over after %.1f s: %s", incident.where, after, incident.note, extra=_fields(incident))
-    for level, verb, incidents in (
-        (logging.WARNING, "went wrong", opened),
-        (logging.INFO, "are well again", closed),
-    ):
-        if len(incidents) > _LINES_PER_FRAME:
-            _LOG.log(level, "%d more of %s %s", len(incidents) - _LINES_PER_FRAME, incidents[0].metric, verb)
-
-
-def _fields(incident: Incident) -> dict[str, object]:
-    labels = shown(incident.metric, incident.labels)
-    return {"keywatch": {"metric": incident.metric.name, "value": incident.value, "labels": labels}}

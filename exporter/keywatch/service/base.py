@@ -49,15 +49,18 @@ class Base:
     chosen: dict[object, ChosenTopics] = field(default_factory=dict)
     """Which topics are looked at, by what of the configuration says so."""
 
+    look_back: float = 0.0
+    """From how many seconds ago on events are read."""
+
     @classmethod
-    def of(cls, cluster: Cluster) -> Base:
+    def of(cls, cluster: Cluster, look_back: float = 0.0) -> Base:
         """Read the files of a cluster's security; raises `SecurityError`. Contacts nobody."""
         security = ClusterSecurity(cluster)
         membership = Membership(cluster.cluster_id, check_brokers=cluster.broker.check_id)
         section = cluster.broker
         topology = Topology(cluster.endpoints, section.expected, section.forget_after, membership=membership)
         clients = Clients(",".join(cluster.bootstrap), cluster.client, security, membership)
-        return cls(cluster.name, topology, security, clients)
+        return cls(cluster.name, topology, security, clients, look_back=look_back)
 
     def chosen_topics(self, meant: Patterns, bound: TopicsBound) -> ChosenTopics:
         """Return the one choice that all probes share which are made from the same parts of the configuration."""

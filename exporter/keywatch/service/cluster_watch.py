@@ -23,10 +23,10 @@ _IDENTITY = ("name", "bootstrap", "cluster_id", "tls", "sasl", "client")
 class ClusterWatch:
     """The probes of one cluster."""
 
-    def __init__(self, cluster: Cluster, scheduler: Scheduler) -> None:
+    def __init__(self, cluster: Cluster, scheduler: Scheduler, *, look_back: float = 0.0) -> None:
         """Read the files of the cluster's security; raises `SecurityError`. Contacts nobody before `start`."""
         self._cluster = cluster
-        self._base = Base.of(cluster)
+        self._base = Base.of(cluster, look_back)
         self._scheduler = scheduler
         self._plans: dict[Key, ProbePlan] = {}
         self._removals: set[asyncio.Task[None]] = set()

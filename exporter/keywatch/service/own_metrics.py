@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from keywatch import __version__
 from keywatch.engine import supervised
+from keywatch.engine.incidents import Incidents
 from keywatch.engine.probe import Sample
 from keywatch.engine.store import Key, Store
 from keywatch.engine.supervised import Part
@@ -30,10 +31,12 @@ _KEY = Key("", "exporter", "")
 
 
 class OwnMetrics:
-    """The exporter's own samples, put into the store as a frame of their own."""
+    """The exporter's own samples, put into the store as a frame of their own; what is wrong goes to the incidents."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, incidents: Incidents | None = None) -> None:
         self._store = store
+        self._incidents = incidents if incidents is not None else Incidents()
+        self._troubles: list[Callable[[], Iterable[Sample]]] = []
         self._loaded = time.time()
         self._reload_successful = True
         self._tasks = 0
@@ -51,6 +54,10 @@ class OwnMetrics:
         """Take samples of another part of the exporter into the frame."""
         self._others.append(source)
         self._refresh()
+
+    def add_trouble(self, source: Callable[[], Iterable[Sample]]) -> None:
+        """Take samples with notes that are told as incidents only, because their series come from elsewhere."""
+        self._troubles.append(source)
 
     def begin(self) -> asyncio.Task[None]:
         """Watch the running event loop until the task is cancelled; after a defect of this very watching, anew."""
@@ -109,12 +116,10 @@ class OwnMetrics:
             Sample(exporter_metrics.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_successful)),
             *self._new_defects(),
         ]
-        for source in self._others:
-            try:
-                samples += source()
-            except Exception as error:  # noqa: BLE001 - what one part cannot say of itself must cost no other's
-                supervised.defect(Part.OWN_METRICS, error, getattr(source, "__qualname__", ""))
-        self._store.replace(_KEY, samples, time.time(), float("inf"))
+        samples += _all_of(self._others)
+        now = time.time()
+        self._store.replace(_KEY, samples, now, float("inf"))
+        self._incidents.observe(_KEY, [*samples, *_all_of(self._troubles)], now)
 
     def _new_defects(self) -> list[Sample]:
         """Return how many there were since the last time; zeros at first, so that a rate sees the first one."""
@@ -122,3 +127,13 @@ class OwnMetrics:
         first, self._first = self._first, False
         new = {part: float(count - before[part]) for part, count in self._defects.items()}
         return [Sample(exporter_metrics.DEFECTS_TOTAL, (part,), count) for part, count in new.items() if count or first]
+
+
+def _all_of(sources: Iterable[Callable[[], Iterable[Sample]]]) -> list[Sample]:
+    found: list[Sample] = []
+    for source in sources:
+        try:
+            found += source()
+        except Exception as error:  # noqa: BLE001 - what one part cannot say of itself must cost no other's
+            supervised.defect(Part.OWN_METRICS, error, getattr(source, "__qualname__", ""))
+    return found

@@ -7,24 +7,32 @@ import asyncio
 from keywatch.config.model import Config
 from keywatch.engine import supervised
 from keywatch.engine.incidents import Incidents
+from keywatch.engine.probe import Sample
 from keywatch.engine.runner import Runner
 from keywatch.engine.scheduler import Scheduler
 from keywatch.engine.store import Store
 from keywatch.engine.supervised import Part
 from keywatch.kafka.topology import Topology
+from keywatch.metrics.probe import PROBE_LAST_RUN_TIMESTAMP_SECONDS
 from keywatch.service.cluster_watch import ClusterWatch
 
 
 class Watch:
     """What a configuration asks for, put into service and changed when the configuration does."""
 
-    def __init__(self, config: Config) -> None:
-        """Put all probes together; raises `SecurityError`. Nothing is contacted before `start`."""
+    def __init__(self, config: Config, *, look_back: float = 0.0) -> None:
+        """Put all probes together; raises `SecurityError`. Nothing is contacted before `start`.
+
+        Events are read from `look_back` seconds ago on.
+        """
         self.config = config
+        self._look_back = look_back
         self.store = Store()
         self.incidents = Incidents()
         self.scheduler = Scheduler(Runner(self.store, self.incidents))
-        self._clusters = {cluster.name: ClusterWatch(cluster, self.scheduler) for cluster in config.clusters}
+        self._clusters = {
+            cluster.name: ClusterWatch(cluster, self.scheduler, look_back=look_back) for cluster in config.clusters
+        }
 
     @property
     def topologies(self) -> dict[str, Topology]:
@@ -34,6 +42,14 @@ class Watch:
     def warnings(self) -> list[str]:
         """Name what works but should not be so, such as a key that everybody can read."""
         return [words for cluster in self._clusters.values() for words in cluster.warnings()]
+
+    def standing_still(self) -> list[Sample]:
+        """Return, with a note, the probes that have not moved for longer than any run may take."""
+        words = "stands still: a defect of keywatch, which does not look at it any more"
+        return [
+            Sample(PROBE_LAST_RUN_TIMESTAMP_SECONDS, (key.cluster, key.probe), 0.0, words)
+            for key in self.scheduler.standing_still()
+        ]
 
     def start(self) -> None:
         """Put all probes into service; needs a running event loop."""
@@ -46,7 +62,7 @@ class Watch:
         Raises `SecurityError` before anything has changed. Clusters and probes that it does not touch go on.
         """
         fresh = {
-            cluster.name: ClusterWatch(cluster, self.scheduler)
+            cluster.name: ClusterWatch(cluster, self.scheduler, look_back=self._look_back)
             for cluster in config.clusters
             if cluster.name not in self._clusters or not self._clusters[cluster.name].serves(cluster)
         }

@@ -156,6 +156,7 @@ def _events(base: Base, section: EventsSection) -> Probe:
         Schedule(section.period, section.timeout),
         realms=Realms(section.realms, section.max_realms),
         max_bytes=section.max_bytes,
+        look_back=base.look_back,
     )
     base.seen[section.label] = probe.seen
     return probe

@@ -15,6 +15,7 @@ from aiohttp import web
 from keywatch.config.endpoint import listen_address
 from keywatch.config.yaml_file import ConfigError
 from keywatch.engine import exposition
+from keywatch.engine.incident_data import as_data
 from keywatch.engine.probe import Reason, Sample
 from keywatch.engine.slices import in_slices
 from keywatch.engine.worker import Worker
@@ -22,6 +23,7 @@ from keywatch.metrics import exporter as exporter_metrics
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
 from keywatch.service.watch import Watch
+from keywatch.surfaces import as_json
 from keywatch.web.auth import BasicAuth
 from keywatch.web.crowd import Crowd
 from keywatch.web.guard import Guard
@@ -29,6 +31,7 @@ from keywatch.web.headers import page_policy
 from keywatch.web.hosts import Hosts
 from keywatch.web.in_force import InForce
 from keywatch.web.limits import Limits, counter
+from keywatch.web.page.cells import MOST_ROWS
 from keywatch.web.page.page import STYLE, writing
 from keywatch.web.port import Port
 from keywatch.web.throttle import Throttle
@@ -81,6 +84,7 @@ def application(watch: Watch, itself: OwnMetrics, reload: Reload | None = None) 
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
     app.router.add_get("/-/config", routes.config)
+    app.router.add_get("/-/incidents", routes.incidents)
     app.router.add_get("/", routes.index)
     for method in ("POST", "PUT"):  # as Prometheus takes them
         app.router.add_route(method, "/-/reload", routes.reload)
@@ -158,6 +162,12 @@ class Routes:
         """Show the configuration in force, secrets redacted."""
         data = self._watch.config.model_dump(mode="json")
         return web.Response(text=json.dumps(data, indent=2) + "\n", content_type="application/json")
+
+    async def incidents(self, _: web.Request) -> web.Response:
+        """Tell as JSON what is wrong now and what follows from it."""
+        overview = await in_slices(self._watch.incidents.overview(MOST_ROWS))
+        data = as_data(overview, time.time())
+        return web.Response(text=f"{as_json(data, 2)}\n", content_type="application/json")
 
     async def index(self, _: web.Request) -> web.Response:
         """Show people what is wrong now and since when."""

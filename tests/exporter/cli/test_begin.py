@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -155,19 +156,20 @@ def _caught(status: Path) -> str:
     return next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
 
 
-def test_other_commands_end_by_a_hangup() -> None:
-    # A broker that never answers, so that there is no verdict before the signal.
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        subprocess.Popen(
-            [*_KEYWATCH, "check", "--kafka", f"127.0.0.1:{silent.getsockname()[1]}", "--within", "60"],
-            stdout=subprocess.DEVNULL,
-        ) as process,
-    ):
+def test_other_commands_end_by_a_hangup(tmp_path: Path) -> None:
+    file = tmp_path / "keywatch.yml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        # A broker that never answers and is waited for, so that there is no verdict before the signal.
+        patient = {"timeout": 60, "period": 60}
+        cluster = {"name": "c", "bootstrap": [f"127.0.0.1:{silent.getsockname()[1]}"]}
+        sections = dict.fromkeys(("broker", "cluster"), patient)
+        file.write_text(json.dumps({"clusters": [{**cluster, **sections}]}), encoding="utf-8")
+        command = [*_KEYWATCH, "check", "--config.file", str(file), "--within", "120"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         status = Path(f"/proc/{process.pid}/status")
         wait_until(lambda: _caught(status) != "0" * 16, 20, "it runs")
         process.send_signal(signal.SIGHUP)
-        assert process.wait(20) == -signal.SIGHUP
+        assert process.wait(60) == -signal.SIGHUP
 
 
 def test_a_name_that_the_terminal_cannot_show_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,5 +29,5 @@ async def test_kafka_that_is_too_old_is_a_matter_of_configuration() -> None:
     assert words[0].endswith("it is Kafka 1.1 by the requests that it speaks, and keywatch needs 2.4 or newer")
     assert told.returncode == shown.returncode == 2
     assert "UNSUPPORTED" in shown.stdout
-    assert "nothing is wrong" not in shown.stdout
+    assert "Nothing is wrong" not in shown.stdout
     assert "Traceback" not in told.stderr + shown.stderr

@@ -138,7 +138,7 @@ def test_check_tells_by_its_exit_code(cluster: EmbeddedCluster, tmp_path: Path) 
     quiet = {"canary": {"enabled": False}}
     path.write_text(json.dumps({"clusters": [{**section(cluster), "groups": {}, **quiet}]}), encoding="utf-8")
     well = keywatch("check", "--config.file", str(path))
-    assert (well.returncode, "nothing is wrong" in well.stdout, well.stderr) == (0, True, "")
+    assert (well.returncode, "Nothing is wrong." in well.stdout, well.stderr) == (0, True, "")
     cluster.stop_broker(3)
     ill = keywatch("check", "--config.file", str(path), "--json")
     assert ill.returncode == 1

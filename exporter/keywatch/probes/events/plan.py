@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from keywatch.patterns import Patterns
 
 # Places in topics that are gone are kept, in case metadata forgot them for a moment only.
 _PLACES_KEPT = 10_000
+# Of a topic that is looked back into, so many records of each partition at most.
+_MOST_BACK = 2000
 _Places = Mapping[TopicPartition, int]
 
 
@@ -37,7 +40,11 @@ class ReadingChange:
 class ReadingPlan:
     """What is there when it begins is read from its end, and what comes later from its beginning."""
 
-    def __init__(self, topology: Topology, peers: Peers, topics: Patterns, names: Iterable[str]) -> None:
+    def __init__(
+        self, topology: Topology, peers: Peers, topics: Patterns, names: Iterable[str], *, look_back: float = 0.0
+    ) -> None:
+        """Read topics that are there already from their ends, or from `look_back` seconds ago on."""
+        self._look_back = look_back
         self._topology = topology
         self._peers = peers
         self._patterns = topics
@@ -135,10 +142,15 @@ class ReadingPlan:
         asked = {*due, *cut}
         if not asked:
             return
-        offsets = await read_offsets(self._topology, self._peers, asked, kind, timeout)
+        reading = [read_offsets(self._topology, self._peers, asked, kind, timeout)]
+        if kind == requests.END and self._look_back and due:
+            moment = int((time.time() - self._look_back) * 1000)
+            reading.append(read_offsets(self._topology, self._peers, due, moment, timeout))
+        offsets, *earlier = await asyncio.gather(*reading)
+        begin = _begin(offsets.found, earlier[0].found) if earlier else offsets.found
         for partition in due:
-            if partition in offsets.found:
-                change.places[partition] = offsets.found[partition]
+            if partition in begin:
+                change.places[partition] = begin[partition]
                 change.gap = change.gap or kind == requests.END
         for partition, position in cut.items():
             found = offsets.found.get(partition)
@@ -149,3 +161,8 @@ class ReadingPlan:
                 change.gap = True
             elif found is not None:
                 change.places.setdefault(partition, position)
+
+
+def _begin(ends: _Places, earlier: _Places) -> _Places:
+    """Return where to begin: at `earlier` offsets where there are any, but with no more records than are soon read."""
+    return {one: max(earlier[one], end - _MOST_BACK) if earlier.get(one, -1) >= 0 else end for one, end in ends.items()}

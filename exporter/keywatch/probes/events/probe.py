@@ -64,6 +64,7 @@ class EventsProbe:
         *,
         realms: Realms,
         max_bytes: int,
+        look_back: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
@@ -76,7 +77,7 @@ class EventsProbe:
         self._clients = clients
         self._clock = clock
         self._foremost = topic_patterns(profile.user or profile.admin)
-        self._plan = ReadingPlan(topology, peers, profile.topics(), profile.names)
+        self._plan = ReadingPlan(topology, peers, profile.topics(), profile.names, look_back=look_back)
         self._ends = Watermarks(topology, peers, requests.END)
         self._parse = Parser(profile, max_bytes).parse
         self._digest = Digest(self._parse)

@@ -14,6 +14,7 @@ from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
 from keywatch.probes.groups.reads import Reads
+from keywatch.probes.groups.standing import Standing
 from keywatch.probes.groups.uncommitted import Arrivals, Filled, Holding
 
 STATES = (
@@ -28,6 +29,7 @@ STATES = (
     "Unknown",
 )
 _NONE: frozenset[TopicPartition] = frozenset()
+_NOBODY = "nobody reads it: records wait, and the group has no members"
 # What members call themselves is up to them.
 _LONGEST_TYPE = 40
 
@@ -77,6 +79,8 @@ class GroupSeries:
         self._arrivals = Arrivals()
         self._since: dict[str, float] = {}
         self._ageless = False
+        self._abandoned = False
+        self._standing = Standing()
 
     def update(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
         """Record what was read of the group; returns whether its lag is due anew, and whether its partitions changed.
@@ -87,7 +91,9 @@ class GroupSeries:
         group = self.group
         roots = (group.trouble, bool(group.unreckoned), group.kind, group.protocol)
         told = (*roots, group.state, group.coordinator, group.members)
-        due = told[:4] != self._told[:4]
+        abandoned = self._called_for and group.members == 0
+        due = told[:4] != self._told[:4] or abandoned != self._abandoned
+        self._abandoned = abandoned
         if told != self._told:
             self._told = told
             self._state = self._state_series()
@@ -119,10 +125,11 @@ class GroupSeries:
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
         self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
         self._since = {name: now - topic.seconds for name, topic in topics.items() if topic.seconds is not None}
+        self._standing.record(self._since, now)
         # Records from the future, or only transaction markers are left.
         self._ageless = any(topic.records and topic.seconds == 0 for topic in topics.values())
         rows: dict[tuple[object, ...], Rows] = {}
-        self._lag = list(self._lag_series(topics, rows))
+        self._lag = list(self._lag_series(topics, rows, now))
         if left:
             self._lag.append(self._left_series(rows))
         if self._detail:
@@ -154,7 +161,7 @@ class GroupSeries:
             if series.metric is cat.GROUP_LAG_SECONDS:
                 behind = {partition.topic for partition in self.behind}
                 ages = {t: now - since if t in behind else 0.0 for t, since in self._since.items()}
-                self._lag[index] = self._seconds(ages, series.rows)
+                self._lag[index] = self._seconds(ages, series.rows, now)
                 self.series = [*self._state, *self._lag]
         return True
 
@@ -180,18 +187,20 @@ class GroupSeries:
         return made
 
     def _lag_series(
-        self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows]
+        self, topics: Mapping[str, TopicLag], rows: dict[tuple[object, ...], Rows], now: float
     ) -> Iterable[MetricSeries]:
         if self.group.unreckoned:
             return
         counted = {name: topic.records for name, topic in topics.items() if topic.records is not None}
         if counted:
             most = self._limit.records if self._limit else None
-            notes = [_above("records", value, most) for value in counted.values()]
+            notes = [
+                _NOBODY if value and self._abandoned else _above("records", value, most) for value in counted.values()
+            ]
             yield self._put(cat.GROUP_LAG_RECORDS, self._topics(counted, rows), list(counted.values()), notes)
         aged = {name: topic.seconds for name, topic in topics.items() if topic.seconds is not None}
         if aged:
-            yield self._seconds(aged, self._topics(aged, rows))
+            yield self._seconds(aged, self._topics(aged, rows), now)
         # Of a topic that was committed on nowhere nothing but this is known.
         topics = {**dict.fromkeys(self._uncommitted, TopicLag()), **topics}
         unread = [topic.unknown for topic in topics.values()]
@@ -246,10 +255,19 @@ class GroupSeries:
         rows[key] = found
         return found
 
-    def _seconds(self, ages: Mapping[str, float], rows: Rows) -> MetricSeries:
+    def _seconds(self, ages: Mapping[str, float], rows: Rows, now: float) -> MetricSeries:
         most = self._limit.seconds if self._limit else None
-        notes = [_above("seconds", value, most) for value in ages.values()]
+        called_for = self._called_for and bool(self.group.members)
+        notes = [
+            (self._standing.words(topic, now) if called_for and value else None) or _above("seconds", value, most)
+            for topic, value in ages.items()
+        ]
         return self._put(cat.GROUP_LAG_SECONDS, rows, list(ages.values()), notes)
+
+    @property
+    def _called_for(self) -> bool:
+        """Whether somebody wants to be called for this group."""
+        return self._limit is not None or self._watched
 
     def _one(self, metric: Metric, value: Value, note: str | None = None) -> MetricSeries:
         return self._put(metric, self._itself, [value], [note])

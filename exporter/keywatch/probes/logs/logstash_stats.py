@@ -18,6 +18,8 @@ _UNNAMED = "unnamed"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Logstash names a plugin without an id by a hash, another one after each change of its options.
 _GENERATED = re.compile(r"(.*_)?[0-9a-f]{40,64}([-_].*)?|[0-9a-f]{8}-[0-9a-f]{4}-.*")
+# As the alert LogstashQueueFilling.
+_FULL = 0.8
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 _CODE = re.compile(r"[1-5][0-9]{2}")
 _MOST_PIPELINES = 50
@@ -64,7 +66,10 @@ class LogstashStats:
                 else:
                     # Several of them may have one label; each grows, and begins anew, by itself.
                     counters.setdefault(key, {}).setdefault((*key, hash((name, plugin))), value)
-        found += [Sample(metric, labels, value) for (metric, labels), value in gauges.items()]
+        for (metric, labels), value in gauges.items():
+            most = gauges.get((cat.LOGSTASH_QUEUE_MAX_BYTES, labels)) if metric is cat.LOGSTASH_QUEUE_BYTES else None
+            note = f"its queue is {value / most:.0%} full" if most and value / most > _FULL else None
+            found.append(Sample(metric, labels, value, note))
         found += [Sample(metric, labels, self._deltas.total(each)) for (metric, labels), each in counters.items()]
         return found
 

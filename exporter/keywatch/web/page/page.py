@@ -8,6 +8,7 @@ from heapq import nsmallest
 from itertools import chain, islice
 
 from keywatch import __version__
+from keywatch.engine.incident import Incident
 from keywatch.engine.series import Labels
 from keywatch.engine.slices import Pieces, at_once
 from keywatch.metrics import canary, groups
@@ -18,12 +19,8 @@ from keywatch.web.page.cells import MOST_ROWS, ago, count, heads, milliseconds, 
 from keywatch.web.page.logs import logs
 from keywatch.web.page.path import dead_letters, events, keycloaks
 
-_CAUSES_FIRST = (
-    "cluster", "broker", "keycloak", "topics", "canary", "reconciliation", "events", "groups", "offsets",
-    "logstash", "elasticsearch", "log_lag",
-)  # fmt: skip
 _ROWS_PER_PIECE = 500
-_RANKS = {name: rank for rank, name in enumerate(_CAUSES_FIRST)}
+_FOLLOWERS_SHOWN = 5
 STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
 @media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
@@ -39,6 +36,7 @@ th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(
 th{font-weight:600;color:var(--dim);font-size:.85rem}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.s{white-space:nowrap}
+td.follows{color:var(--dim);padding-left:1.2rem}
 """
 """The page's only style."""
 
@@ -82,24 +80,30 @@ def writing(watch: Watch, now: float) -> Pieces[str]:
 
 
 def _incidents(watch: Watch, now: float) -> Pieces[str]:
-    count = len(watch.incidents)
+    overview = yield from watch.incidents.overview(MOST_ROWS)
     waiting = watch.scheduler.not_yet_run()
-    if not count:
-        words = "Looking; some probes have not answered yet." if waiting else "Nothing is wrong."
+    if not overview.things:
+        words = "Looking; some probes have not answered yet." if waiting else overview.words
         return f'<p class="state {"dim" if waiting else "good"}">{words}</p>'
-    # The likely cause first: what is wrong with a broker explains what is wrong with its partitions and groups.
-    found = yield from watch.incidents.foremost(MOST_ROWS, lambda metric: _RANKS.get(metric.probe, len(_RANKS)))
-    rows = [
-        (
-            f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
-            f"{numeric(ago(now - incident.since))}"
-            f"<td>{text(incident.where)}</td><td>{text(incident.note)}</td>"
-        )
-        for incident in found
-    ]
-    noun = "thing is" if count == 1 else "things are"
-    columns = heads(("since",), ("for",)) + heads(("where", "what"))
-    return f'<p class="state bad">{count} {noun} wrong now</p>{table(columns, rows, count)}'
+    rows = []
+    for incident in overview.first:
+        rows.append(_row(incident, now))
+        followers = overview.follow(incident)
+        rows += [_row(one, now, "follows") for one in followers.first[:_FOLLOWERS_SHOWN]]
+        if (more := followers.count - _FOLLOWERS_SHOWN) > 0:
+            rows.append(f'<td class="follows">and {more} more that follow from it</td>')
+    columns = heads(("what", "where")) + heads(("since",), ("for",))
+    left = overview.things - len(overview.first)
+    return f'<p class="state bad">{overview.words}</p>{table(columns, rows, len(rows) + left)}'
+
+
+def _row(incident: Incident, now: float, style: str = "") -> str:
+    cell = f'<td class="{style}">' if style else "<td>"
+    return (
+        f"{cell}{text(incident.note)}</td>{cell}{text(incident.where)}</td>"
+        f'<td class="s">{time.strftime("%H:%M:%S", time.gmtime(incident.since))} UTC</td>'
+        f"{numeric(ago(now - incident.since))}"
+    )
 
 
 def _brokers(watch: Watch, cluster: str) -> str:

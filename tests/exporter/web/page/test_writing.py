@@ -69,7 +69,7 @@ def test_the_worst_comes_first_and_what_is_left_out_is_counted(watch: Watch) -> 
     text = page(watch, 100.0)
     rows = cells(text)
     offline = sum(bool(index % 3) for index in range(TOPICS))
-    assert f"{offline} things are wrong now" in text
+    assert f"{offline} things are wrong." in text
     assert text.count(f"{offline - 200} more") == 1
     assert text.count(f"{TOPICS - 200} more") == 2
     topics = [row for row in rows if row and row[0].startswith("t")]
