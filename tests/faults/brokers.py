@@ -14,6 +14,7 @@ def faults() -> list[Fault]:
     return [
         Fault("H01", "broker killed", killed),
         Fault("H02", "broker frozen", frozen),
+        Fault("H02 tls", "broker frozen behind TLS", frozen, "tls"),
         Fault("H03", "all brokers killed", all_killed, lasting=True),
     ]
 

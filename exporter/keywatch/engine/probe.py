@@ -25,12 +25,15 @@ class Reason(StrEnum):
     DNS = "dns", "The name does not resolve, or not in time."
     REFUSED = "refused", "The connection is refused: nothing listens there. Also where no broker is left to ask."
     UNREACHABLE = "unreachable", "No way leads to the host or its network."
-    TIMEOUT_CONNECT = "timeout_connect", "No connection came about in time; over HTTPS that includes the handshake."
+    TIMEOUT_CONNECT = "timeout_connect", "No connection came about in time."
     TIMEOUT_TLS = (
         "timeout_tls",
-        "The TLS handshake with a broker did not end in time: often a plain listener that waits for more.",
+        "The TLS handshake did not end in time, of one that never answered: often a plain port that waits for more.",
     )
-    TIMEOUT_RESPONSE = "timeout_response", "No answer came in time, or not a whole one."
+    TIMEOUT_RESPONSE = (
+        "timeout_response",
+        "No answer came in time, or not a whole one; of one that answered before, also when TLS does not come about.",
+    )
     RESET = "reset", "The connection was closed or reset before the answer was complete."
     TLS = "tls", "TLS failed otherwise: the port does not speak it, or a file for it cannot be used."
     TLS_UNTRUSTED = "tls_untrusted", "No authority that is trusted signed the certificate that was shown."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from keywatch.engine.probe import Reason, Sample
 from keywatch.metrics.metric import Metric
 
+_SILENCE = frozenset({Reason.TIMEOUT_RESPONSE, Reason.TIMEOUT_TLS})
+
 
 class Verdict:
     """The state of one thing, and why it is down; nothing is said before `misses` failures or one answer."""
@@ -17,6 +19,7 @@ class Verdict:
         self._detail = ""
         self._reasons: set[Reason] = set()
         self._unasked = ""
+        self._hangs = False
 
     @property
     def reason(self) -> Reason | None:
@@ -36,6 +39,7 @@ class Verdict:
     def answered(self) -> None:
         """Record an answer."""
         self.up, self._misses, self._reason, self._detail, self._unasked = True, 0, None, "", ""
+        self._hangs = True
 
     def failed(self, reason: Reason, detail: str) -> None:
         """Record a failure, with words about it; what keywatch itself lacks says nothing of the thing, and is told."""
@@ -43,6 +47,11 @@ class Verdict:
             self._unasked = detail
             return
         self._unasked = ""
+        if reason is Reason.TIMEOUT_TLS and self._hangs:
+            # It spoke TLS, and nothing but silence came since: its certificate is not what is to be looked at.
+            reason, detail = Reason.TIMEOUT_RESPONSE, f"{detail}; it answered before, so it hangs"
+        elif reason not in _SILENCE:
+            self._hangs = False
         self._misses += 1
         if self._misses >= self._allowed:
             self.up, self._reason, self._detail = False, reason, detail

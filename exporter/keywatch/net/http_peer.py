@@ -32,10 +32,12 @@ from keywatch.net.tls import TlsSource
 _STAGES = {
     Reason.DNS: "the name did not resolve",
     Reason.TIMEOUT_CONNECT: "no connection",
+    Reason.TIMEOUT_TLS: "the TLS handshake did not end",
     Reason.TIMEOUT_RESPONSE: "no answer",
 }
 REASONS = CONNECTION_REASONS | {
-    *(Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_RESPONSE, Reason.PROTOCOL, Reason.AUTHENTICATION, Reason.AUTHORIZATION)
+    *(Reason.TIMEOUT_CONNECT, Reason.TIMEOUT_TLS, Reason.TIMEOUT_RESPONSE),
+    *(Reason.PROTOCOL, Reason.AUTHENTICATION, Reason.AUTHORIZATION),
 }
 """Why a request may get no answer."""
 _CHUNK = 65_536
@@ -77,6 +79,7 @@ class HttpPeer:
         self._session: aiohttp.ClientSession | None = None
         self._looking: Looking | None = None
         self._ready = False
+        self._handshake_at = float("-inf")
         self.certificate_not_after: float | None = None
         """When the certificate that the server last showed ends, in Unix time."""
 
@@ -118,7 +121,8 @@ class HttpPeer:
         Redirects are not followed: what is asked for is here or nowhere.
         """
         url = f"{self.url}/{path}"
-        stage = SimpleNamespace(reason=Reason.TIMEOUT_CONNECT, sent=time.monotonic())
+        began = time.monotonic()
+        stage = SimpleNamespace(reason=Reason.TIMEOUT_CONNECT, sent=began)
         try:
             async with asyncio.timeout(timeout):
                 await self._look_at_files()
@@ -126,7 +130,10 @@ class HttpPeer:
                     body = await _body(response, most)
                     took = time.monotonic() - stage.sent
         except TimeoutError:
-            raise ProbeError(stage.reason, f"{url}: {_STAGES[stage.reason]} in {timeout:.3g} s") from None
+            reason = stage.reason
+            if reason is Reason.TIMEOUT_CONNECT and self._handshake_at >= began:
+                reason = Reason.TIMEOUT_TLS  # there is a connection, and something listens
+            raise ProbeError(reason, f"{url}: {_STAGES[reason]} in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason, words = _failure(error)
             raise ProbeError(reason, f"{url}: {words}") from error
@@ -202,10 +209,12 @@ class HttpPeer:
         peer = self
 
         class Noting(ssl.SSLObject):
-            """Notes when the server's certificate ends."""
+            """Notes whether a handshake is under way, and when the server's certificate ends."""
 
             def do_handshake(self) -> None:
+                peer._handshake_at = time.monotonic()
                 super().do_handshake()
+                peer._handshake_at = float("-inf")
                 certificate = self.getpeercert() or {}
                 with contextlib.suppress(KeyError, ValueError):  # none, or a date that is none
                     peer.certificate_not_after = float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))

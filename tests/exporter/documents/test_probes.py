@@ -200,7 +200,7 @@ def test_what_a_way_of_asking_declares_is_what_it_gives(module: str) -> None:
 # A probe that asks in one of these ways may fail in each of its ways, but for what it takes as an answer: a broker
 # without DescribeConfigs; and what Kafka does not tell is only counted where the search is the question.
 KAFKA_ALONE = {
-    *(Reason.TIMEOUT_TLS, Reason.UNREGISTERED, Reason.THROTTLED, Reason.CONNECTION_LIMIT, Reason.OTHER_BROKER),
+    *(Reason.UNREGISTERED, Reason.THROTTLED, Reason.CONNECTION_LIMIT, Reason.OTHER_BROKER),
 }
 SWALLOWED = {
     "configs": {Reason.UNSUPPORTED},

@@ -75,3 +75,23 @@ def test_what_keywatch_lacks_is_no_verdict_and_is_told_until_something_was_asked
     verdict.failed(Reason.REFUSED, "nobody listens")
     up, *_ = told(verdict)
     assert (up.value, up.note) == (0.0, "down, refused: nobody listens")
+
+
+def test_one_that_spoke_tls_and_went_silent_hangs_whatever_the_handshake_says() -> None:
+    verdict = Verdict(misses=2)
+    verdict.answered()
+    verdict.failed(Reason.TIMEOUT_RESPONSE, "no answer")
+    verdict.failed(Reason.TIMEOUT_TLS, "no handshake")
+    assert verdict.reason is Reason.TIMEOUT_RESPONSE
+    verdict.failed(Reason.TIMEOUT_TLS, "no handshake")
+    notes = [sample.note for sample in told(verdict) if sample.note]
+    assert notes == ["down, timeout_response: no handshake; it answered before, so it hangs"]
+
+
+def test_the_handshake_is_to_blame_where_there_was_no_answer_or_something_else_came_between() -> None:
+    fresh, restarted = Verdict(), Verdict()
+    restarted.answered()
+    restarted.failed(Reason.REFUSED, "nobody listens")
+    for verdict in (fresh, restarted):
+        verdict.failed(Reason.TIMEOUT_TLS, "no handshake")
+        assert verdict.reason is Reason.TIMEOUT_TLS

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from pydantic import SecretStr
 
 from keywatch.config.keycloak import BasicAuthSection
@@ -124,6 +125,27 @@ async def test_certificates_are_verified_and_their_end_is_known(tmp_path: Path) 
     async with serving({"/page": reply("{}")}) as plain:
         peer = HttpPeer(plain.url.replace("http", "https"), TlsSection(ca_file=authority.certificate))
         assert (await failure(peer, 2.0)).reason in {Reason.TLS, Reason.RESET}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_handshake_that_does_not_end_is_told_apart_from_a_connection_that_does_not_come(loop: str) -> None:
+    async def ask() -> Reason:
+        hanging = asyncio.Event()
+
+        async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await hanging.wait()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        peer = HttpPeer(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", TlsSection())
+        found = await failure(peer, 1.0)
+        hanging.set()
+        server.close()
+        return found.reason
+
+    factory = uvloop.new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(ask()) is Reason.TIMEOUT_TLS
 
 
 async def test_a_password_is_sent_and_a_changed_file_counts_at_once(tmp_path: Path) -> None:
