@@ -7,7 +7,7 @@ from typing import Final
 
 from keywatch.engine.incident import Incident
 from keywatch.engine.probe import Reason
-from keywatch.metrics import cluster, dead_letters, keycloak, logs, reconciliation
+from keywatch.metrics import cluster, dead_letters, groups, keycloak, logs, reconciliation
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
@@ -36,6 +36,8 @@ _FACTS: Final = frozenset(COUNTERS) | {
 }
 """What is to be acted on whatever else is wrong: it is folded under nothing."""
 _OWN_REASONS: Final = (Reason.AUTHENTICATION, Reason.AUTHORIZATION, Reason.UNSUPPORTED, Reason.INTERNAL)
+_NOT_BEFORE: Final = frozenset({groups.GROUP_LAG_RECORDS, groups.GROUP_LAG_SECONDS, reconciliation.EVENTS_MISSING})
+"""What grows slowly: if it was there before the cause, it has another one."""
 # A cause needs some misses to be sure of, and what follows from it may be seen before.
 _SEEN_BEFORE = 10.0
 
@@ -71,7 +73,7 @@ class Causes:
 
     @staticmethod
     def _may_follow(incident: Incident, probe: str, cause: Incident) -> bool:
-        if incident.since < cause.since - _SEEN_BEFORE:
+        if incident.since < cause.since - (0.0 if incident.metric in _NOT_BEFORE else _SEEN_BEFORE):
             return False
         if probe in _CAUSES[cause.metric]:
             return incident.metric is not cause.metric

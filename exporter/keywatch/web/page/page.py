@@ -21,6 +21,11 @@ from keywatch.web.page.path import dead_letters, events, keycloaks
 
 _ROWS_PER_PIECE = 500
 _FOLLOWERS_SHOWN = 5
+# Relative, so that they hold behind a proxy that serves keywatch below a path.
+_LINKS = tuple(
+    f'<a href="{path}">/{path}</a>'
+    for path in ("metrics", "metrics?collect[]=health", "-/incidents", "-/healthy", "-/ready", "-/config")
+)
 STYLE = """
 :root{color-scheme:light dark;--bad:#b3261e;--good:#1b6e3c;--dim:#666;--line:#8884}
 @media (prefers-color-scheme:dark){:root{--bad:#ff8a80;--good:#7bd88f;--dim:#aaa}}
@@ -29,6 +34,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1
 h1{font-size:1.2rem;margin:0}h2{font-size:1.05rem;margin:1.4rem 0 .4rem}
 header{display:flex;flex-wrap:wrap;gap:.3rem 1rem;align-items:baseline;justify-content:space-between}
 .state{font-size:1.35rem;font-weight:600;margin:.8rem 0 .2rem}
+a{color:inherit}
 .bad{color:var(--bad)}.good{color:var(--good)}.dim{color:var(--dim)}
 .wrap{overflow-x:auto;margin-bottom:1rem}
 table{border-collapse:collapse;width:100%}
@@ -37,6 +43,17 @@ th{font-weight:600;color:var(--dim);font-size:.85rem}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.s{white-space:nowrap}
 td.follows{color:var(--dim);padding-left:1.2rem}
+td{overflow-wrap:anywhere}
+@media (max-width:600px){
+body{padding:.6rem}
+.wrong th{display:none}
+.wrong tr{display:block;border-bottom:1px solid var(--line);padding:.3rem 0}
+.wrong td{display:inline;border:0;padding:0 .4rem 0 0}
+.wrong td:first-child{display:block;font-weight:600}
+.wrong td.follows{padding-left:1.2rem;font-weight:400}
+.wrong td.n,.wrong td.s{color:var(--dim)}
+td,th{padding-right:.4rem;font-size:.9rem}
+}
 """
 """The page's only style."""
 
@@ -74,7 +91,7 @@ def writing(watch: Watch, now: float) -> Pieces[str]:
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>keywatch</title>'
         f"<style>{STYLE}</style></head><body><header><h1>keywatch</h1>"
         f'<span class="dim">{clock}, {text(__version__)}</span></header>{"".join(parts)}'
-        '<h2>More</h2><p class="dim">/metrics · /metrics?collect[]=health · /-/healthy · /-/ready · /-/config</p>'
+        f"<h2>More</h2><p>{' · '.join(_LINKS)}</p>"
         "</body></html>\n"
     )
 
@@ -94,7 +111,7 @@ def _incidents(watch: Watch, now: float) -> Pieces[str]:
             rows.append(f'<td class="follows">and {more} more that follow from it</td>')
     columns = heads(("what", "where")) + heads(("since",), ("for",))
     left = overview.things - len(overview.first)
-    return f'<p class="state bad">{overview.words}</p>{table(columns, rows, len(rows) + left)}'
+    return f'<p class="state bad">{overview.words}</p><div class="wrong">{table(columns, rows, len(rows) + left)}</div>'
 
 
 def _row(incident: Incident, now: float, style: str = "") -> str:

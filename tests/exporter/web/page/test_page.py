@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -78,3 +79,29 @@ async def test_it_is_readable_at_every_width(
     assert await browser.evaluate("document.documentElement.scrollWidth") <= width
     assert await browser.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 14
     assert (await browser.picture()).startswith(b"\x89PNG")
+
+
+async def test_on_a_phone_what_is_wrong_fits_and_a_reload_keeps_the_place(
+    browser: Browser, exporter: ExporterProcess, cluster: EmbeddedCluster
+) -> None:
+    await browser.resize(390, 300)
+    await browser.open(f"http://127.0.0.1:{exporter.port}/")
+    cluster.stop_broker(2)
+    await browser.text_with(lambda text: "2 of 3 brokers alive" in text, "the dead broker is shown")
+    widest = "Math.max(...[...document.querySelectorAll('.wrong td')].map(c => c.getBoundingClientRect().right))"
+    assert await browser.evaluate(widest) <= 390
+    await browser.evaluate("window.scrollTo(0, 200)")
+    clock = "document.querySelector('header span').innerText"
+    before = await browser.evaluate(clock)
+    end = time.monotonic() + 30
+    while (seen := await browser.evaluate(clock)) in {before, None}:
+        assert time.monotonic() < end, "the page renews itself"
+        await asyncio.sleep(0.1)
+    assert seen > before
+    await browser.text_with(lambda text: "More" in text, "all of it is there")
+    assert await browser.evaluate("window.scrollY") == 200
+    links = await browser.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
+    for link in links:
+        path = link.partition(str(exporter.port))[2]
+        assert exporter.get(path)[0] == 200, link
+    assert len(links) >= 6
