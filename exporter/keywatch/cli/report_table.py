@@ -55,8 +55,8 @@ def _wrong(console: Console, found: Mapping[str, Any]) -> None:
         beside = f" (seen by {seen_by})" if seen_by else ""
         table.add_row(cell(problem["what"] + beside), cell(_where(problem)))
         for follower in followers[:_FOLLOWERS_SHOWN]:
-            words = cell(f"  follows: {follower['what']}")
-            table.add_row(Text.assemble(words, style="dim"), Text.assemble(cell(_where(follower)), style="dim"))
+            what = cell(f"  follows: {follower['what']}")
+            table.add_row(Text.assemble(what, style="dim"), Text.assemble(cell(_where(follower)), style="dim"))
         if (more := len(followers) - _FOLLOWERS_SHOWN) > 0:
             table.add_row(Text(f"  {more} more follow from it; --json shows them", "dim"), "")
     console.print(table)

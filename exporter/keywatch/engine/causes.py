@@ -23,6 +23,7 @@ _CAUSES: Final[Mapping[Metric, frozenset[str]]] = {
     logs.LOGSTASH_UP: frozenset({"log_canary", "log_lag"}),
 }
 """What explains others, the one that explains most first, and the probes that find them."""
+_RANK: Final = {metric: rank for rank, metric in enumerate(_CAUSES)}
 _FACTS: Final = frozenset(COUNTERS) | {
     cluster.TOPIC_EXISTS,
     cluster.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS,
@@ -52,10 +53,9 @@ class Causes:
 
     def __init__(self, incidents: Iterable[Incident]) -> None:
         """Take those that explain others; the rest may be given too."""
-        rank = list(_CAUSES)
         found = [one for one in incidents if one.metric in _CAUSES and one.value == 0]
         self._causes: dict[str, list[Incident]] = {}
-        for one in sorted(found, key=lambda incident: (rank.index(incident.metric), incident.since)):
+        for one in sorted(found, key=lambda incident: (_RANK[incident.metric], incident.since)):
             self._causes.setdefault(one.labels[0], []).append(one)
 
     def of(self, incident: Incident) -> Incident | None:
@@ -75,7 +75,9 @@ class Causes:
     def _may_follow(incident: Incident, probe: str, cause: Incident) -> bool:
         if incident.since < cause.since - (0.0 if incident.metric in _NOT_BEFORE else _SEEN_BEFORE):
             return False
+        if incident.metric in _RANK and _RANK[incident.metric] <= _RANK[cause.metric]:
+            return False  # or two causes would explain each other
         if probe in _CAUSES[cause.metric]:
-            return incident.metric is not cause.metric
+            return True
         # Another figure of the very same object, such as a Keycloak that is down and so not ready.
         return probe == cause.metric.probe and incident.labels == cause.labels and incident.metric is not cause.metric

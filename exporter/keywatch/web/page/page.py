@@ -50,6 +50,7 @@ body{padding:.6rem}
 .wrong tr{display:block;border-bottom:1px solid var(--line);padding:.3rem 0}
 .wrong td{display:inline;border:0;padding:0 .4rem 0 0}
 .wrong td:first-child{display:block;font-weight:600}
+.wrong td:nth-child(2){display:inline-block}
 .wrong td.follows{padding-left:1.2rem;font-weight:400}
 .wrong td.n,.wrong td.s{color:var(--dim)}
 td,th{padding-right:.4rem;font-size:.9rem}
