@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
+from itertools import islice
 
 from keywatch.engine import supervised
 from keywatch.engine.first_done import first_done
@@ -20,6 +21,8 @@ from keywatch.metrics import probe as probe_metrics
 _LOG = logging.getLogger(__name__)
 # A probe ends by its own deadline and names what it missed; only one that does not is stuck.
 _GRACE = 0.5
+# So many of what a failed run says is wrong are looked through for why it failed.
+_NOTES_READ = 1000
 # How many periods a failed probe's last values may still be shown.
 _STALE_PERIODS = 3
 
@@ -119,7 +122,9 @@ class Runner:
         self._store.degrade(key, error.samples, wall, now + _STALE_PERIODS * probe.schedule.period)
         self._store.account(key, Account(False, wall, probe.schedule.period), now - started, error.reason)
         samples = error.samples if isinstance(error.samples, SeriesSet) else SeriesSet((), tuple(error.samples))
-        note = None if next(samples.noted(), None) is not None else f"{error.reason}: {error.detail}"
+        # What is wrong with an object may be why the probe failed, or something else that is wrong beside.
+        told = any(error.reason in (sample.note or "") for sample in islice(samples.noted(), _NOTES_READ))
+        note = None if told else f"{error.reason}: {error.detail}"
         failure = Sample(probe_metrics.PROBE_SUCCESS, (key.cluster, key.probe), 0.0, note)
         return self._incidents.observing(key, samples.joined_by(failure), wall, partial=True)
 
