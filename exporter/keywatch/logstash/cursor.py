@@ -7,19 +7,19 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from keywatch.logstash.tree import Number, Text
+from keywatch.logstash.tree import Newer, Number, Text
 
 _T = TypeVar("_T")
 _SPACE = re.compile(r"[ \t\r\n]+")
-# A comment ends with its line: one in a last line without an end is none to Logstash.
-_REST = re.compile(r"[ \t\r\n]+|#[^\r\n]*\r?\n")
+# A comment ends with its line, and a carriage return alone ends no line.
+_REST = re.compile(r"[ \t\r\n]+|#[^\r\n]*\r?(?:\n|\Z)")
 _COMMENT = re.compile(r"#[^\r\n]*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]+")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 # Possessive, as the grammar is: a quote after a backslash never ends a string, even where nothing else does.
 _TEXT = re.compile(r"\"((?:\\\"|[^\"])*+)\"|'((?:\\'|[^'])*+)'")
-_DEEPEST = 100
+_DEEPEST = 400
 _TELLTALE = re.compile(r"pass|secret|token|key|jaas|auth|credential|://", re.IGNORECASE)
 _NEAR = 200
 
@@ -47,6 +47,7 @@ class Cursor:
         self._expected: dict[str, None] = {}
         self._depth = 0
         self._comments: dict[int, str] = {}
+        self._newer: dict[int, str] = {}
 
     @property
     def line(self) -> int:
@@ -83,6 +84,8 @@ class Cursor:
         if "#" in self.text[start : self.at]:
             for found in _COMMENT.finditer(self.text, start, self.at):
                 self._comments[found.start()] = found[0]
+                if found.end() == len(self.text) or self.text[found.end() :] == "\r":
+                    self.newer(found.start(), "a comment in a last line that does not end")
 
     def space(self) -> None:
         """Move over white space, of which there must be some."""
@@ -105,7 +108,7 @@ class Cursor:
         """Move over a string in quotes, which may go over several lines."""
         line = self.line
         found = self.match(_TEXT, "a string")
-        return Text(found[1] if found[1] is not None else found[2], line)
+        return Text(found[1] if found[1] is not None else found[2], line, found[0][0])
 
     def first(self, what: str, *ways: Callable[[], _T]) -> _T:
         """Return what the first way that matches gives; after one that does not, go back to where it began."""
@@ -164,6 +167,14 @@ class Cursor:
         if self.at == self._furthest:
             self._expected.setdefault(what)
         return MismatchError(what)
+
+    def newer(self, at: int, what: str) -> None:
+        """Note that only Logstash 8.15 and newer read what stands at this place."""
+        self._newer.setdefault(at, what)
+
+    def newest(self) -> tuple[Newer, ...]:
+        """Return what only Logstash 8.15 and newer read, in the order in which it stands."""
+        return tuple(Newer(*self.place(at), what) for at, what in sorted(self._newer.items()))
 
     def comments(self) -> tuple[tuple[int, str], ...]:
         """Return the comments that were passed, each with its line."""

@@ -45,25 +45,35 @@ def _kafka(plugin: Plugin) -> Iterator[LintFinding]:
 
 
 def _elasticsearch(plugin: Plugin) -> Iterator[LintFinding]:
-    if plugin.text("data_stream") != "true":
-        yield LintFinding(plugin.line, "output-data-stream", 'elasticsearch needs data_stream => "true"')
+    asked = plugin.text("data_stream") == "true"
+    refused = [setting for setting in plugin.settings if _refused(setting.name, plugin)]
+    for setting in refused if asked else ():
+        yield LintFinding(setting.line, "output-option", f"elasticsearch refuses {setting.name} with data streams")
+    action = plugin.setting("action")
+    if asked and action is not None and not (plugin.text("action") or "create").startswith(("create", "${")):
+        yield LintFinding(action.line, "output-option", "a data stream takes action => create only")
+    if not asked and not refused and action is None and plugin.text("data_stream") is None:
+        yield LintFinding(
+            plugin.line, "output-data-stream", 'elasticsearch: data_stream => "true" says what is meant; auto guesses'
+        )
     for setting in plugin.settings:
-        name = setting.name
-        if (
-            name in _FORBIDDEN
-            or name.startswith("ilm_")
-            or (name == "manage_template" and plugin.text(name) != "false")
-        ):
-            yield LintFinding(setting.line, "output-option", f"elasticsearch refuses {name} with data streams")
-        if name == "action" and plugin.text(name) != "create":
-            yield LintFinding(setting.line, "output-option", "a data stream takes action => create only")
-        if name == "hosts" and any(text.raw.startswith("http:") for text in texts(setting.value)):
+        if setting.name == "hosts" and any(text.raw.startswith("http:") for text in texts(setting.value)):
             yield LintFinding(setting.line, "output-tls", "elasticsearch is written to without TLS")
     if plugin.text("ssl_enabled") == "false" or plugin.text("ssl_verification_mode") == "none":
         yield LintFinding(
             plugin.line, "output-tls", "elasticsearch is written to without TLS, or without looking whom to"
         )
     if not any(
-        plugin.setting(name) for name in ("api_key", "user", "cloud_auth", "ssl_certificate", "ssl_keystore_path")
+        plugin.setting(name)
+        for name in ("api_key", "user", "cloud_auth", "ssl_certificate", "ssl_keystore_path", "keystore")
     ):
         yield LintFinding(plugin.line, "output-credentials", "elasticsearch has no credentials; give it an api_key")
+
+
+def _refused(name: str, plugin: Plugin) -> bool:
+    """Return whether an option speaks of indices, which a data stream does not have."""
+    return (
+        name in _FORBIDDEN
+        or name.startswith("ilm_")
+        or (name == "manage_template" and plugin.text("manage_template") != "false")
+    )

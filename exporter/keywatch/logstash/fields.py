@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from keywatch.logstash.finding import LintFinding
 from keywatch.logstash.options import known
-from keywatch.logstash.tree import Items, Key, PipelineFile, Plugin, Setting, Table, Text, Value, Word, codecs
+from keywatch.logstash.tree import Items, PipelineFile, Plugin, Setting, Table, Text, Value, Word, codecs
 
 _GOOD = re.compile(r"[^\[\]]+|(?:\[[^\[\]]+\])+")
 _SPRINTF = re.compile(r"%\{([^}]*)\}?")
@@ -16,7 +16,23 @@ _KEYS = {"rename", "replace", "update", "convert", "copy", "split", "join", "mer
 _VALUES = {"rename", "copy", "merge"}
 _LISTS = {"remove_field", "lowercase", "uppercase", "capitalize", "strip"}
 # Who sets these once more with add_field gets a list of two, and no data stream takes it.
-_ROUTING = ("[data_stream]", "[event][dataset]", "[event][kind]", "[@metadata]")
+_ROUTING = ("[data_stream]", "[event][dataset]", "[event][kind]")
+# Where %{…} names no field: patterns of grok and dissect, code, tables that are looked up.
+_OTHER_LANGUAGES = {
+    ("aggregate", "code"),
+    ("aggregate", "timeout_code"),
+    ("dissect", "mapping"),
+    ("grok", "match"),
+    ("grok", "pattern_definitions"),
+    ("multiline", "pattern"),
+    ("mutate", "gsub"),
+    ("prune", "blacklist_values"),
+    ("prune", "whitelist_values"),
+    ("ruby", "code"),
+    ("ruby", "init"),
+    ("syslog", "grok_pattern"),
+    ("translate", "dictionary"),
+}
 
 
 def problems(config: PipelineFile) -> Iterator[LintFinding]:
@@ -25,19 +41,30 @@ def problems(config: PipelineFile) -> Iterator[LintFinding]:
         for one in (plugin, *codecs(plugin)):
             for setting in one.settings:
                 yield from _twice(setting.value, f"{one.name}: {setting.name}")
-                yield from _sprintf(setting.value)
+                if (one.name, setting.name) not in _OTHER_LANGUAGES and not isinstance(setting.value, Plugin):
+                    yield from _sprintf(setting.value)
         for setting in plugin.settings:
             for line, reference in _references(kind, plugin, setting):
                 if "%{" not in reference and not _GOOD.fullmatch(reference):
                     yield LintFinding(line, "field-malformed", f"{reference} is no field; one is [a][b]")
-            if setting.name == "add_field" and isinstance(setting.value, Table):
-                for key, _ in setting.value.entries:
-                    if key.raw.startswith(_ROUTING):
-                        yield LintFinding(
-                            key.line,
-                            "add-field-routing",
-                            f"add_field makes a list where {key.raw} is there; use replace",
-                        )
+            if kind == "filter" and setting.name == "add_field":
+                yield from _routing(setting.value)
+
+
+def _routing(value: Value) -> Iterator[LintFinding]:
+    for key, _ in _pairs(value):
+        if isinstance(key, Text | Word) and key.raw.startswith(_ROUTING):
+            yield LintFinding(
+                key.line, "add-field-routing", f"add_field makes a list where {key.raw} is there; use replace"
+            )
+
+
+def _pairs(value: Value) -> Iterator[tuple[Value, Value]]:
+    """Return the entries of a table, or of the list of pairs that may stand for one."""
+    if isinstance(value, Table):
+        yield from value.entries
+    elif isinstance(value, Items):
+        yield from zip(value.values[::2], value.values[1::2], strict=False)
 
 
 def _references(kind: str, plugin: Plugin, setting: Setting) -> Iterator[tuple[int, str]]:
@@ -45,9 +72,9 @@ def _references(kind: str, plugin: Plugin, setting: Setting) -> Iterator[tuple[i
     value = setting.value
     named: list[Value] = []
     if option is not None and option.type == "field":
-        named.append(value)
-    elif kind == "filter" and isinstance(value, Table) and setting.name in _KEYS:
-        for key, inner in value.entries:
+        named += value.values if isinstance(value, Items) else [value]
+    elif kind == "filter" and option is not None and option.type == "hash" and setting.name in _KEYS:
+        for key, inner in _pairs(value):
             named += [key, inner] if setting.name in _VALUES else [key]
     elif kind == "filter":
         listed = list(value.values) if isinstance(value, Items) else [value]
@@ -67,13 +94,15 @@ def _where(plugin: str, setting: str) -> slice:
 
 
 def _twice(value: Value, where: str) -> Iterator[LintFinding]:
+    """Say which keys are one to the plugin though they are written differently; others do not compile."""
     if isinstance(value, Table):
-        seen: set[str] = set()
-        key: Key
+        seen: dict[str, set[str]] = {}
         for key, inner in value.entries:
-            if key.raw in seen:
-                yield LintFinding(key.line, "key-twice", f"{where}: {key.raw} stands twice; Logstash refuses that")
-            seen.add(key.raw)
+            written = seen.setdefault(key.raw, set())
+            quote = key.quote if isinstance(key, Text) else ""
+            if written - {quote}:
+                yield LintFinding(key.line, "key-twice", f"{where}: {key.raw} stands twice; the last one holds")
+            written.add(quote)
             yield from _twice(inner, where)
     elif isinstance(value, Items):
         for inner in value.values:

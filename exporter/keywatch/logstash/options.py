@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import yaml
 
 from keywatch.logstash.finding import LintFinding
-from keywatch.logstash.tree import Items, Number, PipelineFile, Plugin, Table, Text, Value, Word, codecs
+from keywatch.logstash.merging import merged
+from keywatch.logstash.release import NEWEST, RENAMED_OPTIONS, Release
+from keywatch.logstash.tree import Items, Number, PipelineFile, Plugin, Setting, Table, Text, Value, Word, codecs
 
 KINDS = ("input", "filter", "output", "codec")
 _WORDS = {
     "string": "a text",
     "number": "a number",
     "boolean": "true or false",
-    "hash": "a table in braces",
+    "hash": "a table in braces, or a list of pairs",
     "array": "a list or a text",
     "path": "a path",
     "password": "a text",
@@ -27,6 +29,9 @@ _WORDS = {
     "field": "a field",
     "codec": "a codec",
 }
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+# Stands among the options of a plugin that has more than are listed.
+_MORE = "..."
 
 
 class Option(NamedTuple):
@@ -45,49 +50,69 @@ def _table() -> dict[str, Any]:
 
 @cache
 def known() -> Mapping[str, Mapping[str, Mapping[str, Option]]]:
-    """Return kind → plugin → option."""
+    """Return kind → plugin → option; of some plugins only some options are known, see `complete`."""
     data = _table()
     return {
         kind: {
-            name: {option: _option(said) for option, said in {**data["common"][kind], **own}.items()}
+            name: {
+                option: _option(said)
+                for option, said in {**data["common"][kind], **(own or {})}.items()
+                if option != _MORE
+            }
             for name, own in data[kind].items()
         }
         for kind in KINDS
     }
 
 
+def complete(kind: str, name: str) -> bool:
+    """Return whether all options of a plugin are known, so that another one is a mistake."""
+    own = _table()[kind].get(name)
+    return own is not None and _MORE not in own
+
+
 def _option(said: str | list[str]) -> Option:
     return Option(tuple(said)) if isinstance(said, list) else Option(said.rstrip("!"), said.endswith("!"))
 
 
-def problems(config: PipelineFile) -> Iterator[LintFinding]:
-    """Say which plugins and options Logstash does not have, and which values cannot be theirs."""
+def problems(config: PipelineFile, release: Release = NEWEST) -> Iterator[LintFinding]:
+    """Say which plugins and options this Logstash does not have, and which values cannot be theirs."""
     for kind, plugin in config.plugins():
-        yield from _plugin(kind, plugin)
+        yield from _plugin(kind, plugin, release)
         for codec in codecs(plugin):
-            yield from _plugin("codec", codec)
+            yield from _plugin("codec", codec, release)
+        named = merged(plugin).get("codec")
+        if named is not None and isinstance(named.value, Text | Word) and "${" not in named.value.raw:
+            yield from _unknown("codec", named.value.raw, named.line)
 
 
-def _plugin(kind: str, plugin: Plugin) -> Iterator[LintFinding]:
+def _plugin(kind: str, plugin: Plugin, release: Release) -> Iterator[LintFinding]:
     options = known()[kind].get(plugin.name)
     if options is None:
-        yield _unknown(kind, plugin)
+        yield from _unknown(kind, plugin.name, plugin.line)
         return
-    seen: set[str] = set()
-    for setting in plugin.settings:
-        name = setting.name
-        if name in seen:
-            yield LintFinding(setting.line, "option-twice", f"{plugin.name}: {name} is given twice")
-        seen.add(name)
-        if name not in options:
+    settings = merged(plugin)
+    for name, setting in settings.items():
+        if name in options:
+            yield from _value(plugin.name, setting, options[name])
+        elif complete(kind, plugin.name) and not _had(name, options, release):
             yield LintFinding(
                 setting.line, "option-unknown", f"{plugin.name} has no option {name}{_hint(name, options)}"
             )
-        elif (wrong := _mismatch(setting.value, options[name].type)) is not None:
-            yield LintFinding(setting.line, "option-type", f"{plugin.name}: {name} must be {wrong}")
     for name, option in options.items():
-        if option.required and name not in seen:
+        if option.required and name not in settings:
             yield LintFinding(plugin.line, "option-missing", f"{plugin.name} needs {name}")
+
+
+def _value(plugin: str, setting: Setting, option: Option) -> Iterator[LintFinding]:
+    wrong = _mismatch(setting.value, option.type)
+    if wrong is not None:
+        yield LintFinding(setting.line, "option-type", f"{plugin}: {setting.name} must be {wrong}")
+
+
+def _had(name: str, options: Mapping[str, Option], release: Release) -> bool:
+    """Return whether an older Logstash had an option by this name."""
+    return release < RENAMED_OPTIONS and _table()["renamed"].get(name) in options
 
 
 def _hint(name: str, options: Mapping[str, Option]) -> str:
@@ -98,28 +123,37 @@ def _hint(name: str, options: Mapping[str, Option]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _unknown(kind: str, plugin: Plugin) -> LintFinding:
-    others = [other for other in KINDS if plugin.name in known()[other]]
+def _unknown(kind: str, name: str, line: int) -> Iterator[LintFinding]:
+    if name in known()[kind]:
+        return
+    others = [other for other in KINDS if name in known()[other]]
     if others:
-        return LintFinding(plugin.line, "plugin-misplaced", f"{plugin.name} is an {others[0]} plugin, no {kind}")
-    close = difflib.get_close_matches(plugin.name, known()[kind], n=1)
+        article = "an" if others[0][0] in "aeiou" else "a"
+        yield LintFinding(line, "plugin-misplaced", f"{name} is {article} {others[0]} plugin, no {kind}")
+        return
+    close = difflib.get_close_matches(name, known()[kind], n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return LintFinding(plugin.line, "plugin-unknown", f"Logstash brings no {kind} plugin {plugin.name}{hint}")
+    yield LintFinding(line, "plugin-unknown", f"Logstash brings no {kind} plugin {name}{hint}")
 
 
 def _mismatch(value: Value, wanted: str | tuple[str, ...]) -> str | None:
-    """Say what the value should be; None when it can be that, or when a variable decides."""
-    raw = value.raw if isinstance(value, Text | Word | Number) else None
-    if raw is not None and "${" in raw:
+    """Say what the value should be; None when it can be that, or when a variable decides.
+
+    Logstash takes a list of one for what is no list, and a list of pairs for a table.
+    """
+    parts = value.values if isinstance(value, Items) else (value,)
+    raw = [part.raw for part in parts if isinstance(part, Text | Word | Number)]
+    if any("${" in text for text in raw):
         return None
     if isinstance(wanted, tuple):
-        return None if raw in wanted else f"one of {', '.join(wanted)}"
+        return None if len(parts) == 1 and raw and raw[0] in wanted else f"one of {', '.join(wanted)}"
+    one = len(parts) <= 1 and len(raw) == len(parts)
     good = {
         "any": True,
-        "number": isinstance(value, Number) or (raw is not None and re.fullmatch(r"-?\d+(\.\d+)?", raw) is not None),
-        "boolean": raw in {"true", "false"},
-        "hash": isinstance(value, Table),
-        "array": isinstance(value, Items) or raw is not None,
-        "codec": isinstance(value, Plugin | Word | Text),
-    }.get(wanted, raw is not None)
+        "number": one and all(map(_NUMBER.fullmatch, raw)),
+        "boolean": len(parts) == 1 and raw in (["true"], ["false"]),
+        "hash": isinstance(value, Table) or (isinstance(value, Items) and len(parts) % 2 == 0),
+        "array": not isinstance(value, Table | Plugin),
+        "codec": all(isinstance(part, Plugin | Word | Text) for part in parts),
+    }.get(wanted, one)
     return None if good else _WORDS[wanted]

@@ -6,64 +6,94 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from keywatch.config.yaml_file import ConfigError, read, tree
 from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.pipeline_settings import IGNORED, KNOWN, unknown, wrong
 from keywatch.logstash.tree import PipelineFile
 from keywatch.logstash.variables import UndefinedError, substituted
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_KNOWN = re.compile(
-    r"pipeline\.(id|workers|batch\.size|batch\.delay|batch\.output_chunking\..+|batch\.metrics\..+|ordered|separate_logs"
-    r"|ecs_compatibility|unsafe_shutdown|system|reloadable|plugin_classloaders|buffer\.type)"
-    r"|path\.(config|queue|dead_letter_queue)|config\.(string|debug|reload\.automatic|reload\.interval|support_escapes)"
-    r"|queue\.(type|page_capacity|max_bytes|max_events|drain|checkpoint\.(acks|writes|interval|retry)|compression)"
-    r"|dead_letter_queue\.(enable|max_bytes|flush_interval|storage_policy|retain\.age)|metric\.collect|modules"
-)
+_ELSEWHERE = re.compile(r"https?://", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"\Afile://", re.IGNORECASE)
+# How a text that goes over several lines begins: what follows stands line by line as it is.
+_BLOCK = re.compile(r"""\s*(?:-\s+)?["']?config\.string["']?\s*:\s*\|[+-]?\d?\s*(?:\#.*)?\Z""")
+_MAIN = "main"
+
+
+class Written(NamedTuple):
+    """The text of a pipeline that stands in the file itself: its first line, and whether its lines are the file's."""
+
+    text: str
+    line: int
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One entry: its id, the line of it, its settings, and the files in Logstash's order."""
+    """One entry: its id, the line of it, its settings, and its text or the files in Logstash's order."""
 
     id: str
     line: int
     settings: Mapping[str, Any]
     files: tuple[Path, ...]
+    written: Written | None = None
 
 
 class PipelinesFile:
     """What a pipelines.yml says."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
-        """Read the file; raises `ConfigError` when it cannot be read or has no pipelines."""
+    def __init__(self, path: Path, environment: Mapping[str, str], common: Mapping[str, Any] | None = None) -> None:
+        """Read the file; `common` is what logstash.yml says for all. Raises `ConfigError` when it has no pipelines."""
         self.path = path
-        data, self._lines = tree(read(path), str(path))
+        text = read(path)
+        self._text = text.splitlines()
+        self._common = common or {}
+        data, self._lines = tree(text, str(path))
         if not isinstance(data, list) or not data or not all(isinstance(entry, Mapping) for entry in data):
             raise ConfigError(f"{path}: is no list of pipelines; an entry begins with - pipeline.id:")
         self.findings: list[LintFinding] = []
+        self.refused: list[LintFinding] = []
         self.pipelines = [self._pipeline(number, entry, environment) for number, entry in enumerate(data)]
         seen: set[str] = set()
         for pipeline in self.pipelines:
             if pipeline.id in seen:
-                self.findings.append(
+                self.refused.append(
                     LintFinding(pipeline.line, "pipeline-twice", f"the pipeline {pipeline.id} stands twice")
                 )
             seen.add(pipeline.id)
 
     def _pipeline(self, number: int, entry: Mapping[str, Any], environment: Mapping[str, str]) -> Pipeline:
         line = self._lines.get((number,), 1)
-        for name in entry:
-            if not _KNOWN.fullmatch(str(name)):
-                where = self._lines.get((number, name), line)
-                self.findings.append(
-                    LintFinding(where, "setting-unknown", f"Logstash has no setting {name} for a pipeline")
-                )
+        for name, value in entry.items():
+            where = self._lines.get((number, name), line)
+            if name in IGNORED:
+                words = f"Logstash ignores {name} for one pipeline; it belongs into logstash.yml"
+                self.findings.append(LintFinding(where, "setting-ignored", words))
+            elif name not in KNOWN:
+                self.refused.append(LintFinding(where, "setting-unknown", unknown(str(name))))
+            elif (problem := wrong(name, value)) is not None:
+                self.findings.append(LintFinding(where, "setting-value", problem))
         identity = entry.get("pipeline.id")
-        if not isinstance(identity, str):
-            self.findings.append(LintFinding(line, "pipeline-id", "the pipeline has no pipeline.id"))
-        return Pipeline(str(identity), line, entry, self._files(number, entry, environment))
+        if identity is None:
+            self.findings.append(LintFinding(line, "pipeline-id", f"the pipeline has no pipeline.id; it is {_MAIN}"))
+        settings = {**self._common, **entry}
+        return Pipeline(
+            _MAIN if identity is None else str(identity),
+            line,
+            settings,
+            self._files(number, entry, environment),
+            self._written(number, entry),
+        )
+
+    def _written(self, number: int, entry: Mapping[str, Any]) -> Written | None:
+        text = entry.get("config.string")
+        if not isinstance(text, str):
+            return None
+        line = self._lines.get((number, "config.string"), self._lines.get((number,), 1))
+        kept = _BLOCK.fullmatch(self._text[line - 1]) is not None
+        return Written(text, line + kept, kept)
 
     def _files(self, number: int, entry: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, ...]:
         pattern = entry.get("path.config")
@@ -72,15 +102,18 @@ class PipelinesFile:
             if "config.string" not in entry:
                 self.findings.append(LintFinding(line, "pipeline-files", "the pipeline has no path.config"))
             return ()
+        if "config.string" in entry:
+            self.refused.append(LintFinding(line, "pipeline-files", "path.config and config.string are both given"))
         try:
-            pattern = substituted(pattern, environment)
+            pattern = _FILE_ADDRESS.sub("", substituted(pattern, environment))
         except UndefinedError as error:
             self.findings.append(LintFinding(line, "variable-undefined", f"{error}: Logstash does not start"))
             return ()
+        if _ELSEWHERE.match(pattern):
+            return ()
         found: set[Path] = set()
         for one in expanded(pattern):
-            path = Path(one)
-            matches = [file for file in path.parent.glob(path.name) if file.is_file()] if path.name else []
+            matches = _matches(Path(one))
             if not matches:
                 self.findings.append(LintFinding(line, "pipeline-files", f"there is no file {one}"))
             found.update(matches)
@@ -104,6 +137,15 @@ class PipelinesFile:
                 f"{pipeline.id} needs dead_letter_queue.enable: true; what Elasticsearch refuses is gone otherwise"
             )
             yield LintFinding(pipeline.line, "dead-letters-off", problem)
+
+
+def _matches(path: Path) -> list[Path]:
+    """Return the files that a path with * and ? stands for; of a folder all files in it."""
+    if path.is_dir():
+        path /= "*"
+    if not path.name:
+        return []
+    return [file for file in path.parent.glob(path.name) if file.is_file() and not file.name.endswith("~")]
 
 
 def expanded(pattern: str) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_NO_LONG = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,7 @@ class Text:
 
     raw: str
     line: int
+    quote: str = field(default='"', compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,16 @@ class Number:
 
     @property
     def value(self) -> int | float:
-        """The number; `3.` is 3.0 as it is to Ruby."""
-        return float(self.raw) if "." in self.raw else int(self.raw)
+        """The number as Ruby reads it, which takes 010 for 8; raises `ValueError` for what Ruby does not read."""
+        if "." in self.raw:
+            if self.raw.endswith("."):
+                raise ValueError("a digit must follow the point")
+            return float(self.raw)
+        digits = self.raw.removeprefix("-")
+        value = int(digits, 8) if digits.startswith("0") else int(digits)
+        if value >= _NO_LONG:
+            raise ValueError("it needs more than 64 bits")
+        return -value if self.raw.startswith("-") else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +197,21 @@ class PipelineSection:
     line: int
 
 
+class Newer(NamedTuple):
+    """A place that Logstash reads since 8.15 only: line and column, counted from 1, and what stands there."""
+
+    line: int
+    column: int
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineFile:
     """A whole file; its comments have the line in which they stand."""
 
     sections: tuple[PipelineSection, ...]
     comments: tuple[tuple[int, str], ...] = ()
+    newer: tuple[Newer, ...] = ()
 
     def plugins(self, kind: str | None = None) -> Iterator[tuple[str, Plugin]]:
         """Return each plugin with its kind, in the order in which they stand; codecs are not among them."""

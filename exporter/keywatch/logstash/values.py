@@ -69,14 +69,19 @@ def _word(cursor: Cursor) -> Word:
 def _table(cursor: Cursor) -> Table:
     line = cursor.line
     cursor.opening("{")
-    # Between two entries stands white space and no comment: Logstash refuses one.
-    entries = tuple(cursor.repeated(lambda: _entry(cursor), cursor.space))
-    before = cursor.at
-    commented = cursor.text[before:].lstrip(" \t\r\n").startswith("#")
-    cursor.rest()
-    if commented and not cursor.text.startswith("}", cursor.at):
-        raise cursor.mismatch("'}' (no comment may stand between two entries)")
-    cursor.token("}")
+
+    def between() -> None:
+        start = cursor.at
+        cursor.rest()
+        gaps.append((start, start == cursor.at or "#" in cursor.text[start : cursor.at]))
+
+    gaps: list[tuple[int, bool]] = []
+    entries = tuple(cursor.repeated(lambda: _entry(cursor), between))
+    cursor.closing("}")
+    # After the last entry a comment could always stand.
+    for gap, newer in gaps[: max(len(entries) - 1, 0)]:
+        if newer:
+            cursor.newer(gap, "two entries of a table with a comment, or nothing, between them")
     return Table(entries, line)
 
 

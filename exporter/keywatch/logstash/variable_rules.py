@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from keywatch.logstash.fields import texts
 from keywatch.logstash.finding import LintFinding
@@ -10,16 +10,29 @@ from keywatch.logstash.tree import Comparison, Items, Operand, PipelineFile, Tex
 from keywatch.logstash.variables import malformed, variables
 
 
-def problems(config: PipelineFile, environment: Mapping[str, str] | None) -> Iterator[LintFinding]:
-    """Say which variables are malformed or in comments and, where the environment is given, not defined."""
-    for line, comment in config.comments:
+def problems(
+    config: PipelineFile, environment: Mapping[str, str] | None, *, comments: bool = False
+) -> Iterator[LintFinding]:
+    """Say which variables are malformed and, where the environment is given, not defined.
+
+    `comments`: the file is the text of a setting, where Logstash asks for variables in comments too.
+    """
+    for line, comment in config.comments if comments else ():
         for variable in variables(comment):
-            yield LintFinding(
-                line,
-                "variable-in-comment",
-                f"${{{variable.name}}} stands in a comment; Logstash may ask for it there too",
-            )
-    for line, text in _texts(config):
+            if variable.default is None and variable.name not in (environment or {}):
+                yield LintFinding(
+                    line,
+                    "variable-in-comment",
+                    f"${{{variable.name}}} stands in a comment; within config.string Logstash asks for it there too",
+                )
+    yield from texts_problems(_texts(config), environment)
+
+
+def texts_problems(
+    texts: Iterable[tuple[int, str]], environment: Mapping[str, str] | None
+) -> Iterator[LintFinding]:
+    """Say which variables of texts, each with its line, are malformed or not defined."""
+    for line, text in texts:
         for begun in malformed(text):
             shown = begun.partition(":")[0]  # what follows may be a password
             yield LintFinding(

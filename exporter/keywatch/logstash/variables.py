@@ -48,3 +48,8 @@ def substituted(text: str, environment: Mapping[str, str]) -> str:
         return environment.get(name, default or "")
 
     return _VARIABLE.sub(value, text)
+
+
+def filled(text: str, environment: Mapping[str, str], otherwise: str) -> str:
+    """Return the text with its variables replaced; `otherwise` stands for those without value and default."""
+    return _VARIABLE.sub(lambda found: environment.get(found[1], found[2] or otherwise), text)

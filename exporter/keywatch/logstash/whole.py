@@ -28,9 +28,10 @@ def problems(configs: Sequence[PipelineFile]) -> Iterator[LintFinding]:
         yield LintFinding(
             keeps[0].line, "original-kept", f"no filter removes {_ORIGINAL}: the whole event is stored beside"
         )
-    if any(store.text("data_stream_dataset") is None for store in stores) and not any(map(_sets_dataset, filters)):
+    streams = [store for store in stores if store.text("data_stream") == "true"]
+    if any(store.text("data_stream_dataset") is None for store in streams) and not any(map(_sets_dataset, filters)):
         yield LintFinding(
-            stores[0].line, "dataset-missing", f"nothing sets {_DATASET}: all goes to logs-generic-default"
+            streams[0].line, "dataset-missing", f"nothing sets {_DATASET}: all goes to logs-generic-default"
         )
     reads_kafka = any(plugin.name == "kafka" for plugin in inputs)
     if reads_kafka and stores and all(store.text("document_id") is None for store in stores):

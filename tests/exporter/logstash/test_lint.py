@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from keywatch.cli.command import main
 from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK
-from keywatch.logstash.lint import lint
+from keywatch.logstash.lint import Choice, lint
 from keywatch.logstash.options import known
+from keywatch.logstash.release import release
+from keywatch.logstash.severity import RULES, Severity
 from keywatch.logstash.variables import variables
 from tests.logstash.ours import ENVIRONMENT, FILES, FOLDER, HERE, PIPELINES
 
@@ -42,9 +44,12 @@ BROKEN: list[tuple[str, int, str, str, str]] = [
     ("option-type", 21, '["[event][original]"]', '{ "a" => "b" }', "remove_field must be a list or a text"),
     ("option-type", 31, '["[level]"]', "{ }", "lowercase must be a list or a text"),
     ("option-missing", 41, 'match => ["[time]", "UNIX_MS"] ', "", "date needs match"),
-    ("option-twice", 8, 'client_id => "c"', 'group_id => "h"', "kafka: group_id is given twice"),
-    ("option-twice", 16, 'charset => "UTF-8" }', 'charset => "UTF-8" }\n    codec => line { }', "codec is given twice"),
-    ("key-twice", 29, "bb =>", '"[log][level]" =>', "[log][level] stands twice; Logstash refuses that"),
+    ("option-type", 7, 'client_id => "c"', 'group_id => "h"', "group_id must be a text"),
+    ("option-type", 44, "percentage => 40", 'percentage => "040"', "percentage must be a number"),
+    ("option-type", 24 + 1, 'rename => {', 'rename => ["a", "b", "c"] convert => {', "a list of pairs"),
+    ("key-twice", 29, "bb =>", "'[log][level]' =>", "[log][level] stands twice; the last one holds"),
+    ("plugin-unknown", 15, 'plain { charset => "UTF-8" }', "jsonn", "no codec plugin jsonn; did you mean json?"),
+    ("plugin-misplaced", 15, 'plain { charset => "UTF-8" }', "stdin", "stdin is an input plugin, no codec"),
     ("field-malformed", 28, '"[log][level]"', '"[log][level"', "[log][level is no field"),
     ("field-malformed", 29, '"[c]"', '"[c]d"', "[c]d is no field"),
     ("field-malformed", 21, '["[event][original]"]', '["[event][original"]', "[event][original is no field"),
@@ -55,11 +60,12 @@ BROKEN: list[tuple[str, int, str, str, str]] = [
     ("condition-list", 24, '["ERROR", "WARN"]', '["ERROR" "WARN"]', "a list needs commas"),
     ("condition-list", 24, '["ERROR", "WARN"]', '["ERROR"]', "two entries at least"),
     ("condition-call", 43, "[count] != -2", "now(1) == 2", "now(…)"),
-    ("condition-value", 43, "[count] != -2", '"[count]"', "a value alone is no condition"),
-    ("condition-pattern", 33, "[message] =~", '"message" =~', "left of =~ only a field may stand"),
+    ("condition-value", 43, "[count] != -2", '"[count]"', "a value alone never changes"),
+    ("condition-pattern", 33, "[message] =~", '"message" =~', "left of =~ stands no field"),
+    ("condition-pattern", 33, "[message] =~", "[message] in", "in takes a pattern for a text"),
+    ("condition-part", 43, "[count] != -2", "[count] != [-2, -3]", "with the first of the list only"),
     ("condition-mixed", 33, '"c$/ {', '"c$/ and [a] {', "use parentheses"),
-    ("condition-operator", 43, "3.5 and", "3.5 xor", "xor compiles only where it stands alone"),
-    ("variable-in-comment", 1, "# A pipeline", "# A ${PIPELINE}", "${PIPELINE} stands in a comment"),
+    ("older-logstash", 28, '"[level]"\n', '"[level]" # moved\n', "before Logstash 8.15 refused: two entries"),
     ("variable-malformed", 51, "${ES_KEY}", "${ES_KEY", "${ES_KEY is no variable"),
     ("variable-malformed", 51, "${ES_KEY}", "${ES-KEY}", "${ES-KEY} is no variable"),
     ("secret-literal", 51, "${ES_KEY}", "id:key", "api_key is a secret in a file"),
@@ -94,7 +100,7 @@ BROKEN: list[tuple[str, int, str, str, str]] = [
     ("kafka-name", 3, '    group_id => "g"\n', "", "kafka needs group_id"),
     ("kafka-place", 3, "    decorate_events => basic\n", "", "needs decorate_events => basic"),
     ("kafka-tls", 3, "${KAFKA_SECURITY_PROTOCOL:SSL}", "SASL_PLAINTEXT", "needs security_protocol SSL or SASL_SSL"),
-    ("output-data-stream", 48, '    data_stream => "true"\n', "", 'needs data_stream => "true"'),
+    ("output-data-stream", 48, '    data_stream => "true"\n', "", "says what is meant"),
     (
         "output-option",
         52,
@@ -122,13 +128,14 @@ BROKEN: list[tuple[str, int, str, str, str]] = [
 def _lint(path: Path, environment: Mapping[str, str] | None = None) -> list[str]:
     report = lint([path], {}, environment)
     assert report.refused == []
+    assert all(line.split(": ")[1] in RULES for line in report.found)
     return report.found
 
 
 def test_our_pipelines_break_no_rule(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    assert main(["logs", "lint", str(PIPELINES), *map(str, FILES)]) == OK
+    assert main(["logs", "lint", str(PIPELINES), *map(str, FILES), "--severity", "style"]) == OK
     assert re.fullmatch(rf"good: {len(FILES)} files, \d+ plugins\n", capsys.readouterr().out)
 
 
@@ -154,25 +161,24 @@ def test_a_broken_rule_is_named_with_its_line(
     assert any(says in words for words in found), _lint(path)
 
 
-def test_every_rule_is_in_the_guide() -> None:
+def test_every_rule_is_in_the_guide_with_its_severity() -> None:
     text = (FOLDER.parent / "docs" / "guides" / "logs.md").read_text(encoding="utf-8")
-    rules = {rule for rule, *_ in BROKEN} | set(_PIPELINE_RULES)
-    source = FOLDER.parent / "exporter" / "keywatch" / "logstash"
-    written = {
-        name
-        for file in source.glob("*.py")
-        for name in re.findall(r'(?:Finding\([^"]*?|,\n?\s*)"([a-z]+(?:-[a-z]+)+)"', file.read_text(encoding="utf-8"))
-    }
-    assert written - {"keywatch-", "read-committed"} <= rules | {"stdout"}
-    assert not {rule for rule in rules if f"`{rule}`" not in text}
+    rows = re.findall(r"^\| (`[a-z].*?) \| (error|warning|style) \|", text, re.MULTILINE)
+    told = {rule: severity for rules, severity in rows for rule in re.findall(r"`([a-z-]+)`", rules)}
+    assert told == {rule: severity.name.lower() for rule, severity in RULES.items()}
+
+
+def test_every_rule_is_broken_by_a_test() -> None:
+    assert {rule for rule, *_ in BROKEN} | set(_PIPELINE_RULES) == set(RULES)
 
 
 _PIPELINE_RULES = (
+    "variable-in-comment",
     "variable-undefined",
-    "pipeline-twice",
     "pipeline-id",
     "pipeline-files",
-    "setting-unknown",
+    "setting-ignored",
+    "setting-value",
     "queue-memory",
     "queue-checkpoint",
     "dead-letters-off",
@@ -191,11 +197,13 @@ _ENTRY = """- pipeline.id: one
         ("queue-memory", 1, "  queue.type: persisted\n", "", "one needs queue.type: persisted"),
         ("queue-checkpoint", 1, "writes: 1\n", "writes: 1024\n", "one needs queue.checkpoint.writes: 1"),
         ("dead-letters-off", 1, "enable: true", "enable: false", "one needs dead_letter_queue.enable: true"),
-        ("setting-unknown", 3, "queue.type", "queue.kind", "no setting queue.kind"),
+        ("setting-value", 3, "queue.type: persisted", "queue.type: disk", "queue.type must be one of memory, persisted"),
+        ("setting-value", 1, "pipeline.id: one\n", "pipeline.id: one\n  pipeline.workers: 0\n", "a number above 0"),
+        ("setting-value", 5, "enable: true", "enable: 'on'", "dead_letter_queue.enable must be true or false"),
+        ("setting-ignored", 6, "enable: true\n", "enable: true\n  config.reload.automatic: true\n", "ignores config.rel"),
         ("pipeline-files", 2, "{good,other}", "{good,another}", "there is no file "),
         ("pipeline-files", 1, '  path.config: "${FOLDER}/{good,other}.conf"\n', "", "has no path.config"),
         ("pipeline-id", 1, "- pipeline.id: one\n ", "-", "has no pipeline.id"),
-        ("pipeline-twice", 6, "enable: true\n", "enable: true\n" + _ENTRY, "the pipeline one stands twice"),
         ("variable-undefined", 2, "${FOLDER}", "${NOWHERE}", "${NOWHERE} is not defined"),
     ],
 )
@@ -206,11 +214,107 @@ def test_a_pipelines_file_is_checked_with_its_files(
     (tmp_path / "other.conf").write_text('filter { drop { id => "other" } }\n', encoding="utf-8")
     path = tmp_path / "pipelines.yml"
     path.write_text(_ENTRY, encoding="utf-8")
-    assert lint([path], {"FOLDER": str(tmp_path)}) == ([], [], 2, 8)
+    assert lint([path], {"FOLDER": str(tmp_path)}) == ([], [], 2, 8, 0)
     assert _ENTRY.count(old) == 1
     path.write_text(_ENTRY.replace(old, new), encoding="utf-8")
     found = lint([path], {"FOLDER": str(tmp_path)}).found
     assert any(words.startswith(f"{path}:{line}: {rule}: ") and says in words for words in found), found
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "says"),
+    [
+        (3, "queue.type", "queue.typ", "takes no setting queue.typ for a pipeline; did you mean queue.type?"),
+        (3, "queue.type", "pipeline.unsafe_shutdown", "no setting pipeline.unsafe_shutdown"),
+        (3, "queue.type", "pipeline.separate_logs", "no setting pipeline.separate_logs"),
+        (3, "queue.type", "pipeline.buffer.type", "no setting pipeline.buffer.type"),
+        (3, "queue.type", "modules", "no setting modules for a pipeline; what holds for the whole process"),
+        (3, "queue.type: persisted", "queue: {type: persisted}", "no setting queue"),
+        (6, "enable: true\n", "enable: true\n" + _ENTRY, "the pipeline one stands twice"),
+        (6, "enable: true\n", "enable: true\n- queue.type: memory\n- pipeline.id: main\n", "pipeline main stands twice"),
+        (2, "queue.type", 'config.string: "input { }"\n  queue.type', "path.config and config.string are both given"),
+    ],
+)
+def test_a_pipelines_file_that_logstash_refuses_is_refused(
+    line: int, old: str, new: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pipelines.yml"
+    entry = _ENTRY.replace("${FOLDER}/{good,other}.conf", str(HERE / "good.conf"))
+    assert entry.count(old) == 1
+    path.write_text(entry.replace(old, new), encoding="utf-8")
+    assert main(["logs", "lint", str(path)]) == BAD_CONFIGURATION
+    err = capsys.readouterr().err
+    assert says in err
+    assert f"{path}:{line + (line == 6 and 'main' in new)}: " in err
+
+
+def test_settings_that_logstash_has_are_good(tmp_path: Path) -> None:
+    path = tmp_path / "pipelines.yml"
+    more = "  pipeline.recoverable: true\n  dead_letter_queue.flush_check_interval: 1000\n  queue.compression: speed\n"
+    more += "  pipeline.batch.size: \"125\"\n  pipeline.ordered: false\n  queue.max_bytes: 4gb\n  pipeline.workers: '${N}'\n"
+    path.write_text(_ENTRY.replace("${FOLDER}/{good,other}.conf", str(HERE / "good.conf")) + more, encoding="utf-8")
+    assert lint([path], {}) == ([], [], 1, 7, 0)
+
+
+_STRING = """- pipeline.id: one
+  queue.type: persisted
+  config.string: |
+    # a comment
+    input { heartbeat { id => "beat" } }
+    filter { mutate { id => "m" remove_field => "[event][original]" } }
+    output { file { id => "out" path => "/tmp/x" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "says"),
+    [
+        ("input {", "input", "5: ", "one: column 11: expected '{'"),
+        ("mutate {", "mutate", "6: ", "column 19: expected '{'"),
+        ('"m"', "08", "6: ", "08 is no number"),
+        ("|\n    # a comment\n    input {", '"input"\n  xx: |\n   ', "3: ", "one: line 1, column 6: expected '{'"),
+    ],
+)
+def test_the_text_of_a_pipeline_in_the_file_is_read(
+    old: str, new: str, place: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "pipelines.yml"
+    path.write_text(_STRING, encoding="utf-8")
+    assert lint([path], {}) == ([], [], 1, 3, 0)
+    assert _STRING.count(old) == 1
+    path.write_text(_STRING.replace(old, new), encoding="utf-8")
+    refused = lint([path], {}).refused
+    assert any(words.startswith(f"{path}:{place}") and says in words for words in refused), refused
+
+
+def test_the_text_of_a_pipeline_in_the_file_is_judged(tmp_path: Path) -> None:
+    path = tmp_path / "pipelines.yml"
+    path.write_text(_STRING.replace("a comment", "${A} ${B:b}").replace("mutate", "mutato"), encoding="utf-8")
+    found = lint([path], {}).found
+    assert f"{path}:6: plugin-unknown: Logstash brings no filter plugin mutato; did you mean mutate?" in found
+    [comment] = [words for words in found if "variable-in-comment" in words]
+    assert comment.startswith(f"{path}:4: variable-in-comment: ${{A}} stands in a comment")
+    folded = _STRING.replace("|", ">").replace('"m"', "${M}")
+    path.write_text(folded.replace("mutate", "mutato").replace("# a comment", ""), encoding="utf-8")
+    assert f"{path}:3: plugin-unknown: " in "".join(lint([path], {"M": "mm"}).found)
+
+
+def test_the_settings_beside_a_pipelines_file_are_read_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipelines, settings, environment = (tmp_path / name for name in ("pipelines.yml", "logstash.yml", "logstash.env"))
+    pipelines.write_text(_STRING.replace("  queue.type: persisted\n", ""), encoding="utf-8")
+    settings.write_text('queue: {type: persisted}\napi:\n  auth.basic.password: "${PW}"\n', encoding="utf-8")
+    environment.write_text("OTHER=1\n", encoding="utf-8")
+    assert main(["logs", "lint", str(pipelines)]) == OK
+    assert main(["logs", "lint", str(pipelines), "--environment", str(environment)]) == 1
+    wanted = f"{settings}:3: variable-undefined: ${{PW}} is not defined: Logstash does not start\n"
+    assert wanted in capsys.readouterr().out
+    assert main(["logs", "lint", str(settings), "--environment", str(environment)]) == 1
+    assert capsys.readouterr().out == wanted
+    settings.write_text("- a\n", encoding="utf-8")
+    assert main(["logs", "lint", str(settings)]) == BAD_CONFIGURATION
+    assert capsys.readouterr().err == f"{settings}: is no table of settings\n"
 
 
 def test_what_files_lack_together_is_said_of_the_pipeline(tmp_path: Path) -> None:
@@ -259,12 +363,120 @@ def test_exit_codes_tell_good_from_found_from_refused(tmp_path: Path, capsys: py
     assert err.startswith(f"{refused}:48: column 3: expected '{{'")
 
 
+def test_findings_are_chosen_by_rule_severity_and_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "many.conf"
+    path.write_text("filter { " + "drop { } " * 15 + 'mutate { rename => { "[a" => "b" } } }', encoding="utf-8")
+    lines = [f"{path}:1: id-missing: filter drop has no id; metrics could not name it"]
+    assert main(["logs", "lint", str(path)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in out[:-1]] == ["field-malformed"]
+    assert out[-1] == "2 lighter findings are not shown (--severity style)"
+    assert main(["logs", "lint", str(path), "--skip", "field-malformed"]) == OK
+    assert "2 lighter findings" in capsys.readouterr().out
+    assert main(["logs", "lint", "--only", "id-missing", "key-twice", "--skip", "stdout", str(path)]) == 1
+    assert capsys.readouterr().out.splitlines()[:1] == lines
+    assert main(["logs", "lint", str(path), "--skip", "field-malformed,id-missing", "--severity", "style"]) == OK
+    path.write_text("filter {\n" + "drop { }\n" * 15 + "}", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["logs", "lint", str(path), "--only", "id-missing"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert (len(out), out[-1]) == (11, f"{path}: id-missing: 5 more")
+    assert main(["logs", "lint", str(path), "--only", "id-missing", "--most", "0"]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 15
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--skip", "id-mising"], "--skip: there is no rule id-mising; did you mean id-missing?"),
+        (["--only", "nothing"], "--only: there is no rule nothing"),
+        (["--logstash", "7.17"], "--logstash: Logstash 7.17 is too old"),
+        (["--logstash", "new"], "--logstash: 'new' is no release of Logstash"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(
+    flags: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["logs", "lint", str(HERE / "good.conf"), *flags]) == BAD_CONFIGURATION
+    assert says in capsys.readouterr().err
+    assert main(["logs", "lint"]) == BAD_CONFIGURATION
+    assert "give a file" in capsys.readouterr().err
+
+
+def test_a_release_decides_which_options_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "old.conf"
+    path.write_text(GOOD.replace('data_stream => "true"', 'data_stream => "true" cacert => "x"'), encoding="utf-8")
+    for written, good in (("8.14", True), ("8", True), ("8.19.3", True), ("9", False), ("9.0", False)):
+        report = lint([path], {}, choice=Choice(release=release(written)))
+        assert (report.found == []) == good, written
+
+
+def test_a_lighter_finding_is_no_reason_to_fail(tmp_path: Path) -> None:
+    path = tmp_path / "light.conf"
+    path.write_text("filter { drop { } }", encoding="utf-8")
+    assert lint([path], {}, choice=Choice(least=Severity.WARNING)) == ([], [], 1, 1, 1)
+    assert lint([path], {}, choice=Choice(skip=["id-missing"])) == ([], [], 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # What stood in other people's files and Logstash takes.
+        'filter { grok { match => { "message" => "%{IP:[source][ip]} %{WORD:[a][b]:int}" } } }',
+        'filter { grok { match => ["message", "%{IP:[source][ip]}"] pattern_definitions => ["A", "%{B:[c]}"] } }',
+        'input { stdin { codec => multiline { pattern => "^%{X:[y]}" what => previous } } }',
+        'filter { dissect { mapping => { "message" => "%{?a} %{+[b][c]} %{&d->} %{}" } } }',
+        'filter { mutate { convert => ["a", "integer"] rename => ["[a]", "b", "c", "d"] add_field => ["e", "f"] } }',
+        'filter { date { match => [["time", "ISO8601"]] target => ["t"] } drop { percentage => [40] } }',
+        'filter { grok { match => { "a" => "x" } match => { "b" => "y" } match => ["c", "z"] } }',
+        'filter { translate { field => "a" destination => "b" yaml_load_strategy => "one_shot" dictionary => ["a", "b"] } }',
+        "input { beats { port => 5044 ecs_compatibility => v8 include_codec_tag => false ssl_handshake_timeout => 1 } }",
+        'input { http { ssl_keystore_type => "jks" ssl_truststore_path => "/x" ssl_truststore_password => "${P}" } }',
+        'input { syslog { facility_labels => ["a"] severity_labels => ["b"] service_type => "x" } }',
+        "input { kafka { decorate_events => true sasl_iam_jar_paths => [\"/x\"] schema_registry_validation => skip } }",
+        'output { kafka { topic_id => "t" schema_registry_url => "http://r" sasl_oauthbearer_scope_claim_name => "s" } }',
+        'input { generator { ecs_compatibility => v1 } heartbeat { ecs_compatibility => v1 } }',
+        'filter { xml { source => "a" target => "b" anything => "goes" } aggregate { task_id => "%{a}" code => "%{" } }',
+        "filter { if \"${DEBUG:no}\" == \"yes\" { drop { } } }",
+        "input { stdin { codec => cef } tcp { port => 1 codec => netflow { versions => [5, 9] } } }",
+        'filter { mutate { add_field => { "[@metadata][x]" => "1" } } }',
+        'input { file { path => "/x" add_field => { "[data_stream][dataset]" => "a" } } }',
+        "# ${NOT_ASKED_FOR}\n",
+        "filter { if [a] == \"x\" or [b] in [\"y\", \"z\"] { throttle { key => \"%{a}\" } } }",
+        'output { elasticsearch { hosts => "https://e" api_key => "${K}" index => "a-%{+YYYY.MM.dd}" ilm_enabled => false } }',
+    ],
+)
+def test_what_is_good_has_no_finding(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "good.conf"
+    path.write_text(text, encoding="utf-8")
+    loud = {"id-missing", "kafka-name", "kafka-commit", "kafka-reset", "kafka-isolation", "kafka-create", "kafka-place", "kafka-tls"}
+    assert lint([path], {}, choice=Choice(skip=loud)) [:2] == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("input { stdin { codec => multiline { pattern => \"^x\" } } }", "option-missing"),
+        ('filter { mutate { replace => { "a" => "%{IP:[source][ip]}" } } }', "field-malformed"),
+        ('filter { mutate { rename => ["[a", "b"] } }', "field-malformed"),
+        ('filter { mutate { convert => ["a"] } }', "option-type"),
+        ('filter { date { match => ["a", "b"] target => ["b", "c"] } }', "option-type"),
+        ('filter { if foo([a]) == "x" { drop { } } }', "condition-call"),
+        ('output { http { url => "http://x" http_method => "post" } xml { } }', "plugin-misplaced"),
+    ],
+)
+def test_what_does_not_work_is_found(text: str, rule: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.conf"
+    path.write_text(text, encoding="utf-8")
+    assert f"{path}:1: {rule}: " in "\n".join(lint([path], {}, choice=Choice(only=[rule])).found)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
         ("none.conf", None, "cannot be read: No such file or directory"),
         ("latin.conf", b"# caf\xe9\n", "is not UTF-8 text"),
-        ("empty.conf", b"", "1: column 1: expected input filter output"),
+        ("brace.conf", b"}", "1: column 1: expected input filter output"),
         ("pipelines.yml", b"a: 1\n", "is no list of pipelines"),
         ("pipelines.yml", b"- [\n", "is not YAML"),
     ],
