@@ -46,6 +46,7 @@ class Cursor:
         self._furthest = 0
         self._expected: dict[str, None] = {}
         self._depth = 0
+        self._deepest = (0, 0)
         self._comments: dict[int, str] = {}
         self._newer: dict[int, str] = {}
 
@@ -117,6 +118,7 @@ class Cursor:
         if self._depth > _DEEPEST:
             line, column = self.place(start)
             raise LanguageError(line, column, "is nested too deeply")
+        self._deepest = max(self._deepest, (self._depth, -start))
         try:
             for way in ways:
                 try:
@@ -175,6 +177,11 @@ class Cursor:
     def newest(self) -> tuple[Newer, ...]:
         """Return what only Logstash 8.15 and newer read, in the order in which it stands."""
         return tuple(Newer(*self.place(at), what) for at, what in sorted(self._newer.items()))
+
+    def deepest(self) -> tuple[int, int]:
+        """Return how deeply things are nested, and the line of the first that is nested so."""
+        depth, start = self._deepest
+        return depth, self.place(-start)[0]
 
     def comments(self) -> tuple[tuple[int, str], ...]:
         """Return the comments that were passed, each with its line."""

@@ -33,7 +33,7 @@ def parse(text: str) -> PipelineFile:
         raise cursor.error() from None
     finally:
         sys.setrecursionlimit(allowed)
-    return PipelineFile(tuple(sections), cursor.comments(), cursor.newest())
+    return PipelineFile(tuple(sections), cursor.comments(), cursor.newest(), *cursor.deepest())
 
 
 def _section(cursor: Cursor) -> PipelineSection:

@@ -30,6 +30,8 @@ from keywatch.logstash.tree import PipelineFile
 from keywatch.logstash.variables import filled
 
 _MOST_REFUSALS = 20
+# With the megabyte of stack that Java gives a thread, Logstash's parser came to an end between 100 and 150.
+_DEEP = 100
 _OLDER = f"{COMMENTS_ANYWHERE.major}.{COMMENTS_ANYWHERE.minor}"
 
 
@@ -99,7 +101,8 @@ class _Lint:
         except LanguageError as error:
             line = written.line + (error.line - 1) * written.kept
             inner = "" if written.kept else f"line {error.line}, "
-            self.refused.append(f"{path}:{line}: {pipeline.id}: {inner}column {error.column}: {error.problem}")
+            place = f"{inner}column {error.column + written.indent}"
+            self.refused.append(f"{path}:{line}: {pipeline.id}: {place}: {error.problem}")
             return None
         first = written.line - 1
         if not self._accepted(path, config, first if written.kept else None, written.line):
@@ -128,6 +131,9 @@ class _Lint:
         return not refused
 
     def _findings(self, config: PipelineFile, source: str, *, comments: bool = False) -> Iterator[LintFinding]:
+        if config.depth > _DEEP:
+            words = f"more than {_DEEP} levels are nested; Logstash may run out of its stack"
+            yield LintFinding(config.deepest_line, "nesting", words)
         yield from options.problems(config, self._choice.release or NEWEST)
         yield from fields.problems(config)
         yield from condition_rules.problems(config)

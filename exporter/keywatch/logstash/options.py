@@ -29,9 +29,10 @@ _WORDS = {
     "field": "a field",
     "codec": "a codec",
 }
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+# How Ruby would write the number that a text stands for; it takes no other text for one.
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.(?:0|\d*[1-9]))?")
 # Stands among the options of a plugin that has more than are listed.
-_MORE = "..."
+_MORE = "*"
 
 
 class Option(NamedTuple):
@@ -72,7 +73,10 @@ def complete(kind: str, name: str) -> bool:
 
 
 def _option(said: str | list[str]) -> Option:
-    return Option(tuple(said)) if isinstance(said, list) else Option(said.rstrip("!"), said.endswith("!"))
+    if isinstance(said, list):
+        return Option(tuple(said))
+    kind = said.rstrip("!")
+    return Option(tuple(kind.split("|")) if "|" in kind else kind, said.endswith("!"))
 
 
 def problems(config: PipelineFile, release: Release = NEWEST) -> Iterator[LintFinding]:
@@ -127,12 +131,14 @@ def _unknown(kind: str, name: str, line: int) -> Iterator[LintFinding]:
     if name in known()[kind]:
         return
     others = [other for other in KINDS if name in known()[other]]
-    if others:
+    if others and name not in _table()["elsewhere"][kind]:
         article = "an" if others[0][0] in "aeiou" else "a"
         yield LintFinding(line, "plugin-misplaced", f"{name} is {article} {others[0]} plugin, no {kind}")
         return
     close = difflib.get_close_matches(name, known()[kind], n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
+    if name in _table()["elsewhere"][kind]:
+        hint = f"; it must be installed as logstash-{kind}-{name}"
     yield LintFinding(line, "plugin-unknown", f"Logstash brings no {kind} plugin {name}{hint}")
 
 
@@ -150,7 +156,7 @@ def _mismatch(value: Value, wanted: str | tuple[str, ...]) -> str | None:
     one = len(parts) <= 1 and len(raw) == len(parts)
     good = {
         "any": True,
-        "number": one and all(map(_NUMBER.fullmatch, raw)),
+        "number": one and (not parts or isinstance(parts[0], Number) or _NUMBER.fullmatch(raw[0]) is not None),
         "boolean": len(parts) == 1 and raw in (["true"], ["false"]),
         "hash": isinstance(value, Table) or (isinstance(value, Items) and len(parts) % 2 == 0),
         "array": not isinstance(value, Table | Plugin),

@@ -23,11 +23,15 @@ _MAIN = "main"
 
 
 class Written(NamedTuple):
-    """The text of a pipeline that stands in the file itself: its first line, and whether its lines are the file's."""
+    """The text of a pipeline that stands in the file itself, and its first line.
+
+    `kept`: its lines are the file's, each moved to the right by `indent`.
+    """
 
     text: str
     line: int
     kept: bool
+    indent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,9 @@ class PipelinesFile:
             return None
         line = self._lines.get((number, "config.string"), self._lines.get((number,), 1))
         kept = _BLOCK.fullmatch(self._text[line - 1]) is not None
-        return Written(text, line + kept, kept)
+        first = next((number for number, one in enumerate(text.splitlines()) if one.strip()), 0)
+        indent = self._text[line + first].index(text.splitlines()[first]) if kept and text.strip() else 0
+        return Written(text, line + kept, kept, indent)
 
     def _files(self, number: int, entry: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, ...]:
         pattern = entry.get("path.config")

@@ -212,6 +212,8 @@ class PipelineFile:
     sections: tuple[PipelineSection, ...]
     comments: tuple[tuple[int, str], ...] = ()
     newer: tuple[Newer, ...] = ()
+    depth: int = 0
+    deepest_line: int = 1
 
     def plugins(self, kind: str | None = None) -> Iterator[tuple[str, Plugin]]:
         """Return each plugin with its kind, in the order in which they stand; codecs are not among them."""
