@@ -87,7 +87,8 @@ def _plugin(plugin: Plugin) -> Iterator[Refusal]:
         if isinstance(before, Table) and not isinstance(setting.value, Table | Items):
             yield Refusal(setting.line, f"{plugin.name}: {setting.name} is a table, and is then given one value more")
     codec = merged(plugin).get("codec")
-    if codec is not None and isinstance(codec.value, Items) and sum(s.name == "codec" for s in plugin.settings) > 1:
+    given = sum(setting.name == "codec" for setting in plugin.settings)
+    if given > 1 and codec is not None and isinstance(codec.value, Items) and len(codec.value.values) > 1:
         yield Refusal(codec.line, f"{plugin.name}: two different codecs are given; one plugin has one codec")
 
 
@@ -138,9 +139,9 @@ def _condition(condition: Condition) -> Iterator[Refusal]:
             yield from _matched(operator, left, right, line)
         case Comparison(operator, left, right, line) if operator not in {"in", "not in"}:
             yield from _compared(operator, left, right, line)
-        case Comparison(_, left, right, line):
-            yield from _operand(left)
-            yield from _operand(right)
+        case Comparison(_, left, right):
+            for operand in [*_taken(left), *_taken(right)][:2]:
+                yield from _operand(operand)
         case Chain(_, operators, line) if len(operators) > 1:
             for operator in sorted({"xor", "nand"} & set(operators)):
                 yield Refusal(line, f"{operator} stands beside other operators, which Logstash cannot order")
@@ -165,9 +166,29 @@ def _matched(operator: str, left: Operand, right: Operand, line: int) -> Iterato
     looked_at = _matchable(left)
     if looked_at != 1:
         yield Refusal(line, f"left of {operator} stands no single field or text")
-    yield from _operand(left) if isinstance(left, Pattern) else ()
-    if isinstance(right, Text | Pattern):
+    for part in (left, right):
+        for pattern in _patterns(part):
+            yield from _pattern(pattern)
+    if isinstance(right, Text):
         yield from _pattern(right)
+
+
+def _patterns(operand: Operand) -> Iterator[Pattern]:
+    if isinstance(operand, Pattern):
+        yield operand
+    elif isinstance(operand, Call):
+        for argument in operand.arguments:
+            yield from _patterns(argument)
+
+
+def _taken(operand: Operand) -> Iterator[Operand]:
+    """Return what the compiler takes of a side of in: of a call its name and its arguments, as if they stood alone."""
+    if isinstance(operand, Call):
+        yield Text(operand.name, operand.line)
+        for argument in operand.arguments:
+            yield from _taken(argument)
+    else:
+        yield operand
 
 
 def _matchable(operand: Operand) -> int:
