@@ -34,7 +34,9 @@ def _problems(condition: Condition) -> Iterator[LintFinding]:
             yield from _operand(operand)
             if not isinstance(operand, Field | Call):
                 yield LintFinding(
-                    line, "condition-value", "a value alone never changes; beside and, or Logstash does not start with it"
+                    line,
+                    "condition-value",
+                    "a value alone never changes; beside and, or Logstash does not start",
                 )
         case Comparison(operator, left, right, line):
             yield from _operand(left)
@@ -47,7 +49,7 @@ def _problems(condition: Condition) -> Iterator[LintFinding]:
 def _compared(operator: str, left: Operand, right: Operand, line: int) -> Iterator[LintFinding]:
     if operator in {"in", "not in"}:
         if isinstance(right, Pattern) or isinstance(left, Pattern):
-            yield LintFinding(line, "condition-pattern", f"{operator} takes a pattern for a text; =~ looks for patterns")
+            yield LintFinding(line, "condition-pattern", f"{operator} takes a pattern for a text; =~ does not")
         return
     if operator in {"=~", "!~"}:
         if _fixed(left) and _fixed(right):

@@ -32,6 +32,7 @@ from keywatch.logstash.variables import filled
 _MOST_REFUSALS = 20
 # With the megabyte of stack that Java gives a thread, Logstash's parser came to an end between 100 and 150.
 _DEEP = 100
+_YAML = frozenset({".yml", ".yaml"})
 _OLDER = f"{COMMENTS_ANYWHERE.major}.{COMMENTS_ANYWHERE.minor}"
 
 
@@ -65,7 +66,6 @@ class _Lint:
         self.refused: list[str] = []
         self._found: dict[str, dict[LintFinding, None]] = {}
         self.configs: dict[Path | str, PipelineFile] = {}
-        self._ids: dict[str, str] = {}
 
     def config(self, path: Path) -> PipelineFile | None:
         """Read and check a file once; None when it is refused."""
@@ -87,7 +87,7 @@ class _Lint:
         if not self._accepted(path, config):
             return None
         self.configs[path] = config
-        self.add(path, [*self._findings(config, str(path)), *secrets.problems(config)])
+        self.add(path, [*self._findings(config), *secrets.problems(config)])
         return config
 
     def written(self, path: Path, pipeline: Pipeline, written: Written) -> PipelineFile | None:
@@ -108,7 +108,8 @@ class _Lint:
         if not self._accepted(path, config, first if written.kept else None, written.line):
             return None
         self.configs[where] = config
-        found = [*self._findings(config, where, comments=True), *(() if bare else secrets.problems(config))]
+        found = [*self._findings(config, comments=True), *(() if bare else secrets.problems(config))]
+        found += identities.problems(config, {}, where)
         self.add(path, [one._replace(line=one.line + first if written.kept else written.line) for one in found])
         return config
 
@@ -116,34 +117,30 @@ class _Lint:
         """Note what the compiler refuses, and what older releases do; false when nothing more is to be said."""
         release = self._choice.release
         refused = [(at, f"Logstash does not compile this: {why}") for at, why in compiling.refusals(config)]
-        if release is not None and release < COMMENTS_ANYWHERE:
-            refused += [(at, f"column {column}: only Logstash {_OLDER} and newer read {what}") for at, column, what in config.newer]
-        elif release is None:
-            older = [
-                LintFinding(line if shift is None else at + shift, "older-logstash", f"before Logstash {_OLDER} refused: {what}")
-                for at, _, what in config.newer
-            ]
-            self.add(path, older)
+        if release is None:
+            self.add(path, [_older(line if shift is None else at + shift, what) for at, _, what in config.newer])
+        elif release < COMMENTS_ANYWHERE:
+            only = f"only Logstash {_OLDER} and newer read"
+            refused += [(at, f"column {column}: {only} {what}") for at, column, what in config.newer]
         for at, words in sorted(refused)[:_MOST_REFUSALS]:
             self.refused.append(f"{path}:{line if shift is None else at + shift}: {words}")
         if len(refused) > _MOST_REFUSALS:
             self.refused.append(f"{path}: and {len(refused) - _MOST_REFUSALS} more")
         return not refused
 
-    def _findings(self, config: PipelineFile, source: str, *, comments: bool = False) -> Iterator[LintFinding]:
+    def _findings(self, config: PipelineFile, *, comments: bool = False) -> Iterator[LintFinding]:
         if config.depth > _DEEP:
             words = f"more than {_DEEP} levels are nested; Logstash may run out of its stack"
             yield LintFinding(config.deepest_line, "nesting", words)
         yield from options.problems(config, self._choice.release or NEWEST)
         yield from fields.problems(config)
         yield from condition_rules.problems(config)
-        yield from identities.problems(config, self._ids, source)
         yield from delivery.problems(config)
         yield from variable_rules.problems(config, self._environment, comments=comments)
 
     def add(self, path: Path, findings: Sequence[LintFinding]) -> None:
         """Note findings, each once."""
-        self._found.setdefault(str(path), {}).update(dict.fromkeys(sorted(findings)))
+        self._found.setdefault(str(path), {}).update(dict.fromkeys(findings))
 
     def settings(self, path: Path) -> Mapping[str, object]:
         """Check a logstash.yml, if it is there, and return what it sets for every pipeline."""
@@ -167,7 +164,7 @@ class _Lint:
         self.add(path, file.findings)
         self.refused += [f"{path}:{line}: {rule}: {problem}" for line, rule, problem in file.refused]
         for pipeline in file.pipelines:
-            configs = [self.config(one) for one in pipeline.files]
+            configs = self._joined(pipeline.files)
             if pipeline.written is not None:
                 configs.append(self.written(path, pipeline, pipeline.written))
             read = [config for config in configs if config is not None]
@@ -178,13 +175,28 @@ class _Lint:
                 ]
                 self.add(path, named)
 
+    def _joined(self, paths: Sequence[Path]) -> list[PipelineFile | None]:
+        """Check the files of one pipeline, in which no id may stand twice."""
+        ids: dict[str, str] = {}
+        configs = [self.config(path) for path in paths]
+        for path, config in zip(paths, configs, strict=True):
+            if config is not None:
+                self.add(path, list(identities.problems(config, ids, str(path))))
+        return configs
+
+    def alone(self, paths: Sequence[Path]) -> None:
+        """Check files that no pipelines.yml joins: for all that is known they are of one pipeline."""
+        for path, config in zip(paths, self._joined(paths), strict=True):
+            if config is not None:
+                self.add(path, list(whole.problems([config])))
+
     def report(self) -> Report:
         """Return what was found, as far as it is wanted."""
         shown: list[str] = []
         light = 0
         for source, findings in self._found.items():
             counts: dict[str, int] = {}
-            for line, rule, problem in findings:
+            for line, rule, problem in sorted(findings):
                 if not self._wanted(rule):
                     light += rule not in self._choice.skip and not self._choice.only
                     continue
@@ -203,6 +215,10 @@ class _Lint:
         return rule not in self._choice.skip and RULES[rule] >= self._choice.least
 
 
+def _older(line: int, what: str) -> LintFinding:
+    return LintFinding(line, "older-logstash", f"before Logstash {_OLDER} refused: {what}")
+
+
 def lint(
     paths: Sequence[Path],
     process: Mapping[str, str],
@@ -218,8 +234,7 @@ def lint(
     for path in paths:
         if path.name == settings_file.NAME:
             work.settings(path)
-        elif path.suffix in {".yml", ".yaml"}:
+        elif path.suffix in _YAML:
             work.pipelines(path)
-        elif (config := work.config(path)) is not None:
-            work.add(path, list(whole.problems([config])))
+    work.alone([path for path in paths if path.suffix not in _YAML])
     return work.report()

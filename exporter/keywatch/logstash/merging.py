@@ -22,8 +22,15 @@ def _joined(one: Value, other: Value) -> Value:
     if isinstance(one, Table) and isinstance(other, Table):
         return Table(one.entries + other.entries, one.line)
     if isinstance(one, Items):
-        return Items(one.values + (other.values if isinstance(other, Items) else (other,)), one.line)
+        return Items(one.values + _listed(other), one.line)
     return one if same(one, other) else Items((one, other), one.line)
+
+
+def _listed(value: Value) -> tuple[Value, ...]:
+    """Return what is added to a list; of a table each entry, as a list of two."""
+    if isinstance(value, Table):
+        return tuple(Items(entry, value.line) for entry in value.entries)
+    return value.values if isinstance(value, Items) else (value,)
 
 
 def same(one: Value, other: Value) -> bool:

@@ -1,4 +1,4 @@
-"""Reads logstash.yml: what holds for every pipeline, and which variables Logstash asks for before any of them starts."""
+"""Reads logstash.yml: what holds for every pipeline, and which variables Logstash asks for before any starts."""
 
 from __future__ import annotations
 

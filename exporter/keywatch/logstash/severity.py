@@ -1,4 +1,4 @@
-"""How much each rule of the lint weighs: what does not work, what may be lost or seen, and what is a matter of taste."""
+"""How much each rule of the lint weighs: what does not work, what may be lost or seen, what is a matter of taste."""
 
 from __future__ import annotations
 

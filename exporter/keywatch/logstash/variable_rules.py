@@ -28,9 +28,7 @@ def problems(
     yield from texts_problems(_texts(config), environment)
 
 
-def texts_problems(
-    texts: Iterable[tuple[int, str]], environment: Mapping[str, str] | None
-) -> Iterator[LintFinding]:
+def texts_problems(texts: Iterable[tuple[int, str]], environment: Mapping[str, str] | None) -> Iterator[LintFinding]:
     """Say which variables of texts, each with its line, are malformed or not defined."""
     for line, text in texts:
         for begun in malformed(text):
