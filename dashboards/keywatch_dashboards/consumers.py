@@ -55,20 +55,20 @@ def _now() -> list[Panel]:
     empty = f"count({alone} and {now(has.GROUP_LAG_RECORDS, 'group', where=_G)} > 0)"
     return [
         _stat(
-            "Over limit, records",
+            "Lag over limit, records",
             "How many groups have more records left than their limit?",
             _over(has.GROUP_LAG_RECORDS, has.GROUP_LAG_RECORDS_LIMIT),
             "no limits set",
         ),
         _stat(
-            "Over limit, seconds",
+            "Lag over limit, seconds",
             "How many groups have an older record left than their limit?",
             _over(has.GROUP_LAG_SECONDS, has.GROUP_LAG_SECONDS_LIMIT),
             "no limits set",
         ),
-        _stat("Behind, nobody reads", "How many groups have records left and no member?", empty, "none"),
+        _stat("Lag without members", "How many groups have records left and no member?", empty, "none"),
         _stat(
-            "Groups not read",
+            "Groups unreadable",
             "For how many groups does no coordinator answer, so that what is shown is what was last known?",
             f"sum(1 - {now(has.GROUP_UP, 'group', where=_G)})",
             _NONE,
@@ -95,10 +95,10 @@ def _table() -> Panel:
         return f"sum by (cluster, group) ({now(metric, 'group', 'topic', where=_G)})"
 
     columns = {
-        "Records left": total(has.GROUP_LAG_RECORDS),
-        "Limit": now(has.GROUP_LAG_RECORDS_LIMIT, "group", where=_G),
-        "Oldest left": now(has.GROUP_LAG_SECONDS, "group", where=_G),
-        "Limit (age)": now(has.GROUP_LAG_SECONDS_LIMIT, "group", where=_G),
+        "Lag, records": total(has.GROUP_LAG_RECORDS),
+        "Limit, records": now(has.GROUP_LAG_RECORDS_LIMIT, "group", where=_G),
+        "Lag, time": now(has.GROUP_LAG_SECONDS, "group", where=_G),
+        "Limit, time": now(has.GROUP_LAG_SECONDS_LIMIT, "group", where=_G),
         "Members": now(has.GROUP_MEMBERS, "group", where=_G),
         "Read": now(has.GROUP_UP, "group", where=_G),
         "Commits": now(lag_metrics.GROUP_LAG_KNOWN, "group", where=_G),
@@ -107,12 +107,12 @@ def _table() -> Panel:
     return Table(
         title="Groups",
         description="Which group is behind, by how much, against which limit, and does anybody read?",
-        sort="Oldest left",
+        sort="Lag, time",
         no_value=_NONE,
         targets=[newest(expr, table=True) for expr in columns.values()],
         transformations=house.joined({"cluster": "Cluster", "group": "Group"}, list(columns)),
         overrides=[
-            *(house.column(name, unit="s") for name in ("Oldest left", "Limit (age)")),
+            *(house.column(name, unit="s") for name in ("Lag, time", "Limit, time")),
             house.coloured("Members", thresholds=house.limits([Step(house.ATTENTION), Step("transparent", 1)])),
             house.coloured("Read", mappings=house.words(house.YES_NO)),
             house.column("Must exist", mappings=house.words({1: ("yes", house.GOOD)})),
@@ -127,7 +127,7 @@ def _lag() -> list[Panel]:
     )
     return [
         TimeSeries(
-            title="Age of the oldest record left",
+            title="Lag in seconds",
             description="How long has the oldest record waited that a group has not committed? Dashed: its limit.",
             width=12,
             unit="s",
@@ -140,7 +140,7 @@ def _lag() -> list[Panel]:
             ],
         ),
         TimeSeries(
-            title="Records left",
+            title="Lag in records",
             description="How many records has each group not committed? Dashed: its limit.",
             width=12,
             low=0,
@@ -162,23 +162,23 @@ def _trend() -> list[Panel]:
     slope = f"sum by (cluster, group) (max by (cluster, group, topic) (deriv({pick(has.GROUP_LAG_RECORDS, _G)}[5m])))"
     return [
         Table(
-            title="Ten groups that are furthest behind",
+            title="Top 10 by lag in seconds",
             description="Whom does it hurt most, by the age of the oldest record left?",
             width=8,
-            sort="Oldest left",
+            sort="Lag, time",
             no_value=_NONE,
             targets=[newest(f"topk(10, {now(has.GROUP_LAG_SECONDS, 'group', 'topic', where=_G)})", table=True)],
             transformations=house.renamed(
-                {"cluster": "Cluster", "group": "Group", "topic": "Topic", "Value": "Oldest left"}
+                {"cluster": "Cluster", "group": "Group", "topic": "Topic", "Value": "Lag, time"}
             ),
             overrides=[
                 house.coloured(
-                    "Oldest left", unit="s", thresholds=house.limits(house.above(attention=60, bad=300)), decimals=0
+                    "Lag, time", unit="s", thresholds=house.limits(house.above(attention=60, bad=300)), decimals=0
                 )
             ],
         ),
         TimeSeries(
-            title="Caught up in",
+            title="Time to catch up",
             description="When will a group have caught up, at the pace of the last five minutes? No line: it does not.",
             width=8,
             unit="s",
@@ -187,10 +187,10 @@ def _trend() -> list[Panel]:
             targets=[query(f"{lag} / -({slope} < 0) and {lag} > 0", _GROUP)],
         ),
         TimeSeries(
-            title="Falling behind by",
+            title="Lag growth",
             description="How many records a second does each group lose against the producers? Below 0 it catches up.",
             width=8,
-            unit="cps",
+            unit="suffix:records/s",
             no_value=_NONE,
             targets=[query(slope, _GROUP)],
         ),
@@ -237,7 +237,7 @@ def _beside() -> list[Panel]:
     legend = "{{group}} / {{topic}}"
     return [
         TimeSeries(
-            title="Partitions without a commit",
+            title="Partitions without a committed offset",
             description="On how many partitions with records did a group never commit? Filled: a member has them.",
             width=12,
             low=0,
@@ -250,7 +250,7 @@ def _beside() -> list[Panel]:
             ],
         ),
         TimeSeries(
-            title="Records that no lag counts",
+            title="Records outside any lag: uncommitted, left topics",
             description="How many records wait, at most, without a commit; and how many in topics that a group left?",
             width=12,
             low=0,
@@ -271,7 +271,7 @@ def _partitions() -> list[Panel]:
     legend = "{{group}} / {{topic}} / {{partition}}"
     return [
         TimeSeries(
-            title="Records left by partition",
+            title="Lag by partition",
             description="Is the lag in one partition only, as with a poisonous record or a hot key?",
             width=12,
             low=0,
@@ -279,10 +279,10 @@ def _partitions() -> list[Panel]:
             targets=[query(f"topk(20, {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)", legend)],
         ),
         TimeSeries(
-            title="Commits move by",
+            title="Commit rate by partition",
             description="Does the commit of each partition with a lag still move?",
             width=12,
-            unit="cps",
+            unit="suffix:records/s",
             low=0,
             no_value="not exported",
             targets=[

@@ -32,7 +32,7 @@ def build() -> Dashboard:
 def _now() -> list[Panel]:
     return [
         Stat(
-            title="Came in the time shown",
+            title="Dead letters added",
             description="How many events were dead-lettered in the time shown?",
             width=6,
             decimals=0,
@@ -41,7 +41,7 @@ def _now() -> list[Panel]:
             targets=[newest(grown(has.DLQ_ADDED_TOTAL, "dlq", span="$__range"), _DLQ)],
         ),
         Stat(
-            title="Lie there",
+            title="Dead letters now",
             description="How many dead letters wait for somebody?",
             width=6,
             steps=house.above(attention=1),
@@ -49,7 +49,7 @@ def _now() -> list[Panel]:
             targets=[newest(now(has.DLQ_RECORDS, "dlq"), _DLQ)],
         ),
         Stat(
-            title="Oldest is from",
+            title="Oldest dead letter",
             description="Since when does the oldest dead letter wait? After a day a ticket is opened.",
             width=6,
             unit="dateTimeFromNow",
@@ -58,7 +58,7 @@ def _now() -> list[Panel]:
             targets=[newest(f"1000 * {now(has.DLQ_OLDEST_TIMESTAMP_SECONDS, 'dlq', how='min')}", _DLQ)],
         ),
         Stat(
-            title="Not readable",
+            title="Unreadable partitions or files",
             description="How many partitions or files could not be read, so that the figures may be too low?",
             width=6,
             steps=house.above(attention=1),
@@ -71,7 +71,7 @@ def _now() -> list[Panel]:
 def _depth() -> list[Panel]:
     return [
         TimeSeries(
-            title="Dead letters that lie there",
+            title="Depth of the queue",
             description="Does the queue grow, or does replay empty it?",
             width=12,
             low=0,
@@ -80,7 +80,7 @@ def _depth() -> list[Panel]:
             targets=[query(now(has.DLQ_RECORDS, "dlq"), _DLQ)],
         ),
         TimeSeries(
-            title="Left again, in ten minutes",
+            title="Removed, in ten minutes",
             description="How many were replayed, deleted or expired: those that came, less what the queue grew by?",
             width=12,
             low=0,
@@ -100,10 +100,10 @@ def _depth() -> list[Panel]:
 def _reasons() -> list[Panel]:
     return [
         TimeSeries(
-            title="Came, by reason",
+            title="Dead letters added, by reason",
             description="When did dead letters come, and which reason do they give?",
             width=14,
-            unit="cps",
+            unit="suffix:dead letters/s",
             low=0,
             stacked=True,
             no_value="none came",
@@ -124,7 +124,7 @@ def _reasons() -> list[Panel]:
 
 def _queues() -> list[Panel]:
     columns = {
-        "Lie there": now(has.DLQ_RECORDS, "dlq"),
+        "Dead letters": now(has.DLQ_RECORDS, "dlq"),
         "Oldest": f"1000 * {now(has.DLQ_OLDEST_TIMESTAMP_SECONDS, 'dlq', how='min')}",
         "Newest": f"1000 * {now(has.DLQ_NEWEST_TIMESTAMP_SECONDS, 'dlq')}",
     }
@@ -133,7 +133,7 @@ def _queues() -> list[Panel]:
             title="Queues",
             description="How much lies in each queue, and from when to when is it?",
             width=10,
-            sort="Lie there",
+            sort="Dead letters",
             no_value=_NONE,
             targets=[newest(expr, table=True) for expr in columns.values()],
             transformations=house.joined({"cluster": "Cluster", "dlq": "Queue"}, list(columns)),

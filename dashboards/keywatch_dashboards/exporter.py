@@ -148,7 +148,7 @@ def _failures() -> list[Panel]:
             "Why could probes not answer?",
             f"{rate(probe_metrics.PROBE_FAILURES_TOTAL, 'probe', 'reason')} > 0",
             f"{_PROBE}: {{{{reason}}}}",
-            unit="cps",
+            unit="suffix:per s",
             stacked=True,
             no_value="no probe failed",
         ),
@@ -177,7 +177,7 @@ def _defects() -> list[Panel]:
             f"sum by (instance, part) (rate({pick(exporter_metrics.DEFECTS_TOTAL)}[{Q}])) > 0",
             "{{instance}}: {{part}}",
             width=12,
-            unit="cps",
+            unit="suffix:per s",
             no_value="no defect",
         ),
         _graph(
@@ -185,7 +185,7 @@ def _defects() -> list[Panel]:
             "Can keywatch's log not be written as fast as it comes?",
             f"sum by (instance) (rate({pick(exporter_metrics.LOG_LINES_LOST_TOTAL)}[{Q}]))",
             width=12,
-            unit="cps",
+            unit="suffix:per s",
         ),
     ]
 
@@ -285,7 +285,7 @@ def _port() -> list[Panel]:
             f"sum by (instance, reason) (rate({pick(exporter_metrics.WEB_REFUSED_TOTAL)}[{Q}])) > 0",
             "{{instance}}: {{reason}}",
             width=6,
-            unit="cps",
+            unit="suffix:per s",
             stacked=True,
             no_value="none was refused",
         ),

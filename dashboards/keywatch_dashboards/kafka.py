@@ -86,10 +86,10 @@ def _now() -> list[Panel]:
             targets=[newest(f"{now(has.BROKERS_EXPECTED)} - {now(has.BROKERS)}", "{{cluster}}")],
         ),
         Stat(
-            title="Records cross",
+            title="Canary fails, brokers",
             description="Through how many brokers do canary records not cross, written with acks=all and read back?",
             width=4,
-            mappings=house.words({0: ("all brokers", house.GOOD)}),
+            mappings=house.words({0: ("none", house.GOOD)}),
             steps=house.above(bad=1),
             no_value="canary is off",
             targets=[newest(f"sum by (cluster) (1 - {now(sent.CANARY_UP, 'broker')})", "{{cluster}}")],
@@ -98,7 +98,7 @@ def _now() -> list[Panel]:
             "Partitions offline", has.TOPIC_PARTITIONS_OFFLINE, "How many partitions can be neither written nor read?"
         ),
         _count(
-            "Refusing writes",
+            "Below min ISR",
             has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
             "How many partitions lack in-sync replicas for min.insync.replicas, so that acks=all is refused?",
         ),
@@ -139,7 +139,7 @@ def _states() -> list[Panel]:
             targets=[query(coded(has.BROKER_UP, has.BROKER_DOWN_REASON, _BROKER_REASONS, "broker"), _BROKER)],
         ),
         StateTimeline(
-            title="Canary by broker, and why records do not cross",
+            title="Canary by broker, and why it fails",
             description="Through which broker could no record be written and read back, why, and since when?",
             width=12,
             mappings=house.reason_words(_CANARY_REASONS),
@@ -169,10 +169,10 @@ def _brokers() -> list[Panel]:
             targets=[query(now(has.BROKER_RESPONSE_SECONDS, "broker", how="min"), _BROKER)],
         ),
         TimeSeries(
-            title="Attempts that brokers did not answer",
+            title="Unanswered attempts",
             description="Do single questions fail, even where no broker counts as down, and why?",
             width=12,
-            unit="cps",
+            unit="suffix:attempts/s",
             low=0,
             stacked=True,
             no_value="no attempt failed",
@@ -199,7 +199,7 @@ def _strangers() -> list[Panel]:
             ],
         ),
         TimeSeries(
-            title="Rest that brokers want",
+            title="Throttled by quotas",
             description="Does a quota throttle keywatch, and for how long is it to wait?",
             width=8,
             unit="s",
@@ -209,7 +209,7 @@ def _strangers() -> list[Panel]:
             targets=[query(now(has.BROKER_REST_SECONDS, "broker"), _BROKER)],
         ),
         TimeSeries(
-            title="Brokers that take no more connections",
+            title="Connection limit reached",
             description="Which broker closes keywatch's new connections while it answers on others?",
             width=8,
             low=0,

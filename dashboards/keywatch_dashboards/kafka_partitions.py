@@ -20,8 +20,8 @@ def partitions() -> list[Panel]:
 
     return [
         TimeSeries(
-            title="Partitions that do not work as they should",
-            description="How many partitions are offline, refuse writes, elect or lack replicas, and since when?",
+            title="Partitions offline, below min ISR, electing, under-replicated",
+            description="How many partitions are offline, refuse writes, elect or under-replicated, and since when?",
             width=14,
             low=0,
             decimals=0,
@@ -32,9 +32,9 @@ def partitions() -> list[Panel]:
             ],
             targets=[
                 query(total(has.TOPIC_PARTITIONS_OFFLINE), "{{cluster}} / offline"),
-                query(total(has.TOPIC_PARTITIONS_BELOW_MIN_ISR), "{{cluster}} / refuse writes (below min ISR)"),
-                query(total(has.TOPIC_PARTITIONS_ELECTING), "{{cluster}} / elect a leader"),
-                query(total(has.TOPIC_PARTITIONS_UNDER_REPLICATED), "{{cluster}} / lack replicas"),
+                query(total(has.TOPIC_PARTITIONS_BELOW_MIN_ISR), "{{cluster}} / below min ISR"),
+                query(total(has.TOPIC_PARTITIONS_ELECTING), "{{cluster}} / electing"),
+                query(total(has.TOPIC_PARTITIONS_UNDER_REPLICATED), "{{cluster}} / under-replicated"),
                 query(total(has.TOPIC_PARTITIONS_UNREAD), "{{cluster}} / offsets not read"),
             ],
         ),
@@ -61,9 +61,9 @@ def topics() -> list[Panel]:
         "Exists": has.TOPIC_EXISTS,
         "Partitions": has.TOPIC_PARTITIONS,
         "Offline": has.TOPIC_PARTITIONS_OFFLINE,
-        "Refuse writes": has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
-        "Elect a leader": has.TOPIC_PARTITIONS_ELECTING,
-        "Lack replicas": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
+        "Below min ISR": has.TOPIC_PARTITIONS_BELOW_MIN_ISR,
+        "Electing": has.TOPIC_PARTITIONS_ELECTING,
+        "Under-replicated": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
         "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
         "min ISR": has.TOPIC_MIN_INSYNC_REPLICAS,
     }
@@ -84,10 +84,10 @@ def topics() -> list[Panel]:
                     noValue="not watched",
                     thresholds=house.limits([Step("transparent")]),
                 ),
-                *(house.coloured(name, thresholds=bad) for name in ("Offline", "Refuse writes")),
+                *(house.coloured(name, thresholds=bad) for name in ("Offline", "Below min ISR")),
                 *(
                     house.coloured(name, thresholds=house.limits(house.above(attention=1)))
-                    for name in ("Elect a leader", "Lack replicas", "Offsets not read")
+                    for name in ("Electing", "Under-replicated", "Offsets not read")
                 ),
             ],
         )

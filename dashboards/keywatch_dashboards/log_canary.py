@@ -39,7 +39,7 @@ def marked() -> list[Panel]:
             title="What became of marked events",
             description="Were they found, late, lost, or refused by Kafka?",
             width=8,
-            unit="cps",
+            unit="suffix:events/s",
             low=0,
             stacked=True,
             no_value=_NONE,

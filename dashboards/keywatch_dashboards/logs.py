@@ -122,7 +122,7 @@ def _flow() -> list[Panel]:
             title="Written and searchable, records a second",
             description="Does as much become searchable as comes to Kafka?",
             width=12,
-            unit="cps",
+            unit="suffix:records/s",
             low=0,
             no_value=_NO_LAG,
             targets=[

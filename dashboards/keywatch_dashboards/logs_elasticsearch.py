@@ -81,7 +81,7 @@ def kept() -> list[Panel]:
             title="Ingest pipeline failed",
             description="On how many documents could Elasticsearch's own pipeline not do its work?",
             width=12,
-            unit="cps",
+            unit="suffix:documents/s",
             low=0,
             no_value=_NO_SEARCH,
             targets=[query(rate(has.ELASTICSEARCH_INGEST_FAILED_TOTAL, "pipeline"), "{{cluster}} / {{pipeline}}")],

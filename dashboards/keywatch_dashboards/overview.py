@@ -198,7 +198,7 @@ def _firing() -> list[Panel]:
             title="Events",
             description="How many events does Keycloak count, and how many arrive? Both lines should be one.",
             width=8,
-            unit="cps",
+            unit="suffix:events/s",
             low=0,
             no_value="no listener is watched",
             overrides=palette.by_queries(2),

@@ -14,7 +14,7 @@ _HIDE_FROM: Json = {"legend": False, "tooltip": False, "viz": False}
 
 
 # Without it, Grafana draws nothing but zeros on an axis up to 100, or to 10000 %.
-_SOFT_MAX = {"cps": 0.1, "percentunit": 0.1, "reqps": 0.1, "s": 0.1, "short": 1}
+_SOFT_MAX = {"suffix": 0.1, "percentunit": 0.1, "reqps": 0.1, "s": 0.1, "short": 1}
 
 
 def _reduced(calc: str) -> Json:
@@ -31,11 +31,16 @@ class TimeSeries(Panel):
     stacked: bool = False
     legend_calcs: Sequence[str] = ()
 
+    def _soft_max(self) -> float | None:
+        if self.low != 0 or self.high is not None:
+            return None
+        return _SOFT_MAX.get(self.unit.partition(":")[0])
+
     def custom(self) -> Json:
         """Return how lines are drawn."""
         return {
             "axisPlacement": "auto",
-            "axisSoftMax": _SOFT_MAX.get(self.unit) if self.low == 0 and self.high is None else None,
+            "axisSoftMax": self._soft_max(),
             "drawStyle": "bars" if self.stacked else "line",
             "fillOpacity": 60 if self.stacked else 8,
             "gradientMode": "none",

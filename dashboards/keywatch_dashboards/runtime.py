@@ -27,9 +27,10 @@ def build() -> Dashboard:
         "Do Keycloak and what it runs on have what they need, and do logins wait for Kafka.",
         [
             Section("Now", [Band(4, _now())]),
-            Section("Logins that wait for Kafka", [Band(8, _blocked())]),
-            Section("Requests and the database", [Band(8, _http()), Band(8, _database())]),
+            Section("Requests", [Band(8, _http())]),
             Section("Java", [Band(8, _memory()), Band(8, _threads())]),
+            Section("Logins that wait for Kafka, where the listener has metrics", [Band(8, _blocked())], closed=True),
+            Section("Database pool, where Keycloak exports it (Agroal)", [Band(8, _database())], closed=True),
             Section(
                 "Containers and disks (cAdvisor, kube-state-metrics, node_exporter)",
                 [Band(8, _pods()), Band(8, _disks())],
