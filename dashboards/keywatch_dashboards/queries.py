@@ -12,7 +12,7 @@ HEALTH_JOB, FULL_JOB = "keywatch-health", "keywatch"
 Q = "$__rate_interval"
 
 
-def pick(metric: Metric, where: str = "", *, suffix:str = "", full: bool = False) -> str:
+def pick(metric: Metric, where: str = "", *, suffix: str = "", full: bool = False) -> str:
     """Select a metric in the job that has it soonest, in the chosen clusters; `full` asks for the slow job."""
     matchers = [f'job="{HEALTH_JOB if metric.health and not full else FULL_JOB}"']
     if "cluster" in metric.labels:

@@ -35,7 +35,8 @@ class KafkaCluster:
     `listeners` are further ones for clients beside the plain one, as `SSL` or `NAME:PROTOCOL`. `users` (name to
     password) may use SASL/PLAIN; SCRAM's users are made by `admin.set_scram_password`. `client_auth` is what TLS
     listeners ask of clients: `none`, `requested` or `required`. `extra` are settings of all nodes, stronger than the
-    harness's own; `jvm` are options of their JVMs in place of those that make a start quick. A cluster that was made
+    harness's own; `jvm` are options of their JVMs in place of those that make a start quick. With `controllers` so many
+    dedicated ones make up the quorum, and the nodes are brokers only. A cluster that was made
     holds ports, so it must be stopped also when it never started.
     """
 
@@ -49,6 +50,7 @@ class KafkaCluster:
         offsets_partitions: int = 6,
         extra: Mapping[str, str] | None = None,
         jvm: Sequence[str] | None = None,
+        controllers: int = 0,
     ) -> None:
         self.folder = Path(tempfile.gettempdir()) / f"keywatch-kafka-{secrets.token_hex(6)}"
         self.id = _random_id()
@@ -62,9 +64,14 @@ class KafkaCluster:
         self._jvm = jvm
         self._guard: Guard | None = None
         self._ports = PortReservation()
-        names = [settings.INTERNAL, settings.CONTROLLER, *(listener.name for listener in self._listeners)]
-        self.nodes = [self._make_node(number, names) for number in range(1, nodes + 1)]
+        names = [settings.INTERNAL, *(listener.name for listener in self._listeners)]
+        combined = [] if controllers else [settings.CONTROLLER]
+        self.nodes = [self._make_node(number, [*names, *combined]) for number in range(1, nodes + 1)]
         """The nodes in the order of their ids, which start at 1."""
+        self.controllers = [
+            self._make_node(nodes + number, [settings.CONTROLLER]) for number in range(1, controllers + 1)
+        ]
+        """Dedicated controllers, whose ids follow those of the nodes, which are brokers only then."""
 
     def node(self, node_id: int) -> KafkaNode:
         """Return a node by its id."""
@@ -87,9 +94,9 @@ class KafkaCluster:
         with contextlib.ExitStack() as failed:
             failed.callback(self.stop)
             self._prepare()
-            for node in self.nodes:
+            for node in self._all:
                 node.spawn()
-            for node in self.nodes:
+            for node in self._all:
                 node.wait_port(timeout)
             failed.pop_all()
 
@@ -113,7 +120,7 @@ class KafkaCluster:
             ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
             # SIGKILL ends frozen processes too. In good order the last nodes would wait in vain for a quorum, and the
             # data is thrown away anyhow.
-            for node in self.nodes:
+            for node in self._all:
                 if node.running:
                     ending.callback(node.kill)
 
@@ -128,13 +135,17 @@ class KafkaCluster:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
+    @property
+    def _all(self) -> list[KafkaNode]:
+        return [*self.controllers, *self.nodes]
+
     def _make_node(self, number: int, listeners: Sequence[str]) -> KafkaNode:
         host = f"127.0.0.{number}"
         ports = {name: self._ports.take(host) for name in listeners}
         return KafkaNode(number, host, ports, self.folder / f"node-{number}", self._settings)
 
     def _settings(self, node: KafkaNode) -> dict[str, str]:
-        voters = {one.id: one.address_of(settings.CONTROLLER) for one in self.nodes}
+        voters = {one.id: one.address_of(settings.CONTROLLER) for one in self.controllers or self.nodes}
         own = {name: node.address_of(name) for name in node.ports}
         found = settings.for_tests(len(self.nodes), self._offsets_partitions)
         found |= settings.for_node(
@@ -144,6 +155,7 @@ class KafkaCluster:
             listeners=self._listeners,
             own=own,
             advertised=node.advertised,
+            roles="broker,controller" if not self.controllers else "broker" if node in self.nodes else "controller",
         )
         if self.authority is not None:
             bundle = self.folder / "certificates" / f"node-{node.id}.bundle.pem"
@@ -162,7 +174,7 @@ class KafkaCluster:
         self.folder.mkdir(mode=0o700)
         if any(listener.has_tls for listener in self._listeners):
             self.authority = CertificateAuthority(self.folder / "certificates")
-        for node in self.nodes:
+        for node in self._all:
             node.folder.mkdir()
             # Kafka unpacks its native libraries there, and a killed JVM does not take them away.
             temporary = f"-Djava.io.tmpdir={node.folder}"
@@ -176,7 +188,7 @@ class KafkaCluster:
 
         The copy differs in the two ids of `meta.properties` only, and spares starting a JVM for each node.
         """
-        first, *others = self.nodes
+        first, *others = self._all
         command = [*first.command, "kafka.tools.StorageTool", "format", "-t", self.id, "-c", str(first.configure())]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FORMAT_SECONDS)
         if done.returncode != 0:

@@ -44,13 +44,13 @@ class KafkaNode(ServerProcess):
 
     @property
     def port(self) -> int:
-        """Return the port of the plain listener."""
-        return self.ports[settings.INTERNAL]
+        """Return the port of the plain listener, or of a dedicated controller its only one."""
+        return self.ports.get(settings.INTERNAL) or self.ports[settings.CONTROLLER]
 
     @property
     def address(self) -> str:
-        """Return `host:port` of the plain listener."""
-        return self.address_of(settings.INTERNAL)
+        """Return `host:port` of the plain listener, or of a dedicated controller its only one."""
+        return f"{self.host}:{self.port}"
 
     def address_of(self, listener: str) -> str:
         """Return `host:port` of a listener. Raises `KeyError` when the node has none of that name."""

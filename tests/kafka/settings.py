@@ -81,23 +81,25 @@ def for_node(
     listeners: Iterable[Listener],
     own: Mapping[str, str],
     advertised: Mapping[str, str],
+    roles: str = "broker,controller",
 ) -> dict[str, str]:
     """Return the settings that make one node what it is.
 
     `voters` are the controller addresses (`host:port`) by node id; `own` and `advertised` are the node's addresses by
     listener name: where it listens, and where it tells clients to come.
     """
+    told = ",".join(f"{name}://{address}" for name, address in advertised.items())
     protocols = {INTERNAL: "PLAINTEXT", CONTROLLER: "PLAINTEXT"} | {one.name: one.protocol for one in listeners}
     return {
-        "process.roles": "broker,controller",
+        "process.roles": roles,
         "node.id": str(node_id),
         "controller.quorum.voters": ",".join(f"{voter}@{address}" for voter, address in voters.items()),
         "controller.listener.names": CONTROLLER,
         "inter.broker.listener.name": INTERNAL,
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "listeners": ",".join(f"{name}://{address}" for name, address in own.items()),
-        "advertised.listeners": ",".join(f"{name}://{address}" for name, address in advertised.items()),
         "log.dirs": str(log_dir),
+        **({"advertised.listeners": told} if told else {}),
     }
 
 

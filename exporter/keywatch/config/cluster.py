@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from keywatch import bounds
+from keywatch.config.endpoint import endpoint
 from keywatch.config.security import Section
 from keywatch.config.values import Pattern, Period, Timeout, TopicName
 
@@ -35,6 +36,27 @@ class ClusterSection(Section):
     period: Period = Field(1.0, description="Seconds between two reads of the metadata.")
     timeout: Timeout = Field(1.0, description="Seconds a broker has to give its metadata.")
     ask: int = Field(2, ge=1, le=10, description="How many living brokers are asked at once.")
+
+
+class QuorumSection(Section):
+    """Probe `quorum`: do the controllers have a majority and a leader?"""
+
+    enabled: bool = Field(True, description="Whether the controllers are looked at.")
+    period: Period = Field(0.5, description="Seconds between two questions.")
+    timeout: Timeout = Field(
+        5.0, description="Seconds without an answer after which there is no leader; an election may take four."
+    )
+    controllers: tuple[str, ...] = Field(
+        (),
+        description="Addresses of the controllers, host:port; with them a loss is told from an election at once.",
+    )
+
+    @field_validator("controllers")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            endpoint(text)
+        return value
 
 
 class TopicsSection(Section):

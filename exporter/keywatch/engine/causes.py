@@ -12,9 +12,10 @@ from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
 
-_KAFKA: Final = frozenset(
-    {"canary", "configs", "dlq", "events", "groups", "log_canary", "log_lag", "offsets", "reconciliation", "topics"}
-)
+_KAFKA: Final = frozenset({
+    *("canary", "configs", "dlq", "events", "groups", "log_canary", "log_lag"),
+    *("offsets", "quorum", "reconciliation", "topics"),
+})  # fmt: skip
 _CAUSES: Final[Mapping[Metric, frozenset[str]]] = {
     cluster.CLUSTER_UP: _KAFKA | {"broker", "cluster"},
     cluster.BROKER_UP: _KAFKA | {"cluster"},

@@ -33,6 +33,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
 from keywatch.kafka.wire.produce import PRODUCE
 from keywatch.kafka.wire.request import Request
+from keywatch.kafka.wire.requests import DESCRIBE_QUORUM
 from keywatch.net.resolver import SHARED, Resolver
 
 _T = TypeVar("_T")
@@ -180,8 +181,9 @@ class Peers:
         reader = await connection.ask(request, max(deadline.left, 0.001), max_reply)
         self._topology.report_answer(label)
         with protocol_errors(connection, f"broker {label}"):
-            # All replies to what is asked here begin with it (KIP-124), but for that to Produce, which ends with it.
-            throttle.record(label, reader.peek_int32(last=request.api == PRODUCE) / 1000)
+            # Replies begin with it (KIP-124), but for that to Produce, which ends with it, and DescribeQuorum's.
+            if request.api != DESCRIBE_QUORUM:
+                throttle.record(label, reader.peek_int32(last=request.api == PRODUCE) / 1000)
         return connection, reader
 
     async def release(self, label: str, timeout: float) -> str:

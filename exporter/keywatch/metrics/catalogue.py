@@ -16,6 +16,7 @@ from keywatch.metrics import (
     log_canary,
     logs,
     probe,
+    quorum,
     reconciliation,
 )
 from keywatch.metrics.metric import Metric
@@ -25,6 +26,7 @@ METRICS: Final[tuple[Metric, ...]] = tuple(
     for module in (
         probe,
         cluster,
+        quorum,
         exporter,
         groups,
         canary,

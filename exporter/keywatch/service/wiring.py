@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 
 from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
-from keywatch.config.cluster import BrokerSection, ClusterSection, TopicsSection
+from keywatch.config.cluster import BrokerSection, ClusterSection, QuorumSection, TopicsSection
 from keywatch.config.dead_letters import DlqSection
+from keywatch.config.endpoint import endpoint
 from keywatch.config.events import EventsSection
 from keywatch.config.groups import GroupsSection
 from keywatch.config.keycloak import KeycloakSection
@@ -17,6 +18,7 @@ from keywatch.engine.probe import Probe, Schedule
 from keywatch.engine.store import Key
 from keywatch.kafka.chosen_groups import ChosenGroups
 from keywatch.kafka.client import OWN_GROUP_PREFIX
+from keywatch.kafka.controllers import Controllers
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.reassignments import Reassignments
 from keywatch.kafka.records.allowance import Allowance
@@ -32,6 +34,7 @@ from keywatch.probes.cluster.broker import BrokerProbe
 from keywatch.probes.cluster.cluster import ClusterProbe
 from keywatch.probes.cluster.configs import ConfigsProbe
 from keywatch.probes.cluster.offsets import OffsetsProbe
+from keywatch.probes.cluster.quorum import QuorumProbe
 from keywatch.probes.cluster.topics import TopicsProbe
 from keywatch.probes.dead_letters.files.folder import DeadLetterFolder
 from keywatch.probes.dead_letters.folder import DlqFolderProbe
@@ -68,20 +71,23 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     plan(TopicsProbe.name, _topics, cluster.topics, topics)
     plan(ConfigsProbe.name, _configs, topics, TopicsBound.of(cluster.topics))
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
-    if cluster.groups.enabled:
-        plan(GroupsProbe.name, _groups, cluster.groups, topics)
-    if cluster.canary.enabled:
-        plan(CanaryProbe.name, _canary, cluster.canary)
+    for section, name, make, more in (
+        (cluster.quorum, QuorumProbe.name, _quorum, ()),
+        (cluster.groups, GroupsProbe.name, _groups, (topics,)),
+        (cluster.canary, CanaryProbe.name, _canary, ()),
+    ):
+        if section.enabled:
+            plan(name, make, section, *more)
     for queue in cluster.dlq:
         plan(DlqTopicsProbe.name, _dlq, queue, target=queue.name)
     for node in cluster.keycloaks:
         plan(KeycloakProbe.name, _keycloak, node, target=node.name)
-    for section in cluster.events:
-        plan(EventsProbe.name, _events, section, target=section.label)
-        if section.reconcile is not None:
-            names = section.reconcile.keycloaks
+    for listener in cluster.events:
+        plan(EventsProbe.name, _events, listener, target=listener.label)
+        if listener.reconcile is not None:
+            names = listener.reconcile.keycloaks
             nodes = tuple(node for node in cluster.keycloaks if not names or node.name in names)
-            plan(ReconciliationProbe.name, _reconciliation, section, nodes, target=section.label)
+            plan(ReconciliationProbe.name, _reconciliation, listener, nodes, target=listener.label)
     if cluster.logs is not None:
         for name, make, target, parts in wiring_logs.makers(cluster.logs):
             plan(name, make, *parts, target=target)
@@ -118,6 +124,12 @@ def _cluster(base: Base, section: ClusterSection, watch: tuple[str, ...]) -> Pro
         watch=watch,
         reassignments=Reassignments(base.peers()),
     )
+
+
+def _quorum(base: Base, section: QuorumSection) -> Probe:
+    controllers = Controllers([endpoint(text) for text in section.controllers], base.security, base.resolver)
+    schedule = Schedule(section.period, section.timeout)
+    return QuorumProbe(base.cluster, base.topology, base.peers(), schedule, controllers=controllers)
 
 
 def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:

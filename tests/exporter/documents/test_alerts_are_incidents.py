@@ -79,6 +79,8 @@ SHOWN_AS: Final = {
     "KafkaCertificateEndsSoon": "keywatch_tls_certificate_not_after_timestamp_seconds",
     "KafkaCertificateEnds": "keywatch_tls_certificate_not_after_timestamp_seconds",
     "KafkaClusterDown": "keywatch_cluster_up",
+    "KafkaQuorumLost": "keywatch_quorum_up",
+    "KafkaControllerDown": "keywatch_controller_up",
     "KafkaBrokerDown": "keywatch_broker_up",
     "KafkaOtherCluster": "keywatch_broker_up",
     "KafkaAuthenticationFailed": "keywatch_broker_up",

@@ -20,6 +20,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 # Where each label's values come from; a label that is not here would need the same thought first.
 BOUNDED_BY = {
+    "controller": "the quorum, of 2,000 voters at most",
     "cluster": "the configuration",
     "probe": "the code",
     "part": "the enum Part",

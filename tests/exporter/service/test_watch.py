@@ -20,7 +20,7 @@ from keywatch.service.config_file import from_data
 from keywatch.service.watch import Watch
 from tests.exporter.waiting import until
 
-ALL = {"broker", "cluster", "topics", "configs", "offsets", "groups", "canary"}
+ALL = {"broker", "cluster", "quorum", "topics", "configs", "offsets", "groups", "canary"}
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,16 @@ ABOUT: Final[Mapping[str, About]] = {
         reasons=peers.REASONS,
         guides=("security.md", "large-clusters.md", "kafka-versions.md"),
     ),
+    "quorum": About(
+        needs="""
+            - A living broker of Kafka 3.3 or newer without ZooKeeper, which hands the question on to the controller
+              that leads. Up to three are asked, the second one when the first has not answered for 0.8 s.
+            - No answer is the answer: a broker that reaches no leader does not say so. The `timeout` is longer than
+              an election takes.
+        """,
+        rights=(Right("`Describe` on the cluster", "nothing is known, and `…_unknown_reason` says `authorization`"),),
+        reasons=peers.REASONS | {Reason.AUTHORIZATION, Reason.NO_LEADER},
+    ),
     "topics": About(
         needs="""
             - The cluster's metadata, which probe `cluster` reads. It asks nobody itself.

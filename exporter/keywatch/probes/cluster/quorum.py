@@ -1,0 +1,208 @@
+"""Do the controllers have a majority and a leader? Living brokers are asked, who hand the question on to the leader.
+
+Without a leader a broker does not say so, it does not answer, as in an election, which may take it four seconds.
+Controllers that are named in the configuration tell the two apart at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+
+from keywatch.engine import supervised
+from keywatch.engine.deadline import Deadline
+from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
+from keywatch.engine.supervised import Part
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.controllers import Asked, Controllers
+from keywatch.kafka.errors import name_of, reason_of
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.quorum import Quorum, QuorumReplica, describe_quorum, read_describe_quorum
+from keywatch.metrics import quorum as cat
+
+# A second broker is asked beside one that has not answered for so long.
+_BESIDE_AFTER = 0.8
+_MOST_ASKED = 3
+# Named controllers are asked when brokers have been silent for so long, and again each time after so long.
+_CONTROLLERS_AFTER, _CONTROLLERS_EVERY = 0.8, 0.2
+# What they say counts when they say it so many times in a row.
+_TWICE = 2
+# A follower fetches twice a second; one that has not for so long is dead, or does not reach the leader.
+_SILENT_AFTER = 3.0
+# The leader gives up after three seconds without a majority; all of its followers at once do not pause for so long.
+_ALONE_AFTER = 1.5
+_SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
+_UNKNOWABLE = frozenset({Reason.UNSUPPORTED, Reason.AUTHORIZATION})
+
+
+class QuorumProbe:
+    """One cluster's controllers, as its brokers reach them."""
+
+    name = "quorum"
+    target = ""
+
+    def __init__(
+        self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, controllers: Controllers
+    ) -> None:
+        self.cluster = cluster
+        self.schedule = schedule
+        self._topology = topology
+        self._peers = peers
+        self._controllers = controllers
+        self._lonely = 0
+        self._turn = 0
+        self._epoch: int | None = None
+        self._unknown: set[Reason] = set()
+
+    async def run(self, timeout: float) -> Collection[Sample]:
+        """Ask for the quorum; raises `ProbeError` when no broker is left to ask.
+
+        Where it cannot be known, with ZooKeeper or without the right, that is told and nobody is blamed.
+        """
+        deadline = Deadline(timeout * 0.97)
+        answer = await self._first(deadline)
+        if isinstance(answer, str):
+            return [Sample(cat.QUORUM_UP, (self.cluster,), 0.0, answer), *self._unknown_reason(None)]
+        if isinstance(answer, Quorum):
+            return [*self._told(answer), *self._unknown_reason(None)]
+        if answer.reason in _UNKNOWABLE:
+            return self._unknown_reason(answer.reason)
+        if answer.reason not in _SILENCE:
+            raise ProbeError(answer.reason, answer.detail)
+        words = f"no leader: brokers that answer get no word from a controller in {timeout:.3g} s; {answer.detail}"
+        return [Sample(cat.QUORUM_UP, (self.cluster,), 0.0, words), *self._unknown_reason(None)]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._peers.close()
+        self._controllers.close()
+
+    async def _first(self, deadline: Deadline) -> Quorum | BrokerError | str:
+        """Return what brokers get from the leader, or in words why there is none, whichever comes first."""
+        brokers = supervised.task(Part.QUESTION, self._ask(deadline), "quorum")
+        if not len(self._controllers):
+            return await brokers
+        controllers = supervised.task(Part.QUESTION, self._ask_controllers(deadline), "controllers")
+        try:
+            done, _ = await asyncio.wait({brokers, controllers}, return_when=asyncio.FIRST_COMPLETED)
+            if brokers not in done and (words := controllers.result()) is not None:
+                return words
+            return await brokers
+        finally:
+            for one in (brokers, controllers):
+                one.cancel()
+
+    async def _ask_controllers(self, deadline: Deadline) -> str | None:
+        """Say in words why brokers get no answer, when it is no election; None when time is over."""
+        await asyncio.sleep(min(_CONTROLLERS_AFTER, deadline.left))
+        before, times = "", 0
+        while not deadline.over:
+            words = _verdict(await self._controllers.ask(min(_CONTROLLERS_AFTER, max(deadline.left, 0.001))))
+            times = times + 1 if words.partition(":")[0] == before else 1
+            if words and times >= _TWICE:
+                return words
+            before = words.partition(":")[0]
+            await asyncio.sleep(min(_CONTROLLERS_EVERY, deadline.left))
+        return None
+
+    async def _ask(self, deadline: Deadline) -> Quorum | BrokerError:
+        """Ask a living broker, and others beside it while none answers; returns what tells most."""
+        living = [broker.label for broker in self._topology.living()]
+        if not living:
+            return BrokerError(Reason.REFUSED, "no broker answers")
+        self._turn += 1
+        order = [living[(self._turn + step) % len(living)] for step in range(min(len(living), _MOST_ASKED))]
+        asked: set[asyncio.Task[Quorum]] = set()
+        errors: list[BrokerError] = []
+        try:
+            while (order or asked) and not deadline.over:
+                if order:
+                    question = self._one(order.pop(0), deadline.left)
+                    asked.add(supervised.task(Part.QUESTION, question, "quorum", answers=(BrokerError,)))
+                patience = min(_BESIDE_AFTER, deadline.left) if order else deadline.left
+                done, asked = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    try:
+                        return one.result()
+                    except BrokerError as error:
+                        errors.append(error)
+        finally:
+            for one in asked:
+                one.cancel()
+        silent = BrokerError(Reason.TIMEOUT_RESPONSE, "asked in vain")
+        # A broker that died a moment ago says nothing of the controllers, one that is silent does.
+        return silent if asked else next((e for e in errors if e.reason in _SILENCE), errors[-1] if errors else silent)
+
+    async def _one(self, label: str, timeout: float) -> Quorum:
+        found = await self._peers.ask(label, describe_quorum(), timeout, read_describe_quorum)
+        if found.error:
+            reason = reason_of(found.error)
+            words = "Describe on Cluster is missing" if reason is Reason.AUTHORIZATION else name_of(found.error)
+            raise BrokerError(reason, words)
+        return found
+
+    def _told(self, quorum: Quorum) -> Iterator[Sample]:
+        leader = next((one for one in quorum.voters if one.id == quorum.leader), None)
+        note = self._why_lost(quorum, leader)
+        yield Sample(cat.QUORUM_UP, (self.cluster,), float(note is None), note)
+        yield Sample(cat.QUORUM_EPOCH, (self.cluster,), float(quorum.epoch))
+        before, self._epoch = self._epoch, quorum.epoch
+        rise = max(quorum.epoch - before, 0) if before is not None else 0
+        yield Sample(cat.QUORUM_ELECTIONS_TOTAL, (self.cluster,), float(rise))
+        if leader is None:
+            return
+        for voter in quorum.voters:
+            labels = (self.cluster, str(voter.id))
+            up = voter is leader or _lag_seconds(leader, voter) <= _SILENT_AFTER
+            words = None if up else f"controller {voter.id} does not follow the leader, controller {leader.id}"
+            yield Sample(cat.CONTROLLER_UP, labels, float(up), words)
+            yield Sample(cat.CONTROLLER_LEADS, labels, float(voter is leader))
+            if (lag := _lag_records(leader, voter)) is not None:
+                yield Sample(cat.CONTROLLER_LAG_RECORDS, labels, float(lag))
+        for observer in quorum.observers:
+            labels = (self.cluster, str(observer.id))
+            if (lag := _lag_records(leader, observer)) is not None:
+                yield Sample(cat.BROKER_METADATA_LAG_RECORDS, labels, float(lag))
+            if observer.fetched is not None and leader.fetched is not None:
+                yield Sample(cat.BROKER_METADATA_LAG_SECONDS, labels, _lag_seconds(leader, observer))
+
+    def _why_lost(self, quorum: Quorum, leader: QuorumReplica | None) -> str | None:
+        """Say why the quorum is lost although somebody answers: a leader without followers gives up after a while."""
+        if leader is None:
+            return "no leader: the controllers elect none"
+        following = sum(_lag_seconds(leader, voter) <= _ALONE_AFTER for voter in quorum.voters)
+        # Just after an election some have not fetched from the new leader yet.
+        self._lonely = 0 if 2 * following > len(quorum.voters) else self._lonely + 1
+        if self._lonely < _TWICE:
+            return None
+        return f"no majority: {following} of {len(quorum.voters)} controllers follow the leader, controller {leader.id}"
+
+    def _unknown_reason(self, reason: Reason | None) -> list[Sample]:
+        if reason is not None:
+            self._unknown.add(reason)
+        return [Sample(cat.QUORUM_UNKNOWN_REASON, (self.cluster, one), float(one is reason)) for one in self._unknown]
+
+
+def _verdict(asked: Sequence[Asked]) -> str:
+    """Say in words why brokers get no answer; empty when it may be an election."""
+    silent = [one for one in asked if not one.answers]
+    if 2 * (len(asked) - len(silent)) <= len(asked):
+        reasons = "; ".join(str(one.answer) for one in silent[:_MOST_ASKED])
+        return f"no majority: {len(silent)} of {len(asked)} controllers do not answer: {reasons}"
+    if any(one.leads for one in asked):
+        return "no way: the controllers have a leader, and brokers get no word from it"
+    return ""
+
+
+def _lag_seconds(leader: QuorumReplica, other: QuorumReplica) -> float:
+    """Return since when the other has not fetched; the leader's own time is its clock. Never: infinity."""
+    if leader.fetched is None:
+        return 0.0
+    return float("inf") if other.fetched is None else max(leader.fetched - other.fetched, 0.0)
+
+
+def _lag_records(leader: QuorumReplica, other: QuorumReplica) -> int | None:
+    if leader.end_offset is None or other.end_offset is None:
+        return None
+    return max(leader.end_offset - other.end_offset, 0)
