@@ -30,7 +30,6 @@ _FACTS: Final = frozenset(COUNTERS) | {
     cluster.TLS_CERTIFICATE_NOT_AFTER_TIMESTAMP_SECONDS,
     dead_letters.DLQ_OLDEST_TIMESTAMP_SECONDS,
     dead_letters.DLQ_RECORDS,
-    dead_letters.DLQ_UNREADABLE,
     keycloak.KEYCLOAK_UP,
     logs.ELASTICSEARCH_UP,
     logs.LOGSTASH_UP,
@@ -65,7 +64,7 @@ class Causes:
         Of several causes it is the one of the same object, such as the broker, else the one that explains most.
         """
         causes = self._causes.get(incident.labels[0]) if incident.labels else None
-        if not causes or incident.metric in _FACTS or incident.reason.startswith(_OWN_REASONS):
+        if not causes or incident.metric in _FACTS or any(own in incident.reason for own in _OWN_REASONS):
             return None
         probe = incident.labels[1] if incident.metric is probe_metrics.PROBE_SUCCESS else incident.metric.probe
         meant = [one for one in causes if one is not incident and self._may_follow(incident, probe, one)]
