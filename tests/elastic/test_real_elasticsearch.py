@@ -20,7 +20,8 @@ from keywatch.config.keycloak import BasicAuthSection
 from keywatch.elastic.bootstrap import Consent, apply, plan
 from keywatch.elastic.newest import Newest, older, recent
 from keywatch.elastic.objects import ElasticObject, ObjectKind, load, shipped, without_lifecycle
-from keywatch.elastic.server import ElasticServer, Name
+from keywatch.elastic.product import Name
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
 from keywatch.engine.probe import ProbeError, Reason, Schedule
 from keywatch.kafka.records.search import Position

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from keywatch.elastic import opensearch
 from keywatch.elastic.objects import ElasticObject, ObjectKind
+from keywatch.elastic.product import Product
 from keywatch.elastic.retention import in_words, kept_for
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_objects import Held, changes, held, put
 from keywatch.elastic.streams import in_force, resolve, rivals
 from keywatch.engine.probe import ProbeError, Reason
@@ -96,9 +97,8 @@ async def apply(server: ElasticServer, plan: BootstrapPlan, timeout: float) -> N
 
 async def roll_over(server: ElasticServer, plan: BootstrapPlan, timeout: float) -> None:
     """Have each data stream begin a new index, which takes up the templates of now; raises `ProbeError`."""
-    lazy = "" if plan.product.open else "?lazy=true"  # at the next document, so that no empty index comes
     for stream in plan.streams:
-        await server.ask("POST", f"{stream}/_rollover{lazy}", timeout, explain=True)
+        await (await server.api(timeout)).roll_over(stream)
 
 
 async def _step(server: ElasticServer, product: Product, one: ElasticObject, timeout: float) -> Step:

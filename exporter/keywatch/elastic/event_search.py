@@ -134,9 +134,8 @@ async def _ask(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], t
 
 
 async def _hits(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], timeout: float) -> list[_Hit]:
-    streams = ",".join(f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind])
-    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true"
-    answer = await server.ask("POST", path, timeout, body)
+    api = await server.api(timeout)
+    answer = await api.search([f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind]], body)
     whole, found = searched(answer, server.peer.url), shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}")
     if whole.shards.failed:
         words = f"{whole.shards.failed} of {whole.shards.total} shards did not answer, so events may be missing"

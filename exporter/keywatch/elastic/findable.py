@@ -37,9 +37,8 @@ async def findable(server: ElasticServer, ids: Collection[str], namespace: str, 
         "query": {"terms": {"event.id": sorted(ids)}},
         "aggs": {"ids": {"terms": {"field": "event.id", "size": len(ids)}}},
     }
-    streams = f"logs-keycloak.user_event-{namespace}"
-    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true&request_cache=false"
-    answer = await server.ask("POST", path, timeout, body)
+    api = await server.api(timeout)
+    answer = await api.search([f"logs-keycloak.user_event-{namespace}"], body, cached=False)
     whole = searched(answer, server.peer.url)
     if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the marked event was cut short")

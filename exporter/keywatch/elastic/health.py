@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 
 from keywatch.elastic.errors import RefusedError
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.product import Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.streams import PATTERNS
 from keywatch.net.shape import shaped
 
-_ALL = ",".join(PATTERNS)
-_BACKING = ",".join(f".ds-{pattern}" for pattern in PATTERNS)
 _HOW_MANY = "total_managed_indices"
 _LONGEST_NAME = 255
 _WORD = re.compile(r"[A-Za-z_.-]{1,80}")
@@ -46,9 +45,9 @@ async def lifecycle_errors(server: ElasticServer, product: Product, timeout: flo
 
     Raises `ProbeError`.
     """
-    path = f"_plugins/_ism/explain/{_BACKING}" if product.open else f"{_ALL}/_ilm/explain?only_errors=true"
+    api = await server.api(timeout)
     try:
-        answer = await server.ask("GET", path, timeout)
+        answer = await api.lifecycle(PATTERNS)
     except RefusedError as error:
         if error.status in _NO_SUCH_API and not error.blocked:
             return None
@@ -83,8 +82,8 @@ async def blocked_indices(server: ElasticServer, timeout: float) -> dict[str, st
 
     A policy makes older audit indices read-only; what counts is the newest of each stream.
     """
-    path = f"{_ALL}/_settings/index.blocks.*?flat_settings=true&expand_wildcards=all&ignore_unavailable=true"
-    answer = shaped(await server.ask("GET", path, timeout), dict[str, _Held], server.peer.url)
+    found = await (await server.api(timeout)).blocks(PATTERNS)
+    answer = shaped(found, dict[str, _Held], server.peer.url)
     blocked = {}
     newest = set(_newest(answer))
     for index, held in answer.items():

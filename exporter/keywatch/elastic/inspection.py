@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from keywatch.elastic.bootstrap import Consent, ObjectState, plan
 from keywatch.elastic.health import blocked_indices, lifecycle_errors
 from keywatch.elastic.objects import ElasticObject, ObjectKind
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.product import Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.streams import in_force
 
 _MOST_SHOWN = 20

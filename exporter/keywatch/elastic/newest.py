@@ -190,11 +190,9 @@ def _of(topics: Sequence[str], ages: Mapping[str, float]) -> dict[str, Any]:
 
 
 async def _ask(server: ElasticServer, namespace: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    streams = f"logs-keycloak.*-{namespace}"
+    api = await server.api(timeout)
     # Only a request without a size may be told about the cache.
-    cache = "" if body["size"] else "&request_cache=false"
-    path = f"{streams}/_search?ignore_unavailable=true&allow_no_indices=true{cache}"
-    answer = await server.ask("POST", path, timeout, body)
+    answer = await api.search([f"logs-keycloak.*-{namespace}"], body, cached=None if body["size"] else False)
     whole = searched(answer, server.peer.url)
     if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search for the newest offsets was cut short")

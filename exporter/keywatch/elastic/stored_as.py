@@ -43,7 +43,7 @@ async def stored_as(server: ElasticServer, position: Position, namespace: str, t
         "_source": ["data_stream.dataset"],
         "query": {"bool": {"filter": [{"term": {field: value}} for field, value in terms.items()]}},
     }
-    path = f"logs-keycloak.*-{namespace}/_search?ignore_unavailable=true&allow_no_indices=true"
-    answer = await server.ask("POST", path, timeout, body)
+    api = await server.api(timeout)
+    answer = await api.search([f"logs-keycloak.*-{namespace}"], body)
     found = shaped(answer, _Found, f"{server.peer.url}: {NO_SEARCH}")
     return sorted({hit.source.data_stream.dataset[:_LONGEST] for hit in found.hits.hits})

@@ -7,21 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keywatch import surfaces
 from keywatch.elastic.difference import differences
+from keywatch.elastic.errors import RefusedError
 from keywatch.elastic.objects import ElasticObject, ObjectKind
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.product import Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
 
 _OURS = "keywatch"
 _STAMP = re.compile(r" \(keywatch, sha256 ([0-9a-f]{64})\)$")
-_PATHS = {
-    ObjectKind.LIFECYCLE: "_ilm/policy",
-    ObjectKind.INGEST: "_ingest/pipeline",
-    ObjectKind.COMPONENT: "_component_template",
-    ObjectKind.INDEX: "_index_template",
-}
-_ISM = "_plugins/_ism/policies"
 _LISTS = {
     ObjectKind.COMPONENT: ("component_templates", "component_template"),
     ObjectKind.INDEX: ("index_templates", "index_template"),
@@ -40,17 +34,15 @@ class Held:
     revision: tuple[int, int] | None = None
 
 
-def path_of(one: ElasticObject, product: Product) -> str:
-    """Return where an object is."""
-    root = _ISM if product.open and one.kind is ObjectKind.LIFECYCLE else _PATHS[one.kind]
-    return f"{root}/{surfaces.url(one.name)}"
-
-
 async def held(server: ElasticServer, product: Product, one: ElasticObject, timeout: float) -> Held | None:
     """Read what is there under an object's name; None for nothing. Raises `ProbeError`."""
-    answer = await server.find(path_of(one, product), timeout)
-    if answer is None:
-        return None
+    api = await server.api(timeout)
+    try:
+        answer = await api.held(one.kind, one.name)
+    except RefusedError as error:
+        if error.status == 404:
+            return None
+        raise
     try:
         return _read(answer, one, product)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, StopIteration):
@@ -61,10 +53,7 @@ async def put(
     server: ElasticServer, product: Product, one: ElasticObject, revision: tuple[int, int] | None, timeout: float
 ) -> None:
     """Put an object with its digest; raises `ProbeError`."""
-    path = path_of(one, product)
-    if product.open and one.kind is ObjectKind.LIFECYCLE and revision is not None:
-        path += f"?if_seq_no={revision[0]}&if_primary_term={revision[1]}"
-    await server.ask("PUT", path, timeout, marked(one, product), explain=True)
+    await (await server.api(timeout)).put(one.kind, one.name, marked(one, product), revision)
 
 
 def marked(one: ElasticObject, product: Product) -> dict[str, Any]:

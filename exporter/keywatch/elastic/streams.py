@@ -11,12 +11,12 @@ from msgspec import UNSET
 
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.objects import ElasticObject, ObjectKind
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.product import Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.net.shape import Count, shaped
 
 PATTERNS = ("logs-keycloak.*-*", "logs-keycloak_exporter.*-*")
 """All data streams of ours; nothing else may be called so."""
-_ALL = ",".join(PATTERNS)
 _NAMESPACE, _NOBODYS = "default", "keywatch_simulates"
 
 
@@ -59,7 +59,7 @@ class _Simulated(msgspec.Struct):
 
 async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], list[str]]:
     """Name the data streams that are there, and say of each alias or index in a stream's place what it is."""
-    found = await server.ask("GET", f"_resolve/index/{_ALL}?expand_wildcards=all", timeout)
+    found = await (await server.api(timeout)).resolve(PATTERNS)
     resolved = shaped(found, _Resolved, server.peer.url)
     streams = sorted(entry.name for entry in resolved.data_streams)
     troubles = [
@@ -75,7 +75,7 @@ async def resolve(server: ElasticServer, timeout: float) -> tuple[list[str], lis
 
 async def rivals(server: ElasticServer, objects: Sequence[ElasticObject], timeout: float) -> list[str]:
     """Say which index templates of somebody else stand in the way of ours: with the same priority, or above it."""
-    answer = await server.ask("GET", "_index_template", timeout)
+    answer = await (await server.api(timeout)).index_templates()
     listed = shaped(answer, _IndexTemplates, server.peer.url)
     others = {entry.name: entry.index_template for entry in listed.index_templates}
     ours = [one for one in objects if one.kind is ObjectKind.INDEX]
@@ -114,7 +114,7 @@ async def in_force(
         for stream in _streams(one) if one.kind is ObjectKind.INDEX else ():
             # OpenSearch cannot simulate an index by the name of a data stream that is there.
             name = f"{stream.removesuffix(_NAMESPACE)}{_NOBODYS}"
-            found = await server.ask("POST", f"_index_template/_simulate_index/{name}", timeout)
+            found = await (await server.api(timeout)).simulated_index(name)
             index = shaped(found, _Simulated, server.peer.url).template.settings.index
             if index.get("default_pipeline") != wanted["default_pipeline"]:
                 troubles.append(f"{stream}: would be made without the ingest pipeline {wanted['default_pipeline']}")

@@ -41,6 +41,7 @@ REASONS = CONNECTION_REASONS | {
 }
 """Why a request may get no answer."""
 _CHUNK = 65_536
+_TYPES = ("Accept", "Content-Type")
 _API_KEY = re.compile(r"[A-Za-z0-9+/=_:-]{1,1000}")
 
 
@@ -114,11 +115,20 @@ class HttpPeer:
         return answer
 
     async def ask(
-        self, method: str, path: str, timeout: float, most: int, *, json: bytes | None = None, last: bool = False
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        most: int,
+        *,
+        json: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        last: bool = False,
     ) -> Answer:
         """Send a request, with a body of JSON if there is one; as `get`, but any status is an answer.
 
-        Redirects are not followed: what is asked for is here or nowhere.
+        Redirects are not followed: what is asked for is here or nowhere. Of `headers` only the types that are sent and
+        asked for are taken.
         """
         url = f"{self.url}/{path}"
         began = time.monotonic()
@@ -126,7 +136,7 @@ class HttpPeer:
         try:
             async with asyncio.timeout(timeout):
                 await self._look_at_files()
-                async with self._ask(method, url, stage, json=json, last=last) as response:
+                async with self._ask(method, url, stage, json=json, headers=headers, last=last) as response:
                     body = await _body(response, most)
                     took = time.monotonic() - stage.sent
         except TimeoutError:
@@ -175,7 +185,16 @@ class HttpPeer:
         given = (vars(one) if not isinstance(one, ApiKey) else {"file": one.file} for one in sources if one is not None)
         return any(isinstance(value, Path) for one in given for value in one.values())
 
-    def _ask(self, method: str, url: str, stage: SimpleNamespace, *, json: bytes | None, last: bool) -> Any:
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        stage: SimpleNamespace,
+        *,
+        json: bytes | None,
+        headers: Mapping[str, str] | None,
+        last: bool,
+    ) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=4, use_dns_cache=False, resolver=HttpResolver(self._resolver)),
@@ -187,14 +206,16 @@ class HttpPeer:
                 max_field_size=8190,
             )
         context, name = self._context()
-        headers = self._headers(last=last)
+        sent = self._headers(last=last)
         if json is not None:
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
+        if headers is not None:
+            sent |= {kind: headers[kind] for kind in _TYPES if kind in sent and kind in headers}
         return self._session.request(
             method,
             url,
             data=json,
-            headers=headers,
+            headers=sent,
             allow_redirects=False,
             ssl=context if context is not None else True,
             server_hostname=name,

@@ -18,7 +18,10 @@ from keywatch.config.keycloak import BasicAuthSection
 from keywatch.config.secret import ApiKey, SecurityError
 from keywatch.config.security import TlsSection
 from keywatch.elastic.errors import RefusedError, error_of
-from keywatch.elastic.server import ElasticServer, Name
+from keywatch.elastic.objects import ElasticObject, ObjectKind
+from keywatch.elastic.product import Name
+from keywatch.elastic.server import ElasticServer
+from keywatch.elastic.stored_objects import held
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.net.http_peer import Answer, HttpPeer
 from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
@@ -46,14 +49,21 @@ async def reached(peer: HttpPeer, retries: int = 0) -> AsyncIterator[ElasticServ
 
 
 async def refused(stub: Stub, *, retries: int = 0, explain: bool = False, timeout: float = 5.0) -> ProbeError:
+    """Have a search refused, or a rollover, which is about objects of ours."""
     async with reached(HttpPeer(stub.url, api_key=ApiKey(SecretStr(KEY))), retries) as server:
+        api = await server.api(timeout)
         with pytest.raises(ProbeError) as caught:
-            await server.ask("POST", "logs/_search", timeout, {"size": 0}, explain=explain)
+            await (api.roll_over("logs") if explain else api.search(["logs"], {"size": 0}))
     assert KEY not in str(caught.value)
     assert "planted" not in str(caught.value)
     return caught.value
 
 
+def searches(stub: Stub) -> int:
+    return sum(method == "POST" for method, *_ in stub.asked)
+
+
+@pytest.mark.parametrize("product", Name)
 @pytest.mark.parametrize(
     ("status", "body", "reason", "words"),
     [
@@ -86,35 +96,39 @@ async def refused(stub: Stub, *, retries: int = 0, explain: bool = False, timeou
         (302, b"", Reason.PROTOCOL, "redirects to elsewhere"),
     ],
 )  # fmt: skip
-async def test_an_answer_that_is_none_is_named(status: int, body: object, reason: Reason, words: str) -> None:
-    with serving(Stub(replies={"POST": Reply(status, body)})) as stub:
+async def test_an_answer_that_is_none_is_named(
+    status: int, body: object, reason: Reason, words: str, product: Name
+) -> None:
+    with serving(Stub(product, replies={"POST": Reply(status, body)})) as stub:
         caught = await refused(stub)
     assert caught.reason is reason
     assert words in caught.detail
 
 
-async def test_the_servers_own_words_are_told_only_of_objects_of_ours() -> None:
+@pytest.mark.parametrize("product", Name)
+async def test_the_servers_own_words_are_told_only_of_objects_of_ours(product: Name) -> None:
     body = error("illegal_argument_exception", "unknown setting [index.numbre]\x1b[31m")
-    with serving(Stub(replies={"POST": Reply(400, body)})) as stub:
+    with serving(Stub(product, replies={"POST": Reply(400, body)})) as stub:
         quiet, told = await refused(stub), await refused(stub, explain=True)
     assert "unknown setting" not in quiet.detail
     assert "unknown setting [index.numbre] [31m" in told.detail
     assert "\x1b" not in told.detail
 
 
+@pytest.mark.parametrize("product", Name)
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_what_may_succeed_a_moment_later_is_tried_again(status: int) -> None:
-    stub = Stub(replies={"POST logs": Reply(status, {}, times=2), "POST": Reply(200, {"fine": True})})
+async def test_what_may_succeed_a_moment_later_is_tried_again(status: int, product: Name) -> None:
+    stub = Stub(product, replies={"POST logs": Reply(status, {}, times=2), "POST": Reply(200, {"fine": True})})
     with serving(stub):
         async with reached(HttpPeer(stub.url), retries=3) as server:
-            assert await server.ask("POST", "logs/_search", 5.0, {}) == {"fine": True}
-    assert len(stub.asked) == 3
+            assert await (await server.api(5.0)).search(["logs"], {}) == {"fine": True}
+    assert searches(stub) == 3
 
 
 async def test_it_gives_up_after_its_retries_and_minds_retry_after() -> None:
     with serving(Stub(replies={"POST": Reply(429, {}, {"Retry-After": "0"})})) as stub:
         caught = await refused(stub, retries=3)
-        assert len(stub.asked) == 4
+        assert searches(stub) == 4
     assert caught.reason is Reason.REJECTED
 
 
@@ -122,17 +136,18 @@ async def test_it_gives_up_after_its_retries_and_minds_retry_after() -> None:
 async def test_what_will_not_succeed_a_moment_later_is_not_tried_again(status: int) -> None:
     with serving(Stub(replies={"POST": Reply(status, {})})) as stub:
         await refused(stub, retries=3)
-        assert len(stub.asked) == 1
+        assert searches(stub) == 1
 
 
 async def test_a_full_disk_is_not_asked_again() -> None:
     with serving(Stub(replies={"POST": Reply(429, error("cluster_block_exception", FLOOD))})) as stub:
         await refused(stub, retries=3)
-        assert len(stub.asked) == 1
+        assert searches(stub) == 1
 
 
-async def test_a_server_that_never_answers_costs_its_time_out() -> None:
-    with serving(Stub(replies={"POST": Reply(0)})) as stub:
+@pytest.mark.parametrize("product", Name)
+async def test_a_server_that_never_answers_costs_its_time_out(product: Name) -> None:
+    with serving(Stub(product, replies={"POST": Reply(0)})) as stub:
         watch = Stopwatch()
         caught = await refused(stub, timeout=0.3)
     assert caught.reason is Reason.TIMEOUT_RESPONSE
@@ -256,11 +271,13 @@ async def test_a_certificate_that_does_not_hold_is_named(
 
 
 async def test_what_may_not_be_there_is_none_and_another_refusal_is_not() -> None:
+    there, forbidden = (ElasticObject(ObjectKind.LIFECYCLE, name, {}) for name in "yx")
     with serving(Stub(replies={"GET _ilm/policy/x": Reply(403, error("security_exception"))})) as stub:
         async with reached(HttpPeer(stub.url)) as server:
-            assert await server.find("_ilm/policy/y", 2.0) is None
+            product = await server.product(2.0)
+            assert await held(server, product, there, 2.0) is None
             with pytest.raises(RefusedError):
-                await server.find("_ilm/policy/x", 2.0)
+                await held(server, product, forbidden, 2.0)
 
 
 _PLANTED = "Hunter2-planted"

@@ -16,7 +16,8 @@ from keywatch.elastic.event_search import Follower, Wanted, search
 from keywatch.elastic.findable import findable
 from keywatch.elastic.newest import older, recent
 from keywatch.elastic.objects import ElasticObject, ObjectKind, load, shipped
-from keywatch.elastic.server import ElasticServer, Name, Product
+from keywatch.elastic.product import Name, Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.stored_as import stored_as
 from keywatch.elastic.stored_objects import changes, held, marked
 from keywatch.elastic.streams import in_force, resolve, rivals
@@ -44,13 +45,16 @@ class OneAnswer:
         assert timeout > 0
         return self.known
 
-    async def ask(self, *_: object, **__: object) -> Any:
+    async def api(self, timeout: float) -> OneAnswer:
+        """Return itself: what is asked of it, in place of a client."""
+        assert timeout > 0
+        return self
+
+    async def _ask(self, *_: object, **__: object) -> Any:
         """Return the answer, which whoever asked may change."""
         return dict(self.answer)
 
-    async def find(self, *_: object) -> Any:
-        """Return the answer."""
-        return dict(self.answer)
+    search = resolve = index_templates = simulated_index = held = _ask
 
 
 def first(kind: ObjectKind, objects: list[ElasticObject] = OBJECTS) -> ElasticObject:

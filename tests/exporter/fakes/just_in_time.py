@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keywatch.engine.probe import ProbeError, Reason
@@ -134,9 +134,18 @@ class JustInTimeServer:
         self.body = body
         self.asked = 0
 
-    async def ask(self, method: str, path: str, timeout: float, most: int, *, json: bytes | None = None) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        most: int,
+        *,
+        json: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Answer a request."""
-        del method, most, json
+        del method, most, json, headers
         self.asked += 1
         if not await wait(self.took, timeout):
             raise ProbeError(Reason.TIMEOUT_RESPONSE, "late")

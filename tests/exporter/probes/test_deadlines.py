@@ -10,6 +10,8 @@ from typing import Any, cast
 import pytest
 
 from keywatch.config.endpoint import Endpoint
+from keywatch.elastic import clients
+from keywatch.elastic.product import Name
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, ProbeError, Reason, Schedule
 from keywatch.kafka.chosen_groups import ChosenGroups
@@ -308,6 +310,7 @@ PROBES: list[Make] = [
 
 @pytest.fixture(autouse=True)
 def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients.load(Name.ELASTICSEARCH)  # a thread would: virtual time does not wait for one
     monkeypatch.setattr("keywatch.probes.events.probe.Tail", FakeTail)
     monkeypatch.setattr("keywatch.probes.canary.probe.CanaryLink", FakeLink)
 

@@ -13,7 +13,8 @@ from msgspec import UNSET
 from keywatch.elastic.errors import RefusedError
 from keywatch.elastic.health import blocked_indices, lifecycle_errors
 from keywatch.elastic.lint import DATASETS
-from keywatch.elastic.server import ElasticServer, Product
+from keywatch.elastic.product import Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.elastic.streams import PATTERNS
 from keywatch.engine.probe import ProbeError, Sample, Schedule
 from keywatch.metrics import logs as cat
@@ -36,10 +37,7 @@ from keywatch.probes.logs.elasticsearch_answers import (
 
 _STATUSES = ("green", "yellow", "red")
 _PIPELINE = "logs-keycloak"
-_STREAMS = ",".join(PATTERNS)
 _OTHER = "other"
-_HEALTH = "_cluster/health?filter_path=status,number_of_nodes,unassigned_shards"
-_NODES = f"_nodes/stats/ingest,fs?filter_path=nodes.*.fs.total,nodes.*.ingest.pipelines.{_PIPELINE}.failed"
 # The core without the module of data streams has no handler for it.
 _NO_SUCH_API = frozenset({400, 404, 405})
 _OF_STREAMS = (
@@ -89,7 +87,7 @@ class ElasticsearchProbe:
         try:
             self._product = await self._server.product(timeout * _PRODUCT_SHARE)
             await self._server.same_cluster((deadline - self._clock()) / 2)
-            health = await self._server.ask("GET", _HEALTH, deadline - self._clock())
+            health = await (await self._server.api(deadline - self._clock())).health()
         except ProbeError as error:
             self._server.drop_product()
             down = Sample(cat.ELASTICSEARCH_UP, (self.cluster,), 0.0, f"down, {error.reason}: {error.detail}")
@@ -127,7 +125,8 @@ class ElasticsearchProbe:
 
     async def _nodes(self, _: Product, timeout: float) -> _Part:
         shapes, samples = self._shapes(), []
-        answer = shapes.take(await self._server.ask("GET", _NODES, timeout), Nodes)
+        api = await self._server.api(timeout)
+        answer = shapes.take(await api.node_stats(_PIPELINE), Nodes)
         free: list[float] = []
         failed: dict[Hashable, float] = {}
         for name, node in (answer.nodes if answer is not None else {}).items():
@@ -145,8 +144,9 @@ class ElasticsearchProbe:
         return _Part(samples, shapes.failure)
 
     async def _streams(self, _: Product, timeout: float) -> _Part:
+        api = await self._server.api(timeout)
         try:
-            answer = await self._server.ask("GET", f"_data_stream/{_STREAMS}/_stats", timeout)
+            answer = await api.stream_stats(PATTERNS)
         except RefusedError as error:
             if error.status in _NO_SUCH_API:
                 return _Part([])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, cast
 
 import pytest
 
-from keywatch.elastic.server import ElasticServer, Name, Product
+from keywatch.elastic.product import Name, Product
+from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.metrics import logs as cat
 from keywatch.metrics.metric import Metric
@@ -258,10 +259,34 @@ class Answers:
     def drop_product(self) -> None:
         """Do nothing."""
 
-    async def ask(self, method: str, path: str, timeout: float) -> Any:
-        """Return the answer to a question."""
+    async def api(self, timeout: float) -> Answers:
+        """Return itself: what is asked of it, in place of a client."""
         assert timeout > 0
-        (name,) = (name for name in self.replies if f"{method} {path}".startswith(name))
+        return self
+
+    async def health(self) -> Any:
+        """Answer as a server does, like the others."""
+        return self._told(HEALTH)
+
+    async def node_stats(self, pipeline: str) -> Any:
+        """Answer it."""
+        assert pipeline
+        return self._told(NODES)
+
+    async def stream_stats(self, streams: Sequence[str]) -> Any:
+        """Answer it."""
+        return self._told(STATS, *streams)
+
+    async def lifecycle(self, streams: Sequence[str]) -> Any:
+        """Answer it."""
+        return self._told(ISM if self.known.open else ILM, *streams)
+
+    async def blocks(self, streams: Sequence[str]) -> Any:
+        """Answer it."""
+        return self._told(SETTINGS, *streams)
+
+    def _told(self, name: str, *streams: str) -> Any:
+        assert not streams or ",".join(streams) == STREAMS
         return copy.deepcopy(self.replies[name])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -70,13 +70,19 @@ class FakeServer:
         self.asked = 0
         self.peer = HttpPeer("http://elasticsearch:9200")
 
-    async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a search."""
-        assert method == "POST"
+    async def api(self, timeout: float) -> FakeServer:
+        """Return itself: what is asked of it, in place of a client."""
         assert timeout > 0
-        if path.startswith("logs-keycloak.*-default/_search?ignore_unavailable=true"):
+        return self
+
+    async def search(
+        self, streams: Sequence[str], body: Mapping[str, Any], *, cached: bool | None = None
+    ) -> dict[str, Any]:
+        """Answer a search."""
+        if streams == ["logs-keycloak.*-default"]:
             return self._stored(body)
-        assert path.startswith("logs-keycloak.user_event-default/_search?ignore_unavailable=true")
+        assert streams == ["logs-keycloak.user_event-default"]
+        assert cached is False
         self.asked += 1
         if self.failure is not None:
             raise self.failure

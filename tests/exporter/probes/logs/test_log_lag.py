@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -41,18 +41,21 @@ class FakeServer:
         self.failure: ProbeError | None = None
         self.answer: dict[str, Any] | None = None
         self.bodies: list[Mapping[str, Any]] = []
-        self.paths: list[str] = []
+        self.cached: list[bool | None] = []
         self.timeouts: list[float] = []
         self.peer = HttpPeer("http://elasticsearch:9200")
 
-    async def ask(self, method: str, path: str, timeout: float, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a search."""
-        assert method == "POST"
-        assert path.startswith("logs-keycloak.*-default/_search?ignore_unavailable=true")
+    async def api(self, timeout: float) -> FakeServer:
+        """Return itself: what is asked of it, in place of a client."""
         assert timeout > 0
-        self.bodies.append(body)
-        self.paths.append(path)
         self.timeouts.append(timeout)
+        return self
+
+    async def search(self, streams: Sequence[str], body: Mapping[str, Any], *, cached: bool | None) -> dict[str, Any]:
+        """Answer a search."""
+        assert streams == ["logs-keycloak.*-default"]
+        self.bodies.append(body)
+        self.cached.append(cached)
         if self.failure is not None:
             raise self.failure
         if self.answer is not None:
@@ -177,7 +180,7 @@ def test_what_is_asked_again_and_again_is_never_answered_from_a_cache() -> None:
     bed.server.recent = dict.fromkeys((A0, A1, B0), (99, 1000.0))
     bed.cycle()
     # With a size the parameter is refused.
-    assert ["request_cache=false" in path for path in bed.server.paths] == [True, False]
+    assert bed.server.cached == [False, None]
 
 
 def test_the_search_has_what_kafka_left_of_the_deadline_and_no_more() -> None:
