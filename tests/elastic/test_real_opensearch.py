@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from keywatch.cli.command import main
+from keywatch.elastic.errors import error_of
 from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.lint import DATASETS
 from keywatch.elastic.newest import Newest, older, recent
@@ -25,7 +26,7 @@ from keywatch.engine.probe import ProbeError, Reason, Schedule
 from keywatch.kafka.records.search import Position
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import logs as cat
-from keywatch.net.http_peer import HttpPeer
+from keywatch.net.http_peer import Answer, HttpPeer
 from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
 from tests.elastic.distribution import OPENSEARCH
 from tests.elastic.documents import admin_event, bulk, moment, others, user_event
@@ -272,10 +273,11 @@ def test_a_full_disk_is_named_by_check_probe_and_a_refused_write(
         assert "takes no documents (read_only_allow_delete: a disk passed" in capsys.readouterr().out
         samples = asked(opensearch, lambda server: ElasticsearchProbe("c", server, Schedule(10, 5)).run(5))
         assert [sample.value for sample in samples if sample.metric is cat.ELASTICSEARCH_BLOCKED_INDICES] == [1]
-        with pytest.raises(ProbeError) as refused:
-            asked(opensearch, lambda server: server.ask("POST", f"{stream}/_doc", 10, user_event(2)))
-        assert refused.value.reason in {Reason.STORAGE, Reason.REJECTED}
-        assert "block" in refused.value.detail or "flood-stage" in refused.value.detail
+        status, body = opensearch.ask("POST", f"{stream}/_doc", user_event(2))
+        refused = error_of(Answer(status, "", json.dumps(body).encode(), 0.0), "POST")
+        assert refused.reason in {Reason.STORAGE, Reason.REJECTED}
+        assert refused.blocked
+        assert "block" in refused.detail or "flood-stage" in refused.detail
     finally:
         assert opensearch.ask("PUT", f"{stream}/_settings", {setting: None})[0] == 200
 
