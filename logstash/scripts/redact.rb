@@ -2,9 +2,14 @@
 # Keeps of an event only the fields that fields.yml names, each made what its kind allows; all else is removed.
 # Fails closed: what cannot be judged is removed, and an exception empties the event.
 
-require "ipaddr"
 require "openssl"
 require "yaml"
+
+# How texts are searched stands in parts of its own; each adds its functions to this script.
+%w[text shapes rows names pairs carriers people addresses].each do |part|
+  path = File.join(File.dirname(__FILE__), "redaction", "#{part}.rb")
+  instance_eval(File.read(path, encoding: "UTF-8"), path)
+end
 
 # Parameters: hash_key (32 bytes at least), fields_path or fields, details_allow, ip_mode, user_name_mode,
 # session_mode. Raises when one is missing or not allowed, and then the pipeline does not start.
@@ -22,7 +27,7 @@ def register(params)
   raise ArgumentError, "fields.yml must name each field with its kind" unless fields.is_a?(Hash) && !fields.empty?
 
   @kinds = fields.map { |field, kind| [field, method("kind_#{kind}")] }
-  rules
+  %w[text shapes rows names pairs carriers people addresses].each { |part| send("prepare_#{part}") }
   @allow = Array(params["details_allow"])
   refused = @allow.select { |key| secret_name?(key) }
   raise ArgumentError, "details_allow names secrets: #{refused.join(', ')}" unless refused.empty?
@@ -73,12 +78,18 @@ end
 
 # One word of somebody else: a host, a logger, a version. It may have the shape of a word and be a token.
 def kind_word(event, field, value)
-  event.set(field, scrub(value, 200)) if value.is_a?(String) && value.match?(/\A[A-Za-z0-9_.\/-]{1,200}\z/)
+  event.set(field, without_addresses(without_shapes(value), false)) if value.is_a?(String) && value.match?(/\A[A-Za-z0-9_.\/-]{1,200}\z/)
+end
+
+# A version, which may have four parts, as addresses have; a part of three digits no version has.
+def kind_version(event, field, value)
+  text = value.is_a?(String) && value.match?(/\d{3}\./) ? without_addresses(value, false) : value
+  event.set(field, without_shapes(text)) if value.is_a?(String) && value.match?(/\A[A-Za-z0-9_.+-]{1,100}\z/)
 end
 
 # An error code of Keycloak, or a class.
 def kind_code(event, field, value)
-  event.set(field, scrub(value, 200)) if value.is_a?(String) && value.match?(/\A[A-Za-z][A-Za-z0-9_.$]{0,199}\z/)
+  event.set(field, without_shapes(value)) if value.is_a?(String) && value.match?(/\A[A-Za-z][A-Za-z0-9_.$]{0,199}\z/)
 end
 
 def kind_event_type(event, field, value)
@@ -90,23 +101,49 @@ def kind_hash(event, field, value)
 end
 
 def kind_id(event, field, value)
-  return unless value.is_a?(String) && !value.empty?
-
-  federated = value.match(/\A(f:\h{8}-\h{4}-\h{4}-\h{4}-\h{12}:)([^\/]+)\z/m)
-  event.set(field, federated ? masked(federated[1], federated[2]) : scrub(value, 255))
+  event.set(field, scrub(value, 255)) if value.is_a?(String) && !value.empty?
 end
 
-# Ids of federated users end in what their store calls them, often a name.
+# Keycloak's own ids of users are UUIDs. Others were chosen by somebody, or by a store of users, and may be names.
+def kind_user_id(event, field, value)
+  return unless value.is_a?(String) && !value.empty?
+
+  text = value.gsub(/%(?:25)?3[aA]/, ":")
+  federated = text.match(/\A(f:[\w.-]{1,64}:)(.+)\z/m)
+  event.set(field, if text.match?(/\A(?:\h{8}-(?:\h{4}-){3}\h{12}|\h{32})\z/) then text
+                   elsif federated then masked(federated[1], federated[2])
+                   else masked("", text)
+                   end)
+end
+
+# What a store calls its user, often a name, becomes a hash.
 def masked(store, name)
   @modes["user_name_mode"] == "keep" ? store + name : store + hmac(name)[0, 32]
 end
 
+def scrub(value, most)
+  scrubbed(value, most)[0]
+end
+
 def kind_text(event, field, value)
-  event.set(field, scrub(value, 8192)) if value.is_a?(String) && !value.empty?
+  put(event, field, value, 8192)
 end
 
 def kind_stack(event, field, value)
-  event.set(field, scrub(value, 32_000)) if value.is_a?(String) && !value.empty?
+  put(event, field, value, 32_000)
+end
+
+# A browser's word for itself: its versions have four parts.
+def kind_agent(event, field, value)
+  put(event, field, value, 8192, versions: true)
+end
+
+def put(event, field, value, most, versions: false)
+  return unless value.is_a?(String) && !value.empty?
+
+  text, cut = scrubbed(value, most, versions: versions)
+  event.set(field, text)
+  event.tag("_text_cut") if cut
 end
 
 def kind_integer(event, field, value)
@@ -167,76 +204,12 @@ def hmac(text)
   OpenSSL::HMAC.hexdigest("SHA256", @key, text)
 end
 
-def address_of(value)
-  return nil unless value.is_a?(String) && value.length <= 60
-
-  text = value.strip.sub(/%.*\z/, "").sub(/\A(\d+\.\d+\.\d+\.\d+):\d+\z/, '\1').sub(/\A\[([\h:.]+)\](?::\d+)?\z/, '\1')
-  return nil unless text.match?(/\A[\h:.]+\z/) && text.match?(/[.:]/)
-
-  IPAddr.new(text).native
-rescue IPAddr::Error
-  nil
-end
-
-def shown(address)
-  return address.to_s if @modes["ip_mode"] == "keep"
-
-  address.mask(address.ipv4? ? 24 : 48).to_s
-end
-
-# An address within a text.
-def shown_or_hidden(text)
-  address = address_of(text)
-  return text if address.nil?
-
-  %w[keep truncate].include?(@modes["ip_mode"]) ? shown(address) : "[ip]"
-end
-
 # ---- text
 
 def secret_name?(name)
   harmless = %w[token_id refresh_token_id updated_refresh_token_id refresh_token_type validate_access_token code_id
                 credential_type selected_credential_id]
   !harmless.include?(name) && name.match?(/pass|secret|token|credential|otp|assertion|cookie|authorization|private|api_?key|\Acode\z/i)
-end
-
-def scrub(value, most)
-  text = value.scrub("?")
-  # What is cut off within a word could be a secret that no rule knows any more by its half.
-  text = text[0, 65_536].sub(/\S*\z/, "") if text.length > 65_536
-  text = text.gsub(@federated) { masked(Regexp.last_match(1), Regexp.last_match(2)) }
-  rules.each { |pattern, put| text = text.gsub(pattern, put) }
-  text = text.gsub(@ipv4) { |found| shown_or_hidden(found) }
-  text = text.gsub(@ipv6) { |found| shown_or_hidden(found) }
-  text[0, most]
-end
-
-def rules
-  @rules ||= begin
-    @ipv4 = /(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)/
-    @ipv6 = /(?<![\w:])(?:\h{1,4}(?::\h{1,4}){7}|(?:\h{1,4}:){0,6}\h{0,4}::(?:\h{1,4}:){0,6}(?:\h{1,4})?)(?![\w:])/
-    @federated = /(f:\h{8}-\h{4}-\h{4}-\h{4}-\h{12}:)([^\s\/,;"'\]}]+)/
-    # Every repetition is bounded or possessive: a hostile text must not keep a worker busy.
-    secret = "[\\w.-]{0,40}(?:passw(?:or)?d|passphrase|pwd|secret|token|assertion|otp|credential|api[_-]?key|" \
-             "authorization|cookie|private[_-]?key|saml(?:response|request)|code[_-]verifier)[\\w.-]{0,40}"
-    personal = "(?:preferred[_-]?)?user[_-]?name|login(?:[_-]?hint)?|user|(?:updated[_-]|previous[_-])?e?-?mail(?:[_-]?address)?|" \
-               "(?:first|last|given|family|full|middle|nick)[_-]?name|phone(?:[_-]?number)?|mobile|birth[_-]?date|" \
-               "street(?:[_-]?address)?|identity_provider_identity|redirect_uri"
-    name = "(?:#{secret}|#{personal}|value)"
-    [
-      [/-----BEGIN [A-Z ]{1,40}-----.*?(?:-----END [A-Z ]{1,40}-----|\z)/m, "[key]"],
-      [/(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*)*/, "[jwt]"],
-      [/\b(bearer|basic|dpop|negotiate|digest)\s+[\w.~+\/=-]{4,}/i, '\1 [removed]'],
-      # In JSON, also in JSON within a string, where quotes have backslashes before them.
-      [/(\\*["'])(#{name})\1(\s*:\s*)(\\*["']).*?(?:(?<!\\)\4|\z)/im, '\1\2\1\3\4[removed]\4'],
-      [/(\\*["'])(#{name})\1(\s*:\s*)(?!\\*["'])(?:[\[{][^\]}]*|[^\s,}\]]+)/i, '\1\2\1\3[removed]'],
-      [/(?<![\w-])(#{secret}|#{personal})(\s*[=:]\s*)(?:"[^"]*(?:"|\z)|'[^']*(?:'|\z)|[^\s,;&"'})\]]+)/i, '\1\2[removed]'],
-      [/(?<![A-Za-z0-9])(code|state|session_state|session_code|id_token_hint|key)=[^\s&;,"']+/i, '\1=[removed]'],
-      [/(\/\/)[^\s\/@"']++@/, '\1[removed]@'],
-      [/(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]++@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/, "[email]"],
-      [/(?<![\w+.])\+\d(?:[ ()\/-]?\d){7,14}(?!\w)/, "[phone]"]
-    ]
-  end
 end
 
 # ---- tests: Logstash runs them when a pipeline starts, and does not start it when one fails
