@@ -11,7 +11,7 @@ def filter(event)
   return [event] unless record.is_a?(Hash)
 
   %w[type message stack_trace].each do |name|
-    said = record["error.#{name}"]
+    said = record["error.#{name}"] || (record["error"].is_a?(Hash) ? record["error"][name] : nil)
     event.set("[error][#{name}]", said) if said.is_a?(String)
   end
   thrown = record["exception"]
