@@ -150,9 +150,10 @@ def kind_integer(event, field, value)
   event.set(field, value) if value.is_a?(Integer) && value.abs < 2**63
 end
 
+# Of a list, as X-Forwarded-For has it, the first: the client's own.
 def kind_ip(event, field, value)
-  address = address_of(value)
-  return if address.nil?
+  address = value.is_a?(String) ? value[0, 2000].split(",").filter_map { |one| address_of(one) }.first : nil
+  return event.tag("_address_unreadable") if address.nil?
 
   case @modes["ip_mode"]
   when "hash" then event.set("[keycloak][source][ip_hash]", hmac(address.to_s))

@@ -115,8 +115,8 @@ $stdout.sync = true
 scripts = {}
 broken = false
 $stdin.each_line do |line|
-  command = JSON.parse(line, max_nesting: false)
   answer = begin
+    command = JSON.parse(line, max_nesting: false)
     case command["do"]
     when "load"
       script = Script.bare(command["path"])

@@ -79,7 +79,11 @@ class Ruby:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [*_command(), str(_HARNESS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            [*_command(), str(_HARNESS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",  # half a letter, as JSON can write it, is a question mark in Java's UTF-8 too
         )
         self._one_asks = threading.Lock()
         self._loaded = 0
@@ -106,7 +110,7 @@ class Ruby:
         if stdin is None or stdout is None:
             raise RuntimeError("the interpreter has no pipes")
         with self._one_asks:
-            stdin.write(json.dumps(command) + "\n")
+            stdin.write(json.dumps(command, ensure_ascii=False) + "\n")
             stdin.flush()
             line = stdout.readline()
         if not line:

@@ -47,6 +47,7 @@ def _checked_key(text: str) -> str:
 
 Topic = Annotated[str, AfterValidator(_checked_topic)]
 Key = Annotated[str, AfterValidator(_checked_key)]
+Prefix = Annotated[str, Field(max_length=100)]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Realm = Annotated[str, AfterValidator(_checked_realm)]
 
@@ -66,8 +67,16 @@ class EventRecordSection(Section):
         description="What tells user from admin events: which of type and operation is there, or the topic.",
     )
     time: str = Field("time", description="Field of the event's time.")
-    time_unit: Literal["ms", "s", "us"] = Field("ms", description="What it counts since 1970.")
+    time_unit: Literal["ms", "s", "us", "iso8601"] = Field(
+        "ms", description="What it counts since 1970; iso8601: text with an offset, 2026-11-29T09:12:01Z."
+    )
     type: str = Field("type", description="Field of a user event's type, such as LOGIN_ERROR.")
+    type_prefix: Prefix = Field(
+        "", description="What stands before it, such as `access.`; a type without it is none of a user event."
+    )
+    envelope: str | None = Field(
+        None, description="Field that holds the event, such as `data` in CloudEvents; the others stand within it."
+    )
     operation: str | None = Field("operationType", description="Field of an admin event's operation, such as CREATE.")
     realm_id: str = Field("realmId", description="Field of the realm's id.")
     realm_name: str | None = Field("realmName", description="Field of the realm's name; empty: not written.")
@@ -115,7 +124,16 @@ class EventsSection(Section):
             record.time, record.type, record.operation, record.realm_id, record.realm_name, record.id, record.error
         )
         kind, unit = KindRule(record.kind), TimeUnit(record.time_unit)
-        return custom(user, admin, fields, kind=kind, time_unit=unit, key=record.key)
+        return custom(
+            user,
+            admin,
+            fields,
+            kind=kind,
+            time_unit=unit,
+            key=record.key,
+            type_prefix=record.type_prefix,
+            envelope=record.envelope or None,
+        )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

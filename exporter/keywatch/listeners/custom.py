@@ -17,6 +17,10 @@ def custom(
     kind: KindRule = KindRule.FIELD,
     time_unit: TimeUnit = TimeUnit.MILLISECONDS,
     key: str | None = None,
+    type_prefix: str = "",
+    envelope: str | None = None,
 ) -> Profile:
     """Make the profile of such a listener."""
-    return Profile(NAME, tuple(user), tuple(admin), fields, kind, time_unit, key)
+    return Profile(
+        NAME, tuple(user), tuple(admin), fields, kind, time_unit, key, type_prefix=type_prefix, envelope=envelope
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from keywatch.listeners.profile import Outcome
 
 OTHER: Final = "other"
 _ERROR: Final = "_error"
+# How Keycloak writes its types; one that is not known yet looks like this too.
+_SHAPE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 # Keycloak 26.7's EventType without the errors, one of which each of them has; and jwt_bearer, which came before
 # jwt_authorization_grant.
@@ -41,14 +44,32 @@ _USER: Final = {
 _ADMIN: Final = {event.removeprefix("admin_").upper(): event for event in ADMIN_EVENTS}
 
 
-def user_event(written: str) -> tuple[str, Outcome]:
-    """Return label and outcome of a user event's type as Keycloak writes it, such as `LOGIN_ERROR`."""
-    found = _USER.get(written) or _USER.get(written.upper())
+def user_event(written: str, *, failed: bool = False) -> tuple[str, Outcome]:
+    """Return label and outcome of a user event's type as Keycloak writes it, such as `LOGIN_ERROR`.
+
+    `failed` tells that the event names an error. How an event of an unknown type ended is told by its error alone.
+    """
+    found = _USER.get(written) or _USER.get(_upper(written))
     if found is not None:
-        return found
-    return OTHER, Outcome.ERROR if written.lower().endswith(_ERROR) else Outcome.SUCCESS
+        return (found[0], Outcome.ERROR) if failed else found
+    return OTHER, Outcome.ERROR if failed or written.lower().endswith(_ERROR) else Outcome.UNKNOWN
 
 
 def admin_event(written: str) -> str:
     """Return the label of an admin operation as Keycloak writes it, such as `CREATE`."""
-    return _ADMIN.get(written) or _ADMIN.get(written.upper()) or f"admin_{OTHER}"
+    return _ADMIN.get(written) or _ADMIN.get(_upper(written)) or f"admin_{OTHER}"
+
+
+def is_user_event(written: str) -> bool:
+    """Return whether it is a type of Keycloak's, known or not yet; somebody else's `order` is none."""
+    return written in _USER or _upper(written) in _USER or _SHAPE.fullmatch(written) is not None
+
+
+def is_admin_event(written: str) -> bool:
+    """Return whether it is an operation of Keycloak's, known or not yet."""
+    return _upper(written) in _ADMIN or _SHAPE.fullmatch(written) is not None
+
+
+def _upper(written: str) -> str:
+    """Return capitals of what is written in plain letters; others have capitals that are plain letters."""
+    return written.upper() if written.isascii() else written

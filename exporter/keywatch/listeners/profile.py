@@ -79,11 +79,12 @@ class KindRule(StrEnum):
 
 
 class TimeUnit(StrEnum):
-    """What the event's time counts since 1970."""
+    """What the event's time counts since 1970; `iso8601` is text with an offset, `2026-11-29T09:12:01.5Z`."""
 
     SECONDS = "s"
     MILLISECONDS = "ms"
     MICROSECONDS = "us"
+    ISO8601 = "iso8601"
 
 
 class DeadLetterPlace(StrEnum):
@@ -115,7 +116,9 @@ class Profile:
     """What one listener writes.
 
     `user` and `admin` are its topics: names, or regular expressions for whole names. `key` is a regular expression
-    for a record's whole key, empty when records have none, None when any will do.
+    for a record's whole key, empty when records have none, None when any will do. `type_prefix` is cut off of a user
+    event's type, and what has it not is no user event's type. `envelope` is a field that holds the event, and all
+    others stand within it.
     """
 
     name: str
@@ -126,6 +129,8 @@ class Profile:
     time_unit: TimeUnit = TimeUnit.MILLISECONDS
     key: str | None = None
     dead_letters: DeadLetterPlace = DeadLetterPlace.NONE
+    type_prefix: str = ""
+    envelope: str | None = None
 
     def on(self, user: Sequence[str], admin: Sequence[str]) -> Self:
         """Return the same profile on other topics; where neither is given, on its own."""

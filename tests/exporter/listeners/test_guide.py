@@ -16,13 +16,14 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_each_example_is_a_good_configuration(text: str) -> None:
-    ((section,),) = [cluster.events for cluster in parse(text, "guide").clusters]
-    assert section.profile().user
+    (sections,) = [cluster.events for cluster in parse(text, "guide").clusters]
+    assert all(section.profile().user for section in sections)
+    assert sections
 
 
 @pytest.mark.parametrize("profile", KNOWN.values(), ids=KNOWN.keys())

@@ -81,7 +81,7 @@ def test_an_allowed_type_is_itself_and_any_other_is_other() -> None:
     assert {user_event(event.upper()) for event in USER_EVENTS} == {(event, SUCCESS) for event in USER_EVENTS}
     assert {user_event(f"{event}_ERROR".upper()) for event in USER_EVENTS} == {(event, ERROR) for event in USER_EVENTS}
     assert user_event("login_error") == ("login", ERROR)
-    assert user_event("NEVER_HEARD_OF") == (OTHER, SUCCESS)
+    assert user_event("NEVER_HEARD_OF") == (OTHER, UNKNOWN)
     assert user_event("NEVER_HEARD_OF_ERROR") == (OTHER, ERROR)
     assert {admin_event(event.removeprefix("admin_").upper()) for event in ADMIN_EVENTS} == ADMIN_EVENTS
     assert admin_event("delete") == "admin_delete"
@@ -164,7 +164,7 @@ def test_a_custom_listener_may_tell_kinds_by_topic_alone() -> None:
     parser = Parser(custom(record={"kind": "topic", "type": "name", "operation": None, "id": None, "time_unit": "us"}))
     value = json.dumps({"time": TIME * 1000, "realmId": "r", "name": "UPDATE"}).encode()
     assert parser.parse("a", b"any", value) == Event(ADMIN, "admin_update", SUCCESS, None, "r", None, TIME / 1000, True)
-    assert parser.parse("u", None, value) == Event(USER, "other", SUCCESS, None, "r", None, TIME / 1000, True)
+    assert parser.parse("u", None, value) == Event(USER, "other", UNKNOWN, None, "r", None, TIME / 1000, True)
     assert parser.parse("x", None, value) == (MalformedReason.WRONG_TOPIC,)
     both = Parser(custom(topics={"user": ["e.*"], "admin": [".*e"]}, record={"kind": "topic"}))
     assert both.parse("ee", None, value) == (MalformedReason.KIND_UNKNOWN,)
@@ -175,3 +175,47 @@ def test_a_custom_listeners_fields_may_have_any_names() -> None:
     parser = Parser(custom(record=record))
     value = json.dumps({"class": TIME, "a b": "LOGIN", "ü": "r"}, ensure_ascii=False).encode()
     assert parser.parse("u", None, value) == Event(USER, "login", SUCCESS, None, "r", None, TIME / 1000, True)
+
+
+def test_an_error_makes_any_event_of_a_user_a_failure() -> None:
+    assert parsed("snuk87", user("snuk87", error="x")).outcome is ERROR
+    assert parsed("snuk87", user("snuk87", error="")).outcome is SUCCESS
+    assert parsed("snuk87", user("snuk87", "FUTURE_THING")).outcome is UNKNOWN
+    assert parsed("snuk87", user("snuk87", "FUTURE_THING", error="x")).outcome is ERROR
+
+
+def test_beside_an_operation_a_word_of_the_listeners_own_is_no_type() -> None:
+    made = parsed("snuk87", admin("snuk87", type="admin.USER-CREATE"))
+    assert (made.kind, made.event) == (ADMIN, "admin_create")
+    for type_ in ("LOGIN", "login", "FUTURE", 5):
+        record = admin("snuk87", type=type_)
+        found = Parser(KNOWN["snuk87"]).parse(record.topic, None, record.value)
+        assert found == (MalformedReason.KIND_UNKNOWN,)
+
+
+def test_a_custom_listener_may_put_something_before_its_types() -> None:
+    parser = Parser(custom(record={"type_prefix": "access.", "id": "uid"}))
+
+    def read(topic: str, **fields: Any) -> Any:
+        return parser.parse(topic, None, json.dumps({"time": TIME, "realmId": "r", "uid": "1", **fields}).encode())
+
+    assert read("u", type="access.LOGIN_ERROR") == Event(USER, "login", ERROR, "1", "r", None, TIME / 1000, True)
+    assert read("a", type="admin.USER-CREATE", operationType="CREATE").event == "admin_create"
+    assert read("u", type="LOGIN") == (MalformedReason.KIND_UNKNOWN,)
+    assert read("u", type="access.") == (MalformedReason.FIELD_MISSING,)
+    assert read("u", type=7) == (MalformedReason.KIND_UNKNOWN,)
+
+
+def test_a_custom_listener_may_write_cloud_events_with_times_as_text() -> None:
+    parser = Parser(custom(record={"envelope": "data", "time_unit": "iso8601"}))
+
+    def read(time: Any, **outer: Any) -> Any:
+        event = {"id": "1", "type": "LOGIN", "realmId": "r", "time": time}
+        return parser.parse("u", None, json.dumps({"specversion": "1.0", "type": "x", "data": event, **outer}).encode())
+
+    assert read("2026-01-01T00:00:00.5+01:00") == Event(USER, "login", SUCCESS, "1", "r", None, 1767222000.5, True)
+    for time in ("2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "soon", "", 5, True):
+        assert read(time) == (MalformedReason.FIELD_TYPE,)
+    assert read(None) == (MalformedReason.FIELD_MISSING,)
+    assert read("1999-01-01T00:00:00Z") == (MalformedReason.TIME_RANGE,)
+    assert read("2026-01-01T00:00:00Z", data=[]) == (MalformedReason.FIELD_TYPE,)

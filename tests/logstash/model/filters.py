@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -102,7 +103,7 @@ def parse_json(settings: dict[str, Any], log: list[str]) -> Run:
         if not text:
             return False
         try:
-            event.set(target, json.loads(text, parse_constant=_refused))
+            event.set(target, json.loads(text, parse_constant=_refused, parse_float=_finite))
         except (ValueError, RecursionError):
             if not quiet:
                 log.append(f"Error parsing json: {text}")
@@ -117,6 +118,14 @@ def parse_json(settings: dict[str, Any], log: list[str]) -> Run:
 def _refused(text: str) -> Any:
     """Refuse NaN and Infinity, as the parser that Logstash has does."""
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    """Read a fraction; one beyond all bounds, which the event could not be written with, is refused."""
+    found = float(text)
+    if math.isinf(found):
+        raise ValueError(text)
+    return found
 
 
 def fingerprint(settings: dict[str, Any]) -> Run:
