@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def docker(text: str) -> str:
     return json.dumps({"log": f"{text}\n", "stream": "stdout", "time": "2026-01-01T00:00:00Z"})
 
 
-AROUND = {
+AROUND: dict[str, Callable[[str], str]] = {
     "docker": docker,
     "fluent bit": lambda text: json.dumps({"date": 1.5, "kubernetes": {"pod_name": "kc-0"}, "log": text}),
     "filebeat": lambda text: json.dumps({"@timestamp": "x", "log": {"file": {"path": "/a"}}, "message": text}),

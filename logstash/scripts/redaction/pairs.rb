@@ -28,7 +28,7 @@ def prepare_pairs
   # Behind `Zed Wick` of `firstName=Zed Wick, lastName=…`: what ends a value that has spaces in it.
   @ends = /["']|[ \t]*+(?:[,;\]})<|&]|\r?\n|\z|[A-Za-z_][\w.-]{0,60}[ \t]*=|[\/+][A-Za-z][A-Za-z.0-9]{0,20}=)/
   @more = /[ \t]+(?![A-Z][A-Z0-9]*_)([\p{L}\p{N}.'’+][\p{L}\p{M}\p{N}.'’_-]{0,60})/
-  @nested = /[\p{L}_][\w.-]{0,80}["']?[ ]*[=:]/
+  @nested = /[\[{(][^\[\]{}()]{0,200}?[\p{L}_][\w.-]{0,80}["']?[ ]*[=:]/
 end
 
 def without_pairs(text)
@@ -92,23 +92,20 @@ def bracket(scanner, kind, opening)
   start = scanner.pos
   scanner.pos += opening.bytesize unless opening.length == 1 && "[{(".include?(opening)
   class_name = scanner.string.byteslice(start, scanner.pos - start)
-  inside = scanner.pos
-  inner = balanced(scanner)
-  return "#{class_name}[removed]" if kind == :secret || !inner.match?(@nested)
+  return class_name if kind == :personal && scanner.check(@nested)
 
-  scanner.pos = inside
-  class_name
+  balanced(scanner)
+  "#{class_name}[removed]"
 end
 
-# Moves behind the bracket that closes the one that the scanner stands before; gives what lay between.
+# Moves behind the bracket that closes the one that the scanner stands before; where none does, to the end.
 def balanced(scanner)
-  start, depth = scanner.pos, 0
-  while scanner.scan_until(/[\[\]{}()]/)
+  depth = 0
+  while scanner.skip_until(/[\[\]{}()]/)
     depth += "[{(".include?(scanner.matched) ? 1 : -1
     break if depth.zero?
   end
   scanner.terminate if depth.positive?
-  scanner.string.byteslice(start, scanner.pos - start)
 end
 
 def sentence_follows?(scanner)

@@ -9,7 +9,8 @@ def prepare_text
   @ansi = /\e(?:\[[0-9;:?]{0,20}[ -\/]?[@-~]|\][^\a\e]{0,200}(?:\a|\e\\)|[@-Z\\^_])|(?:\\+(?:u001[bB]|x1[bB]|e|033)|\^\[)\[[0-9;]{0,20}[A-Za-z]/
   @unseen = /[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\uFEFF\uFE00-\uFE0F\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/
   @alike = ["АВЕКМНОРСТХаеорсухіѕјԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοανρ", "ABEKMHOPCTXaeopcyxisjdhqwABEZHIKMNOPTYXoavp"]
-  @mixed = /[\p{L}\p{M}\p{N}_.-]*(?:[A-Za-z][\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}][A-Za-z])[\p{L}\p{M}\p{N}_.-]*/
+  @letters = /[\p{L}\p{M}\p{N}_.-]++/
+  @mixed = /[A-Za-z][\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}][A-Za-z]/
   @escaped = /\\+u00(40|3[adAD]|26|27|3[ceCE])/
   @entity = /&(?:#(\d{2,5})|#[xX](\h{2,4})|(quot|apos|amp|lt|gt|commat));/
   @entities = { "quot" => '"', "apos" => "'", "amp" => "&", "lt" => "<", "gt" => ">", "commat" => "@" }
@@ -38,7 +39,7 @@ def legible(value)
   return text if text.ascii_only?
 
   text = text.tr("\uFF01-\uFF5E\u00A0\u3000", "!-~  ")
-  text.gsub(@mixed) { |word| word.tr(*@alike) }
+  text.match?(@mixed) ? text.gsub(@letters) { |word| word.match?(@mixed) ? word.tr(*@alike) : word } : text
 end
 
 def entity(found)
