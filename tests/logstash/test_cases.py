@@ -120,3 +120,13 @@ def test_half_a_secret_at_the_end_of_what_is_read_does_not_come_out(logs: Pipeli
     message = (keys * 110)[: 65_536 - 12] + " zedwick.quux@corp.example"
     [document] = logs.run(event({"text": line(message)}))
     assert "zedwick" not in document["message"]
+
+
+@pytest.mark.parametrize("mode", ["hash", "drop"])
+def test_a_version_is_no_address_in_any_mode(mode: str, ruby: Ruby) -> None:
+    agent = "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/118.0.0.0 Safari/537.36 okhttp3/10.1.2.3"
+    said = "Keycloak 26.0.5.1 (Chrome/118.0.0.0), v1.2.3.4, version: 4.4.0.7"
+    value = {"time": 1758791787360, "type": "LOGIN", "realmId": "r", "details": {"user_agent": agent, "reason": said}}
+    [document] = pipeline("keycloak-events", ruby, PII_IP_MODE=mode).run(event(record(value)))
+    assert document["user_agent"]["original"] == agent
+    assert document["keycloak"]["event"]["details"]["reason"] == said

@@ -40,6 +40,7 @@ end
 
 # Whether four numbers with dots are a version: behind a product's name or a v, or with a tail that no address has.
 def version?(found, before, after, versions)
+  return true if found.match?(/\A2\.5\.4\.\d+\z/) && after.start_with?("=")
   return true if after.match?(@version_tail) || before.match?(@said_version)
   return before.match?(/[\w)]\/\z/) if versions
   return false if after.match?(/\A:\d/) || found.match?(/\A(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))\./)

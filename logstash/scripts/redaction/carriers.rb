@@ -16,6 +16,10 @@ def prepare_carriers
   @access = /^([^\s"]++ )([^\s"]++) ([^\n"\[]{1,100}?) (?=\[\d{1,2}\/[A-Z][a-z]{2}\/\d{4}:\d)/
   @option = /(?<![\w-])(--?[A-Za-z][\w.-]{0,80}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)++)(\s+)(\\{0,8}"[^"\n]*+(?:"|$)|\\{0,8}'[^'\n]*+(?:'|$)|(?![-=:(|&\[<])[^\s"']++)/
   @login = /(?<![\w-])(-u|-U|--user|--proxy-user|--userpwd)([ =]?)(?:(["'])[^"'\n:]{1,100}:[^"'\n]{0,200}\3|[^\s:"']{1,100}:[^\s"']++)/
+  @form = /(\bname="?)([\w.-]{1,80})("?\r?\n(?:[^\r\n]{1,200}\r?\n){0,3}\r?\n)([^\r\n]+)/
+  # Tools with flags of their own for passwords.
+  @tool = /\b(?:ldap(?:search|modify|add|whoami|passwd|delete|compare|modrdn)|sshpass|mysql\w{0,10}|mariadb\w{0,10}|redis-cli)[ ][^\n]*/
+  @tool_flag = /([ ]-(?:w|p|a|y)[ ]?)(?!-)(\\{0,8}"[^"\n]*+(?:"|$)|'[^'\n]*+(?:'|$)|[^\s"']++)/
   @environment = /(\bname:[ \t]*["']?)([\w.-]{1,80})(["']?[ \t]*\r?\n[ \t]*value:[ \t]*)([^\n]+)/
 end
 
@@ -67,9 +71,14 @@ def without_options(text)
   text = text.gsub(@environment) do |whole|
     kind_of_name(Regexp.last_match(2)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}#{Regexp.last_match(3)}[removed]" : whole
   end
+  text = text.gsub(@form) do |whole|
+    kind_of_name(Regexp.last_match(2)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}#{Regexp.last_match(3)}[removed]" : whole
+  end
+  text = text.gsub(@tool) { |command| command.gsub(@tool_flag, '\1[removed]') }
   text = text.gsub(@login) { "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" }
   text.gsub(@option) do |whole|
     name, space, value = Regexp.last_match(1), Regexp.last_match(2), Regexp.last_match(3)
+    next whole if !name.start_with?("-") && value.match?(/\A[a-z]+[.,;:]?\z/)
     next whole if @sentence[value.downcase.sub(/[.,!?:]+\z/, "")] || value.match?(/\A\[removed\]|=/)
 
     kind = kind_of_name(name.delete_prefix("-"))

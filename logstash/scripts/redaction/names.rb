@@ -17,18 +17,18 @@ def prepare_names
               generator selector mapper mappers flow form page label method methods supported server host port realm scope scopes alias updated
               created date time at allowed encoding java kt js level strength history usage reset handler filter
               adapter endpoints parser verification cache caches grant grants index lookahead window initial kid rule rules code hashcode
-              mechanism strategy profile feature features options property properties attribute attributes change permission permissions details]
+              mechanism strategy profile feature features options property properties attribute attributes change permission permissions details jitter factor threshold interval delay ms seconds millis]
   @secret_codes = /(?:recovery|backup|scratch|verification|security|session|user|device|authz|authorization|mfa|otp|sms|pass)(?:authn)?codes?\z/
   @two_words = /(?:api|access|private|signing|encryption|shared|account|secret)key\z/
   @said_of = %w[value values string data text content plain is].to_h { |name| [name, true] }
   @personal_names = %w[
-    user username loginname login loginhint logouthint email emails mail emailaddress mailaddress firstname lastname givenname familyname
+    user userid username loginname login loginhint logouthint email emails mail emailaddress mailaddress firstname lastname givenname familyname
     surname fullname middlename nickname displayname realname maidenname commonname birthname phone phonenumber telephone telephonenumber
     mobile mobilenumber mobilephone msisdn fax faxnumber homephone birthdate birthday birthplace dateofbirth dob placeofbirth street streetaddress
     postaladdress homeaddress homepostaladdress postalcode postcode zipcode locality identityprovideridentity identityproviderusername redirecturi
     samaccountname userprincipalname upn uniquename nameid uid cn sn gn dnqualifier serialnumber krbprincipalname principal principalname
     kerberosprincipal memberuid uniquemember employeenumber employeeid homedirectory initials pseudonym remoteuser authuser impersonator
-    passport passportnumber ssn socialsecuritynumber taxid taxnumber iban nationalid personalnumber personnumber idcard sub loginid
+    passport passportnumber ssn socialsecuritynumber taxid taxnumber iban nationalid personalnumber personnumber idcard sub formatted loginid
     logonname mailnickname proxyaddresses othermailbox gecos preferredusername emailaddr usermail mobileno phoneno
   ]
   @personal_names = @personal_names.to_h { |name| [name, true] }
@@ -46,8 +46,15 @@ def words(name)
   name.gsub(/([\p{Ll}\p{N}])(?=\p{Lu})/, '\1 ').gsub(/(\p{Lu})(?=\p{Lu}\p{Ll})/, '\1 ').downcase.split(/[^\p{L}]+/).reject(&:empty?)
 end
 
+# By number what X.500 calls people by: their name, number, telephone, address.
+def kind_of_number(name)
+  name.match?(/\A(?:OID\.)?(?:2\.5\.4\.(?:3|4|5|12|16|17|20|41|42|43|44|45|46|65)|1\.2\.840\.113549\.1\.9\.1|0\.9\.2342\.19200300\.100\.1\.[13])\z/i) ? :personal : nil
+end
+
 # :secret, :personal or nil; of two words, as in `first name: Ann`, the second says it, or both together.
 def kind_of_name(name)
+  return kind_of_number(name[/\S+\z/]) if name.match?(/\d\.\d+\z/)
+
   first, second = name.split(" ", 2)
   return kind_of_words(words(name)) if second.nil?
 

@@ -9,8 +9,8 @@ def prepare_pairs
   @block = /[|>][+-]?\d?[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|\z)|[ \t]*\r?\n)*/
   @list = /(?:\r?\n[ \t]*-[ \t]+[^\n]*)+/
   @below = /\r?\n[ \t]+(?!at |\.\.\.|Caused|[\w.-]{1,80}[ ]*[:=]|["'][\w.-]{1,80}["'][ ]*:)/
-  @nothing = /(?:(?:bearer|basic|dpop|negotiate|digest|ntlm|hmac|aws4-hmac-sha256)[ ]\[removed\]|true|false|null|nil|none|undefined|n\/a|yes|no|-|\*+|\[(?:removed|email|key|jwt|token|hash|base64|phone|iban|ip|user)\]|\$\{[\w.:-]{0,100}\}|%s|%\d\$s|\{\d?\}|\?|""|''|\\"\\"|\[\s*\]|\{\s*\})(?![\w@.$+-])/i
-  @identity = /\\{0,8}["']?\h{8}-?(?:\h{4}-?){3}\h{12}(?![\w-])/
+  @nothing = /(?:(?:bearer|basic|dpop|negotiate|digest)(?=["',;\])}])|(?:bearer|basic|dpop|negotiate|digest|ntlm|hmac|aws4-hmac-sha256)[ ]\[removed\]|true|false|null|nil|none|undefined|n\/a|yes|no|-|\*+|\[(?:removed|email|key|jwt|token|hash|base64|phone|iban|ip|user)\]|\$\{[\w.:-]{0,100}\}|%s|%\d\$s|\{\d?\}|\?|""|''|\\"\\"|\[\s*\]|\{\s*\})(?![\w@.$+-])/i
+  @identity = /\\{0,8}["']?(?:\h{8}-?(?:\h{4}-?){3}\h{12}|f(?::|%3[aA])[\w.-]{1,64}(?::|%3[aA])\h{32})(?![\w-])/
   # A word that begins or goes on with a sentence, and no value.
   @sentence = %w[is are was were be been has had have having not no does did do can cannot could failed fails fail failure for from to in into on at by with
                  without of and or but because as if already exists exist found missing invalid valid while when during after before the a an this that these
@@ -24,6 +24,8 @@ def prepare_pairs
   # A secret may have in it what ends other values, where nothing else can be meant.
   @secret = /(?:[^\s,;&"'`)\]}<>]|["'`](?=[^\s,;&"'`)\]}])|[,;&](?=[^\s,;&="'()\[\]{}]{1,64}(?:\s|\z)))++/
   @object = /(?:[a-z]\w{0,60}\.){0,12}[A-Z][\w$]{1,80}(?=[\[{(])/
+  # Beside these a `name` is a person's.
+  @claims = /["'](?:sub|preferred_username|given_name|family_name|email|upn|unique_name|username|nickname)\\{0,8}["']\s*:|\b(?:preferred_username|given_name|family_name|email)=/
   @containers = /(?:user|principal|credentials?|token|assertion)\z/i
   # Behind `Zed Wick` of `firstName=Zed Wick, lastName=…`: what ends a value that has spaces in it.
   @ends = /["']|[ \t]*+(?:[,;\]})<|&]|\r?\n|\z|[A-Za-z_][\w.-]{0,60}[ \t]*=|[\/+][A-Za-z][A-Za-z.0-9]{0,20}=)/
@@ -34,14 +36,14 @@ end
 def without_pairs(text)
   return text unless text.match?(/[=:>]/)
 
-  claims = text.match?(/["'](?:sub|preferred_username|given_name|family_name|email|upn|unique_name|username|nickname)\\*["']\s*:/)
+  claims = text.match?(@claims)
   scanner = StringScanner.new(text)
   kept = +""
   while (passed = scanner.scan_until(@pair))
     kept << passed
     name, quoted, separator = scanner[2], !scanner[1].nil? && !scanner[3].nil?, scanner[4]
     kind = quoted && name == "value" ? :secret : kind_of_name(name)
-    kind ||= :personal if quoted && claims && name == "name"
+    kind ||= :personal if claims && name == "name" && (quoted || separator.include?("="))
     kept << value(scanner, kind, name, quoted ? "\"" : separator) if kind
   end
   kept << scanner.rest
@@ -62,7 +64,7 @@ def value(scanner, kind, name, separator)
   elsif kind == :personal && scanner.check(/[A-Za-z][\w.]{0,30}=[^=]|\/[A-Za-z][\w.]{0,20}=/)
     lead # a name of a directory, looked into
   else
-    lead + unquoted(scanner, kind, separator)
+    lead + unquoted(scanner, kind, name, separator)
   end
 end
 
@@ -112,7 +114,7 @@ def sentence_follows?(scanner)
   scanner.check(/[ ]([a-z]{3,})[ ][a-z]{2,}/) && !@sentence[scanner[1]]
 end
 
-def unquoted(scanner, kind, separator)
+def unquoted(scanner, kind, name, separator)
   word = scanner.scan(kind == :secret ? @secret : @word)
   return "" if word.nil?
   return word if separator.match?(/:(?!=)/) && @sentence[word.downcase.sub(/[.!?]+\z/, "")]
@@ -120,6 +122,8 @@ def unquoted(scanner, kind, separator)
   # `Invalid token: signature check failed` goes on with a sentence.
   return word if kind == :secret && separator.include?(":") && word.match?(/\A[a-z]{3,}\z/) && sentence_follows?(scanner)
 
+  # Quux, Zed (IT): in names of directories.
+  scanner.skip(/(?:[ \t]+[\p{L}\p{N}.'’_-]{1,60}){0,4}[ \t]+\([^()\n]{1,60}\)(?=[,\]'"]|\z)/) if name.match?(/\Acn\z/i)
   behind = scanner.pos
   5.times do
     return "[removed]" if scanner.match?(@ends)

@@ -17,8 +17,15 @@ def prepare_people
   @codes = /\b((?i:recovery|backup|scratch)(?:[ _-]?(?i:authn))?[ _-]?(?i:codes?)\b[^\w\n]{1,6})((?>(?:[A-Z0-9][A-Z0-9-]{4,40}[,;\s|"'\]]{0,4})++))/
   behind = "is|was|were|has|had|have|does|did|do|not|could|couldn't|can|cannot|can't|isn't|wasn't|doesn't|didn't|already|logged|logs|logging|failed|fails|tried|attempted|exceeded|exists|locked|disabled|enabled|" \
            "in|from|with|for|at|on|by|to|of|will|must|should|may|might|would|authenticated|registered|created|deleted|updated|removed|added|imported|requested|denied|unknown|" \
-           "joined|left|changed|reset|verified|and|or|as|because|due|via|after|before|when|while|during|successfully|synced|synchronized|linked|unlinked|accepted|declined|granted|revoked|signed|belongs"
+           "joined|left|found|exists|missing|changed|reset|verified|and|or|as|because|due|via|after|before|when|while|during|successfully|synced|synchronized|linked|unlinked|accepted|declined|granted|revoked|signed|belongs"
   @plain_user = /\b(users?|usernames?|accounts?|principals?|employees?|persons?)((?: (?:named|called|(?:with )?(?:the )?(?:user ?)?(?:name|id)))?:?\s+)((?>\p{L}[\p{L}\p{N}_@+\\\/-]{0,80}(?:[.][\p{L}\p{N}_@+\\\/-]{1,80}){0,5}|\d[\p{L}\p{N}_@+-]{1,80}))(?=\s+(?:#{behind})\b|\s*\(|[.!:;,]*+(?:\s*\z|\s*\n)|[.!:;,]++\s)/iu
+  # Invalid credentials for ann, login failure for 'ann'
+  @for_user = /\b((?:credentials?|log[io]n(?:s|[ -]attempts?)?|authentication|passwords?|otp|totp|principal)(?:\s+(?:failed|failures?|denied|rejected|attempts?|validation|check|reset|update|expired|changed|successful|succeeded|error))?\s+(?:for|by)\s+)(["'\[]?)(\p{L}(?>[\p{L}\p{N}_@+\\-]{0,80}(?:\.[\p{L}\p{N}_@+-]{1,80}){0,5}))\2?(?=\]|\s|[.,;:]|\z)/iu
+  @greeting = /\b(Hello|Hallo|Dear|Hi|Bonjour|Guten Tag)((?:[ ]\p{Lu}[\p{L}\p{M}.'’-]{0,40}){1,4})(?=[,!\n])/u
+  @birth = /\b((?:date|place|country) of birth\b\s*[:=]?\s*)([^\s,;)\]}]+)/i
+  @your_code = /\b((?:your|the|this|one-time) (?:\p{L}{1,20} ){0,2}(?:code|pin|password) (?:is|was):?\s+)(\d{4,10})(?!\d)/i
+  # As Java writes a principal.
+  @principal = /\b(\w{0,60}(?:Principal|UserName|Username))([\[(])([^\])=]{1,200})([\])])/
   # What stands behind `user` and is nobody.
   @nobody = %w[claim claims clicks able needs wants tries session sessions profile profiles federation storage attribute attributes account accounts agent agents info information event events
                role roles group groups model models cache caches consent consents id ids name names manager provider providers registration registrations
@@ -39,7 +46,7 @@ def prepare_people
                revoke grant grants transport presence operator application app device devices binding bindings creds identity identities
                interaction experience side space home directory directories dir file files folder ldap kerberos keycloak admin admins administrator
                administrators root guest anonymous system everyone nobody null undefined none unknown invalid empty missing found
-               tenant console-ui theme themes step steps brokering broker data-source objectclass dn dns cn offline online]
+               tenant console-ui theme themes step steps brokering broker data-source objectclass dn dns cn offline online user users username usernames particular supplied jks pkcs12 pem bcfks keystore truststore every any all each some both such other another existing this that]
              .to_h { |word| [word, true] }
   # How a secret or a user is, and not which.
   @adjectives = %w[too blank null optional mandatory necessary needed correct bad weak strong short long old new same different blacklisted blocked
@@ -56,7 +63,7 @@ def prepare_people
   local = "[\\p{L}\\p{N}._%+'=~!#$*{|}^-]"
   @display = /(?:\\{0,8}"[^"\n<>]{1,120}"|'[^'\n<>]{1,120}'|=\?[\w-]{1,30}\?[bqBQ]\?[^\s?]{1,200}\?=|(?:(?<![\p{L}])\p{Lu}[\p{L}\p{M}.'’-]{0,40}[ ]){1,5})[ ]*(<[^<>\s@]{1,128}(?:@|%40)[^<>\s]{1,253}>)/u
   @email = /(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]++(?:@|%(?:25)?40)(?:[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+|localhost\b|[A-Z][A-Z0-9-]+(?![\w.]))/u
-  @quoted_local = /"[^"\s@]{1,64}"@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u
+  @quoted_local = /"[^"\n@]{1,64}"@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u
   @bracket_email = /(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]++@\[[\h.:IPv]{3,50}\]/u
   @phone = /(?<![\w+.])(?:\+|00(?=[1-9]))\d(?:[ ()\/.-]{0,2}\d){7,14}(?!\w)|(?<=tel:)\+?[\d().-]{5,20}/
   @homes = /(?<![\w.])((?:\/home\/|\/Users\/|[A-Za-z]:\\{1,8}Users\\{1,8}|\/var\/mail\/))([^\s\/\\"':;,<>|]{1,64})/
@@ -74,6 +81,8 @@ def without_sentences(text)
   text = text.gsub(@said_secret) { |whole| sentence?(Regexp.last_match(3)) ? whole : "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" }
   text = text.gsub(@one_time) { "#{Regexp.last_match(1)}[removed]" }
   text = text.gsub(@opaque) { |whole| opaque?(Regexp.last_match(3)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" : whole }
+  text = text.gsub(@greeting, '\1 [user]').gsub(@birth, '\1[removed]').gsub(@your_code, '\1[removed]').gsub(@principal, '\1\2[removed]\4')
+  text = text.gsub(@for_user) { |whole| somebody?(Regexp.last_match(3)) && !Regexp.last_match(3).match?(/\A[a-z]+ing\z/) ? "#{Regexp.last_match(1)}[user]" : whole }
   text.gsub(@plain_user) { |whole| somebody?(Regexp.last_match(3)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[user]" : whole }
 end
 

@@ -23,14 +23,16 @@ def prepare_rows
     [/(\b(?:out of range|invalid byte sequence)[^\n:"]{0,80}: ")(.*?)("|$|\z)/i, :whole],
     # Hibernate and drivers: binding parameter (1:VARCHAR) <- [zed], as [VARCHAR] - [zed], -> [zed]
     [/(\b(?:binding parameter|extracted value)\b[^\n]{0,120}?(?:<-|->|\bas\b[^\n]{0,40}?-| - )\s*\[)(.*?)(\](?=\s*(?:$|\z))|$|\z)/i, :whole],
+    [/(\b(?:bind(?:ing)? (?:value|variable|param(?:eter)?)s?|param(?:eter)?s?|bindings)\s*[:=]?\s*\[)(.*?)(\](?=\s*(?:[;,)}]|$|\z))|$|\z)/i, :statement],
     [/((?:^|[ ,(])\$\d{1,3} = ')((?:[^'\n]|'')*+)('|$|\z)/, :whole]
   ]
-  @row_hint = /\bkey \(|row contains|column values|duplicate|incorrect|truncated|converting|values|too long|invalid|out of range|binding param|extracted val|\$\d/i
+  @row_hint = /\bkey \(|row contains|column values|duplicate|incorrect|truncated|converting|values|too long|invalid|out of range|bind|param|extracted val|\$\d/i
 end
 
 def without_rows(text)
   if text.match?(@row_hint)
-    @rows.each { |pattern, how| text = text.gsub(pattern) { row(Regexp.last_match, how) } }
+    statement = text.match?(/\b(?:select|insert|update|delete|sql|statement|jdbc|bind)\b/i)
+    @rows.each { |pattern, how| text = text.gsub(pattern) { row(Regexp.last_match, how) } if how != :statement || statement }
   end
   return text unless text.include?("'") && text.match?(@statement)
 

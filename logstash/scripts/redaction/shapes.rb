@@ -24,10 +24,12 @@ def prepare_shapes
     # Certificates, keys and SAML in base64.
     [/(?<![A-Za-z0-9+\/])(?:MI[IGHM]|PHNhbWxw|PD94bWwg|PHNhbWwy|PG5zM)(?>[A-Za-z0-9+\/]{32,})=*/, "[base64]"],
     [/(hooks\.slack\.com\/(?:services|workflows)\/|api\.telegram\.org\/bot|discord(?:app)?\.com\/api\/webhooks\/)[^\s"'<>]+/, '\1[removed]'],
-    [/\b(authorization|proxy-authorization)(\\*["']?\s*(?:[:=]|=>|->)\s*\\*["'\[]?)(?:(aws4-hmac-sha256)\s+[^\n"'\]]+|([A-Za-z][\w-]{1,30})(\s+)[^\s,;"'\]})]+|[^\s,;"'\]})]+)/i,
+    [/(otpauth:\/\/\w{1,10}\/)[^?\s"'<>]+/i, '\1[removed]'],
+    [/(?<![\d-])(?:\d{4}[ -]){3}\d{4}(?![\d-])/, proc { |found| luhn?(found[0].delete(" -")) ? "[card]" : found[0] }],
+    [/\b(authorization|proxy-authorization)(\\*["']?\s*(?:[:=]|=>|->)\s*\\*["'\[]?)(?!(?:bearer|basic|dpop|negotiate|digest)(?=["',;\])}]|\z))(?:(aws4-hmac-sha256)\s+[^\n"'\]]+|([A-Za-z][\w-]{1,30})(\s+)[^\s,;"'\]})]+|[^\s,;"'\]})]+)/i,
      proc { |found| "#{found[1]}#{found[2]}#{found[3] || found[4]}#{' ' if found[3] || found[4]}[removed]" }],
     [/\b(bearer|basic|dpop|negotiate|digest|ntlm|hmac)(\s+)(?![a-z]+=\\{0,8}["']|\[)((?>[\w.~+\/=:-]{4,}))/i,
-     proc { |found| scheme?(found[3]) ? found[0] : "#{found[1]}#{found[2]}[removed]" }]
+     proc { |found| scheme?(found[3]) || (found[1].match?(/basic/i) && found[3].match?(/\A[A-Z]?[a-z]+\z/)) ? found[0] : "#{found[1]}#{found[2]}[removed]" }]
   ]
   # What else stands behind the name of a scheme.
   @schemes = %w[auth authentication authenticator authenticators authorization token tokens access_token id_token access only realm credentials credential
@@ -48,6 +50,11 @@ end
 def scheme?(word)
   plain = word.downcase.sub(/[.:]+\z/, "")
   @schemes[plain] || @sentence[plain] || @adjectives[plain]
+end
+
+# Whether the last digit of a card's number is the one that the others call for.
+def luhn?(digits)
+  digits.reverse.chars.each_with_index.sum { |digit, at| at.even? ? digit.to_i : (digit.to_i * 2).divmod(10).sum } % 10 == 0
 end
 
 # Whether its check digits are right.
