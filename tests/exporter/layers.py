@@ -69,6 +69,11 @@ _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     # asyncio's own pool is the resolver's, whose threads hang while a name server does.
     **dict.fromkeys(("call to_thread", "call run_in_executor"), ("demo",)),
+    # Each client is heavy, and is loaded when its product answers; both are kept to one module's promises.
+    "import elastic_transport": ("elastic.elasticsearch_api",),
+    "import elasticsearch": ("elastic.elasticsearch_api",),
+    "import opensearchpy": ("elastic.opensearch_api",),
+    **dict.fromkeys(("import elastic.elasticsearch_api", "import elastic.opensearch_api"), ("elastic.clients",)),
     "name gaierror": ("net.failures",),
     "name ConnectionRefusedError": ("net.failures",),
     "name SSLCertVerificationError": ("net.failures",),

@@ -81,6 +81,10 @@ PLANTED = [
     ("probes.keycloak.probe", "self._store.accumulate([])", "that is for engine.runner"),
     ("kafka.connection", "isinstance(error, socket.gaierror)", "that is for net.failures"),
     ("elastic.server", "isinstance(error, ConnectionRefusedError)", "that is for net.failures"),
+    ("elastic.server", "from elasticsearch import AsyncElasticsearch", "that is for elastic.elasticsearch_api"),
+    ("elastic.wire", "import elastic_transport", "that is for elastic.elasticsearch_api"),
+    ("probes.logs.log_canary", "from opensearchpy import OpenSearch", "that is for elastic.opensearch_api"),
+    ("elastic.server", "from keywatch.elastic.opensearch_api import connected", "that is for elastic.clients"),
     ("web.tls", "raise ssl.SSLCertVerificationError", "that is for net.failures"),
     ("lag", "", "stands in no folder of the house"),
 ]

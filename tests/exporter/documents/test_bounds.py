@@ -37,7 +37,7 @@ OTHERWISE = {
     "probes.cluster.cluster._LONGEST": "seconds between two looks",
     "probes.groups.start_offsets._LONGEST": "cycles between two looks",
     "probes.keycloak.probe._MOST_OPEN": "questions of keywatch's own",
-    "elastic.server._LONGEST_PAUSE": "seconds between two tries",
+    "elastic.wire._LONGEST_PAUSE": "seconds between two tries",
     "elastic.stored_as._MOST": "documents asked for",
     "elastic.event_search._MOST_REMEMBERED": "a command of one's own",
     "elastic.event_search._MOST_AT_ONCE": "a command of one's own",
