@@ -182,7 +182,10 @@ FAMILIES = {
     "elastic.server": server.REASONS,
 }
 # What is below a module and speaks for it.
-PARTS = {"kafka.connection": ["kafka.security.sasl"], "elastic.server": ["elastic.errors", "elastic.product", "elastic.wire"]}
+PARTS = {
+    "kafka.connection": ["kafka.security.sasl"],
+    "elastic.server": ["elastic.errors", "elastic.product", "elastic.wire"],
+}
 BASES = {
     "net.http_peer": failures.REASONS,
     "kafka.connection": failures.REASONS,

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
 PLANTED = "anna@example.org"
 QUOTING = {"type": "document_parsing_exception", "reason": f"Preview of field's value: '{PLANTED}'"}
 VERSIONS = {Name.ELASTICSEARCH: "9.1.0", Name.OPENSEARCH: "3.8.0"}
-HITS = {"hits": {"hits": []}}
+HITS: dict[str, Any] = {"hits": {"hits": []}}
 
 both = pytest.mark.parametrize("product", Name)
 
