@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli import source
+from keywatch.cli.default_file import WORDS, default_file
 from keywatch.cli.exit_codes import OK
 from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError
@@ -19,7 +20,7 @@ def add(commands: Any) -> None:
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="check a file: exit 0 good, 2 bad")
-    check.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help=f"without it {WORDS}")
     check.add_argument("--web", type=Path, metavar="FILE", help="a file for --web.config.file, beside or instead")
     source.add_code_flag(check)
     check.set_defaults(run=run_check)
@@ -34,15 +35,16 @@ def run_check(options: argparse.Namespace) -> int:
     from keywatch.web.file import load as load_web  # noqa: PLC0415
 
     web_files: list[Path] = [options.web] if options.web else []
-    if options.file:
-        config = load(options.file, code=options.allow_code)
+    file = options.file or (default_file() if not web_files else None)
+    if file:
+        config = load(file, code=options.allow_code)
         for warning in Watch(config).warnings():
-            say(f"{options.file}: warning: {warning}")
+            say(f"{file}: warning: {warning}")
         names = ", ".join(cluster.name for cluster in config.clusters)
-        say(f"{options.file}: good; clusters: {names}")
+        say(f"{file}: good; clusters: {names}")
         web_files += [config.web.config_file] if config.web.config_file else []
     elif not web_files:
-        raise ConfigError("give a FILE to check, or --web FILE")
+        raise ConfigError(f"give a FILE to check, or --web FILE; without them {WORDS}")
     for file in web_files:
         say(f"{file}: good; {load_web(file)}")
     return OK

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from keywatch.cli.default_file import WORDS, default_file
 from keywatch.cli.out import complain
 from keywatch.cli.seconds import seconds
 from keywatch.config.logs import ElasticsearchSection
@@ -29,7 +30,13 @@ _LONGEST = 600.0
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     at = parser.add_argument_group("server")
-    at.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration with logs:")
+    at.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        help=f"configuration with logs:; without it {WORDS}",
+    )
     at.add_argument("--cluster", metavar="NAME", help="whose logs, where the configuration has several clusters")
     at.add_argument("--url", metavar="URL", help="http(s)://host:9200, in place of a file")
     at.add_argument("--ca-file", type=Path, metavar="FILE", help="authorities to trust, PEM")
@@ -72,8 +79,12 @@ def run(options: argparse.Namespace, work: Callable[[ElasticServer], Awaitable[i
 
 
 def _section(options: argparse.Namespace) -> ElasticsearchSection:
-    if bool(options.config_file) == bool(options.url):
+    if options.config_file and options.url:
         raise ConfigError("give either --config.file FILE or --url URL")
+    if not options.url:
+        options.config_file = options.config_file or default_file()
+    if not options.config_file and not options.url:
+        raise ConfigError(f"give --config.file FILE or --url URL; without them {WORDS}")
     given = [name for name in ("ca_file", *_KEY_FLAGS, *_AUTH_FLAGS) if getattr(options, name) is not None]
     if options.config_file:
         if given:

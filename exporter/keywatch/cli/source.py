@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from keywatch.cli.default_file import WORDS, default_file
 from keywatch.config.model import Config
 from keywatch.service.config_file import ConfigError, from_data, load
 
@@ -15,7 +16,9 @@ _FORMATS = ("auto", "json", "text")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
-    parser.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE", help="configuration file")
+    parser.add_argument(
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help=f"configuration file; without it {WORDS}"
+    )
     parser.add_argument("--kafka", metavar="HOST:PORT[,…]", help="bootstrap addresses, in place of a file")
     add_code_flag(parser)
     parser.add_argument("--log.level", dest="log_level", choices=_LEVELS)
@@ -33,9 +36,16 @@ def add_code_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def configuration(options: argparse.Namespace) -> Config:
-    """Read the file or make a configuration from `--kafka`; flags win over the file. Raises `ConfigError`."""
-    if bool(options.config_file) == bool(options.kafka):
+    """Read the file or make a configuration from `--kafka`; flags win over the file. Raises `ConfigError`.
+
+    The file that was found without a flag becomes `options.config_file`: a reload reads the same one.
+    """
+    if options.config_file and options.kafka:
         raise ConfigError("give either --config.file FILE or --kafka HOST:PORT")
+    if not options.kafka:
+        options.config_file = options.config_file or default_file()
+    if not options.config_file and not options.kafka:
+        raise ConfigError(f"give --config.file FILE or --kafka HOST:PORT; without them {WORDS}")
     if options.config_file:
         data: dict[str, Any] = load(options.config_file, code=options.allow_code).model_dump(exclude_unset=True)
     else:

@@ -37,7 +37,6 @@ def bad(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        ("", "give either --config.file FILE or --kafka HOST:PORT"),
         ("--config.file GOOD --kafka 127.0.0.1:1", "give either --config.file FILE or --kafka HOST:PORT"),
         ("--kafka kafka", f"flags: clusters[0].bootstrap[0]: {NO_PORT}"),
         ("--kafka 127.0.0.1:1,kafka", f"flags: clusters[0].bootstrap[1]: {NO_PORT}"),

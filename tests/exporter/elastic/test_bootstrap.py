@@ -287,7 +287,7 @@ def test_a_refused_put_ends_with_1_and_its_reason(
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        ([], "give either --config.file FILE or --url URL"),
+        (["--config.file", "CONFIG", "--url", "http://es"], "give either --config.file FILE or --url URL"),
         (["--url", "es:9200"], "flags: url: must be http://… or https://…, without a user in it"),
         (["--url", f"http://u:{SECRET}@es:9200"], "flags: url: must be http://… or https://…, without a user in it"),
         (["--url", "http://es", "--cluster", "c"], "--cluster goes with --config.file"),
