@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 # Even one at a time in a worker, so that a test that hangs and is ended takes no other test with it.
 pytest=(.venv/bin/pytest --durations=5 --dist loadfile)
-heavy=(tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash)
+heavy=(tests/commands tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash)
 grace_seconds=30 # for fixtures to end what they started
 no_tests=5       # pytest's exit code where the options leave nothing to run
 

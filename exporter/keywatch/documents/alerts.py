@@ -58,6 +58,7 @@ def index(files: list[RuleFile]) -> str:
         "# Runbooks\n",
         f"<!-- {_GENERATED} -->\n",
         "One page for each alert: what it means, whom it hurts, how to find why, what stops the harm, whom to tell.",
+        "What they take for granted is told in [how to run the commands](../../docs/guides/commands.md).",
         "Outputs that are shown were seen with keywatch on Kafka 4.4; the names in them are shortened.",
     ]
     rules = [rule for file in files for rule in file.rules() if rule.alert]
