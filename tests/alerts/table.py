@@ -3,9 +3,9 @@
 A table is plain YAML: which rule files, how often, and for each alert its cases. A case `fires`, stays `silent`, has
 data `missing`, or is the `scene` of a fault; `series` are promtool's input series, `expect` the alerts at moments, with
 all labels and the description, `firing` the names of all alerts that fire. What is the same everywhere is added here:
-job and instance, as alerts/prometheus.yml gives them; the component; and of annotations the summary and the two
-addresses, as the rule has them. Beside each series that rules select by its job come two of the same object from
-another job, 0 and a million: nobody may take notice.
+job and instance, as alerts/prometheus.yml gives them; the component; and of annotations the summary, with the alert's
+labels in it, and the two addresses, as the rule has them. Beside each series that rules select by its job come two of
+the same object from another job, 0 and a million: nobody may take notice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ KINDS = ("fires", "silent", "missing")
 _HEALTH = frozenset(metric.name for metric in catalogue.METRICS if metric.health)
 _ANY_JOB = frozenset(metric.name for metric in catalogue.METRICS if not metric.health)
 _BY_JOB = re.compile(r"keywatch_|keycloak_|jvm_|process_|http_|agroal_|vendor_")
-_CONSTANT = ("summary", "runbook_url", "dashboard_url")
+_CONSTANT = ("runbook_url", "dashboard_url")
+_LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ class Case:
     def _alert(self, alert: Mapping[str, str]) -> dict[str, dict[str, str]]:
         labels = {"component": self.component, **alert}
         annotations = {"description": labels.pop("description"), **constants()[self.subject]}
+        annotations["summary"] = summary(self.subject, labels)
         return {"exp_labels": labels, "exp_annotations": annotations}
 
 
@@ -161,6 +163,12 @@ def constants() -> dict[str, dict[str, str]]:
     return {
         name: {key: rule["annotations"][key] for key in _CONSTANT} for name, rule in rules().items() if "alert" in rule
     }
+
+
+def summary(alert: str, labels: Mapping[str, str]) -> str:
+    """Return the summary of an alert with these labels, in which a label that it lacks is nothing."""
+    written = str(rules()[alert]["annotations"]["summary"])
+    return _LABEL.sub(lambda match: labels.get(match[1], ""), written)
 
 
 def cases() -> Iterator[Case]:

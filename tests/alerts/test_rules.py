@@ -12,6 +12,8 @@ from tests.alerts import table
 from tests.alerts.promtool import amtool_required, promtool_required, verdicts
 
 CASES = list(table.cases())
+_OF_NOTHING = {"Watchdog", "KeywatchAbsent"}
+"""Alerts that are about no object, only about there being none."""
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,19 @@ def _rules_for(case: table.Case, folder: Path) -> list[Path]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: table.Case, verdict: dict[table.Case, str]) -> None:
     assert verdict[case] == ""
+
+
+@pytest.mark.parametrize("name", [name for name, rule in table.rules().items() if "alert" in rule])
+def test_numbers_and_names_are_for_people(name: str) -> None:
+    rule = table.rules()[name]
+    summary, description = (str(rule["annotations"][key]) for key in ("summary", "description"))
+    assert not re.search(r"\{\{-? *\$value *-?\}\}", summary + description), (
+        "as it is, a number may have fifteen digits"
+    )
+    without = name in _OF_NOTHING
+    assert ("$labels" in summary) != without, "a summary names what it is about"
+    for noun in re.findall(r"\$value \}\}(?:\{\{ \. \}\})? ([a-z]+s)\b", description):
+        pytest.fail(f"{noun} would be said of one as well")
 
 
 def test_prometheus_loads_every_rule_file() -> None:

@@ -43,8 +43,8 @@ class Alerting:
         receiver, nobody = (f"{_HOST}:{self._ports.take(_HOST)}" for _ in range(2))
         self._addresses = {
             "localhost:9877": '", "'.join(keywatch),
-            "localhost:9000": keycloak,
-            "localhost:9090": nobody,  # the port of a listener that is not used here
+            "keycloak-1:9000": keycloak,
+            "keycloak-1:9090": nobody,  # the port of a listener that is not used here
             "localhost:9091": self.prometheus.address,
             "localhost:9093": self._alertmanager.address,
             "localhost:9099": receiver,

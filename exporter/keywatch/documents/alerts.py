@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from keywatch.documents.renew import command, renew
+from keywatch.documents.summaries import in_general
 from keywatch.rules import shape
 from keywatch.rules.rule_file import Rule, RuleFile
 
@@ -70,8 +71,7 @@ def index(files: list[RuleFile]) -> str:
 
 
 def _row(rule: Rule) -> str:
-    summary = rule.data["annotations"]["summary"]
-    return f"| [{rule.alert}]({rule.alert}.md) | {rule.data['labels']['component']} | {summary} |"
+    return f"| [{rule.alert}]({rule.alert}.md) | {rule.data['labels']['component']} | {in_general(rule)} |"
 
 
 def texts(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -16,6 +16,7 @@ from keywatch.config.model import Config
 from keywatch.documents.probe_alerts import EVERY, alerts, read, silenced
 from keywatch.documents.reference import GENERATED, keys, sections, series
 from keywatch.documents.renew import command, renew
+from keywatch.documents.summaries import in_general
 from keywatch.engine.about import About
 from keywatch.probes.canary import about as canary_about
 from keywatch.probes.canary import probe as canary
@@ -128,7 +129,7 @@ def _alerts(name: str, rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def _row(rule: Rule) -> str:
-    return f"| {_runbook(rule)} | {rule.data['labels']['severity']} | {rule.data['annotations']['summary']} |"
+    return f"| {_runbook(rule)} | {rule.data['labels']['severity']} | {in_general(rule)} |"
 
 
 def _runbook(rule: Rule) -> str:

@@ -81,7 +81,7 @@ def test_every_phantom_series_is_named_with_its_line(capsys: pytest.CaptureFixtu
         ("for: 5m", "for: 3d", '8: groups[0].rules[0].for: "3d" is not allowed; allowed: 0s to 24h'),
         ("for: 5m", "four: 5m", "unknown key four (allowed: alert, annotations, expr, for, keep_firing_for, labels)"),
         ("alert: KafkaBrokerGone", "alert: broker_gone", '6: groups[0].rules[0].alert: "broker_gone" is not allowed'),
-        ("A broker is gone for long.", "Broker {{ $labels.broker }} gone.", "one constant sentence"),
+        ("A broker is gone for long.", "Broker {{ $value }} gone.", "one sentence that names its object"),
         ("keywatch_broker_up", "keywatch_brokers_up", "did you mean keywatch_broker_up?"),
         ("keywatch_broker_up{", 'keywatch_broker_up{topic="x", ', "has no label topic; it has: broker, cluster"),
         ("keywatch_broker_up", "keywatch_broker_info", "is not in the set collect[]=health"),
