@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-import promql_parser
+from keywatch.rules.prometheus import Prometheus
+from keywatch.rules.promql import tree
+from keywatch.rules.promql.parser import parsed
+from keywatch.rules.promql.tree import Binary, Node, PromqlError, walk
+
+_ANY = Prometheus(experimental=True)
 
 
 class ExpressionError(Exception):
@@ -23,48 +29,43 @@ class Selection(NamedTuple):
         return next((value[1:] for name, value in self.labels if name == label and value.startswith("=")), None)
 
 
-_OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "~", "NotRe": "!~"}
+_OPERATORS = {"=": "=", "!=": "!=", "=~": "~", "!~": "!~"}
 
 
 def selections(text: str) -> list[Selection]:
     """Return every selector of the expression, in its order; raises `ExpressionError`."""
-    return _selected(_parsed(text))
+    return selected(_parsed(text))
 
 
 def grounds(text: str) -> list[Selection]:
     """Return the selectors that can make the expression true: those behind `unless` only keep it silent."""
     expression = _parsed(text)
-    silencing: list[Selection] = []
-
-    def visit(node: promql_parser.Expr) -> bool:
-        if isinstance(node, promql_parser.BinaryExpr) and str(node.op) == "unless":
-            silencing.extend(_selected(node.rhs))
-        return True
-
-    promql_parser.walk(expression, visit)
-    return list((Counter(_selected(expression)) - Counter(silencing)).elements())
+    silencing = [
+        selection
+        for node in walk(expression)
+        if isinstance(node, Binary) and node.operator == "unless"
+        for selection in selected(node.right)
+    ]
+    return list((Counter(selected(expression)) - Counter(silencing)).elements())
 
 
-def _parsed(text: str) -> promql_parser.Expr:
+def selected(expression: Node) -> list[Selection]:
+    """Return every selector of a tree, in its order."""
+    return [_selection(node) for node in walk(expression) if isinstance(node, tree.Selector)]
+
+
+def _parsed(text: str) -> Node:
     try:
-        return promql_parser.parse(text)
-    except ValueError as error:
+        return parsed(text, _ANY)
+    except PromqlError as error:
         raise ExpressionError(str(error)) from None
 
 
-def _selected(expression: promql_parser.Expr) -> list[Selection]:
-    found: list[Selection] = []
+def _selection(node: tree.Selector) -> Selection:
+    matchers = [(matcher.label, f"{_OPERATORS[matcher.sign]}{matcher.value}") for matcher in node.matchers]
+    name = node.name or _name(matchers)
+    return Selection(name, tuple(pair for pair in matchers if pair[0] != "__name__"))
 
-    def visit(node: promql_parser.Expr) -> bool:
-        if isinstance(node, promql_parser.VectorSelector):
-            matchers = [
-                (m.name, f"{_OPERATORS[str(m.op).rpartition('.')[2]]}{m.value}") for m in node.matchers.matchers
-            ]
-            name = node.name or next(
-                (value[1:] for label, value in matchers if label == "__name__" and value[0] == "="), ""
-            )
-            found.append(Selection(name, tuple(pair for pair in matchers if pair[0] != "__name__")))
-        return True
 
-    promql_parser.walk(expression, visit)
-    return found
+def _name(matchers: Iterable[tuple[str, str]]) -> str:
+    return next((value[1:] for label, value in matchers if label == "__name__" and value[0] == "="), "")

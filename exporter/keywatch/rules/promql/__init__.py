@@ -1,0 +1,1 @@
+"""Reads PromQL as the chosen Prometheus does: tokens, grammar, functions, types."""

@@ -1,0 +1,1 @@
+"""Reads the templates of annotations and labels as Prometheus does: Go's language, Prometheus' functions."""
