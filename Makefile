@@ -85,7 +85,8 @@ dashboards-check:
 	@$(MAKE) -s dashboards CHECK=1
 
 rules: .venv/.dev ## check the alert rules (shape, series, runbooks, tests) and evaluate their tests with promtool
-	$(BIN)/keywatch rules check --runbooks alerts/runbooks --tests tests/alerts alerts/rules/*.yml
+	$(BIN)/keywatch rules check --style keywatch --runbooks alerts/runbooks --tests tests/alerts alerts/rules/*.yml
+	$(BIN)/keywatch rules check --prometheus 2.42 alerts/rules/*.yml alerts/kubernetes/*.yml
 	$(BIN)/pytest -q tests/alerts
 
 rules-mutants: .venv/.dev ## change each rule in many ways and show that its tests notice

@@ -87,6 +87,8 @@ class Decoder:
     def __init__(self, prometheus: Prometheus, *, manifest: bool = False) -> None:
         """Decode for that Prometheus, or as the Kubernetes API has it."""
         self.problems: list[Problem] = []
+        self.refused_by_kubernetes: list[Problem] = []
+        """What Prometheus would take from a file."""
         self._for = prometheus
         self._manifest = manifest
         self._decoded = 0
@@ -173,10 +175,7 @@ class Decoder:
 
     def _named(self, node: YamlNode, place: Place) -> Field | None:
         """Return a name or expression; old releases take whatever is written there, and an alias by its name."""
-        if self._for.since(3, 3) or self._manifest:
-            text = self._text(node, place)
-        else:
-            text = node.value
+        text = self._text(node, place) if self._for.since(3, 3) or self._manifest else node.value
         return Field(text, node.meant.line, node.meant.style == "|") if text else None
 
     def _struct(self, node: YamlNode, place: Place, known: Iterable[str]) -> Iterator[tuple[str, YamlNode]]:
@@ -253,7 +252,8 @@ class Decoder:
         found: dict[str, Field] = {}
         for name, key, value in self._map(node, place, set()):
             if self._manifest and value.meant.kind == "text" and _json_kind(value.meant) != "text":
-                self._say(key, (*place, name), f"must be a text for Kubernetes, is {_shown(value.meant)}; quote it")
+                words = f"must be a text for Kubernetes, is {_shown(value.meant)}; quote it"
+                self.refused_by_kubernetes.append(Problem(key.line, (*place, name), words))
             found[name] = Field(self._text(value, (*place, name)), value.meant.line, value.meant.style == "|")
         return found
 

@@ -17,7 +17,15 @@ _WORDS = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE)
 _SIMPLE: Final = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _HEX_DIGITS: Final = {"x": 2, "u": 4, "U": 8}
 _DURATION = re.compile(r"(\d+)([^\d]+)", re.ASCII)
-_UNITS: Final = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_UNITS: Final = {
+    "y": 31_536_000_000,
+    "w": 604_800_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1000,
+    "ms": 1,
+}
 _LONGEST_MILLISECONDS: Final = (2**63 - 1) // 1_000_000
 
 

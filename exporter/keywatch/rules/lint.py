@@ -1,61 +1,55 @@
-"""Checks rule files and says of each mistake where it is, what is wrong and what is allowed."""
+"""Checks rule files together and says of each mistake where it is and whose it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from keywatch.config.yaml_file import ConfigError
-from keywatch.rules import companions, series, shape
-from keywatch.rules.rule_file import RuleFile
+from keywatch.rules import loading
+from keywatch.rules.emitted import Emitted, Labels
+from keywatch.rules.judge import Judgement, judge, lines
+from keywatch.rules.prometheus import Prometheus
 
 
-def lint(
-    paths: Sequence[Path], pages: Sequence[Path] = (), runbooks: Path | None = None, tests: Path | None = None
-) -> str:
-    """Check rule files together and sum up what they hold; raises `ConfigError` with every mistake.
+@dataclass(slots=True)
+class Report:
+    """What was found."""
 
-    `pages` are saved pages of /metrics whose series exist as well; `runbooks` and `tests` are folders in which each
-    alert must have its own.
+    files: list[Judgement]
+    refused: list[str] = field(default_factory=list)
+    """What the chosen Prometheus would refuse: it loads nothing of such a file."""
+    found: list[str] = field(default_factory=list)
+    """What loads and will not work as meant."""
+
+    @property
+    def refused_files(self) -> int:
+        """How many files would be refused."""
+        return sum(bool(file.refused) for file in self.files)
+
+    def __str__(self) -> str:
+        """Sum up what the files hold."""
+        rules = [rule for file in self.files for group in file.groups for rule in group.rules]
+        alerts = len({rule.alert.text for rule in rules if rule.alert})
+        recorded = sum(1 for rule in rules if rule.record)
+        manifests = sum(file.manifest for file in self.files)
+        kinds = f", {manifests} of them for the Prometheus Operator" if manifests else ""
+        return f"{len(self.files)} files{kinds}, {alerts} alerts, {recorded} recorded series"
+
+
+def lint(paths: Sequence[Path], prometheus: Prometheus, series: Mapping[str, Labels] | None = None) -> Report:
+    """Judge rule files for that Prometheus; raises `ConfigError` for one that cannot be read.
+
+    `series` is what exists, with labels where they are known; none: any series may exist.
     """
-    for folder in (runbooks, tests):
-        if folder is not None and not folder.is_dir():
-            raise ConfigError(f"{folder}: is not a folder")
-    files = [RuleFile(path) for path in paths]
-    found = list(_problems(files, pages, runbooks, tests))
-    if found:
-        raise ConfigError("\n".join(found))
-    rules = [rule for file in files for rule in file.rules()]
-    alerts = {rule.alert for rule in rules if rule.alert}
-    return f"{len(files)} files, {len(alerts)} alerts, {sum(1 for rule in rules if rule.record)} recorded series"
-
-
-def _problems(
-    files: Sequence[RuleFile], pages: Sequence[Path], runbooks: Path | None, tests: Path | None
-) -> Iterator[str]:
-    known = series.known(pages)
-    known.update({rule.record: None for file in files for rule in file.rules() if rule.record})
-    for file in files:
-        found = {*shape.problems(file), *series.problems(file, known)}
-        yield from sorted(found, key=lambda words: (file.line_of(words), words))
-    yield from _twice(files)
-    if runbooks is not None:
-        yield from companions.without_runbook(files, runbooks)
-    if tests is not None:
-        yield from companions.without_test(files, tests)
-
-
-def _twice(files: Sequence[RuleFile]) -> Iterator[str]:
-    """Name alerts that stand twice: when one of the two ends, Alertmanager takes the other for ended as well."""
-    first: dict[str, str] = {}
-    for file in files:
-        for rule in file.rules():
-            name = rule.alert or rule.record
-            if name is None:
-                continue
-            here = f"{file.path}:{file.line(rule.place)}"
-            if name in first:
-                yield file.words(
-                    (*rule.place, "alert" if rule.alert else "record"), f"{name} stands already at {first[name]}"
-                )
-            first.setdefault(name, here)
+    report = Report([judge(path, prometheus) for path in paths])
+    if series is not None:
+        recorded = [name for file in report.files for name in loading.names(file.groups)]
+        emitted = Emitted(series, recorded)
+        for file in report.files:
+            if not file.refused:
+                file.found += emitted.problems(file.groups, file.loader)
+    for file in report.files:
+        report.refused += lines(file.path, file.refused)
+        report.found += lines(file.path, file.found)
+    return report

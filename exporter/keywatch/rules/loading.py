@@ -55,8 +55,6 @@ class Loader:
         def say(key: str, line: int, words: str) -> None:
             self._say(Problem(line, (*place, key) if key else place, words, name))
 
-        if rule.alert and rule.record:
-            say("record", rule.record.line, "a rule has alert or record, not both")
         if not name:
             say("", rule.line, "alert or record is missing")
         if rule.expr is None:
@@ -64,13 +62,7 @@ class Loader:
         else:
             self._expression(rule, rule.expr)
         if rule.record:
-            for key, given in (
-                *(("annotations", bool(rule.annotations)), ("for", rule.waits), ("keep_firing_for", rule.keeps)),
-            ):
-                if given:
-                    say(key, rule.record.line, f"a recording rule has no {key}")
-            if words := self._no_metric(rule.record.text):
-                say("record", rule.record.line, words)
+            self._recording(rule, rule.record)
         self._labels(rule.labels, (*place, "labels"), name)
         for key, value in rule.annotations.items():
             if not self._is_label(key):
@@ -79,6 +71,19 @@ class Loader:
             for section, texts in (("labels", rule.labels), ("annotations", rule.annotations)):
                 for key, value in texts.items():
                     self._template(value, (*place, section, key), name)
+
+    def _recording(self, rule: Rule, record: Field) -> None:
+        """Judge what only rules that record may not have."""
+        wrong = {
+            "alert": "a rule has alert or record, not both" if rule.alert else "",
+            "annotations": "a recording rule has no annotations" if rule.annotations else "",
+            "for": "a recording rule has no for" if rule.waits else "",
+            "keep_firing_for": "a recording rule has no keep_firing_for" if rule.keeps else "",
+            "record": self._no_metric(record.text),
+        }
+        for key, words in wrong.items():
+            if words:
+                self._say(Problem(record.line, (*rule.place, key), words, rule.name))
 
     def _expression(self, rule: Rule, expr: Field) -> None:
         text = expr.text

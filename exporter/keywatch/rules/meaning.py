@@ -19,6 +19,7 @@ from keywatch.rules.templates.tree import Pipeline, Template, Word
 
 _FIELDS: Final = ("ExternalLabels", "ExternalURL", "Labels", "Value")
 _OLD_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NO_FUNCTIONS: Final = frozenset({"variable", "string", "number", "bool", "dot", "constant", "pipeline"})
 # Where texts of these functions are: the regular expression, and labels that are made.
 _EXPRESSIONS: Final = {"label_replace": 4}
 _MADE_LABELS: Final = {"label_replace": 1, "label_join": 1}
@@ -107,10 +108,9 @@ def _template(template: Template, prometheus: Prometheus) -> Iterator[tuple[int,
 def _command(words: list[Word], *, piped: bool, prometheus: Prometheus) -> Iterator[tuple[int, str]]:
     first = words[0]
     if first.kind != "identifier":
-        if len(words) > 1 or piped:
-            if first.kind in {"variable", "string", "number", "bool", "dot", "constant", "pipeline"}:
-                yield first.place, f"{first.text} is no function, nothing can be given to it"
-        elif first.kind == "nil":
+        if (len(words) > 1 or piped) and first.kind in _NO_FUNCTIONS:
+            yield first.place, f"{first.text} is no function, nothing can be given to it"
+        if first.kind == "nil":
             yield first.place, "nil is no command"
         return
     least, most = takes(first.text)
@@ -122,17 +122,19 @@ def _command(words: list[Word], *, piped: bool, prometheus: Prometheus) -> Itera
         if word.kind == "identifier" and takes(word.text)[0] > 0:
             yield word.place, f"{word.text} stands there without its arguments; put it in parentheses"
     if len(words) > 1 and words[1].kind == "string":
-        text = words[1].text
-        if first.text == "query":
-            try:
-                parsed(text, prometheus)
-            except PromqlError as error:
-                yield words[1].place, f"the query is no PromQL: {error}"
-        elif first.text in {"reReplaceAll", "match"}:
-            try:
-                fits_nothing(text, prometheus)
-            except RegexError as error:
-                yield words[1].place, f"{text[:60]!r} is no regular expression of RE2: {error}"
+        yield from _first_argument(first.text, words[1], prometheus)
+
+
+def _first_argument(function: str, word: Word, prometheus: Prometheus) -> Iterator[tuple[int, str]]:
+    try:
+        if function == "query":
+            parsed(word.text, prometheus)
+        elif function in {"reReplaceAll", "match"}:
+            fits_nothing(word.text, prometheus)
+    except PromqlError as error:
+        yield word.place, f"the query is no PromQL: {error}"
+    except RegexError as error:
+        yield word.place, f"{word.text[:60]!r} is no regular expression of RE2: {error}"
 
 
 def _word(word: Word, *, top: bool) -> Iterator[tuple[int, str]]:

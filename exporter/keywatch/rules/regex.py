@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from keywatch.rules.prometheus import Prometheus
@@ -21,7 +22,8 @@ _OCTAL = re.compile(r"0[0-7]{0,2}|[1-7][0-7]{1,2}")
 _HEX = re.compile(r"x(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2}))")
 _POSIX = re.compile(r"\[:(.*?):\]", re.DOTALL)
 _POSIX_NAMES: Final = frozenset(
-    "alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit".split()
+    {"alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word"}
+    | {"xdigit"}
 )
 
 
@@ -46,6 +48,7 @@ class _Group:
     branches: list[list[_Part]]
 
 
+@lru_cache(maxsize=4096)
 def fits_nothing(text: str, prometheus: Prometheus) -> bool:
     """Return whether the expression, held against a whole text, fits the empty one; raises `RegexError`."""
     return _Reader(text, prometheus).whole()

@@ -1,18 +1,20 @@
-"""A rule file with the line in which each part of it stands."""
+"""A rule file of the house: what it says, with the line in which each part of it stands."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from keywatch.config.messages import Place, dotted
 from keywatch.config.yaml_file import ConfigError, read, tree
+from keywatch.rules.meaning import queries
+from keywatch.rules.prometheus import Prometheus
+from keywatch.rules.templates.lexer import TemplateError
+from keywatch.rules.templates.parser import parsed
 
-# What annotations may take values from, besides the alert's own labels: `query "…"` and `printf "…" … | query`.
-_TEXT = r"(\"(?:[^\"\\]|\\.)*\"|`[^`]*`)"
-_QUERY = re.compile(rf"\bquery\s+{_TEXT}|\bprintf\s+{_TEXT}[^|}}]*\|\s*query\b")
+_ANY: Final = Prometheus(experimental=True)
 
 
 class Rule(NamedTuple):
@@ -47,9 +49,12 @@ class Rule(NamedTuple):
         if isinstance(expression, str | int | float) and not isinstance(expression, bool):
             yield (*self.place, "expr"), str(expression)
         for place, text in self.texts():
-            for found in _QUERY.finditer(text):
-                written = (found[1] or found[2])[1:-1].replace('\\"', '"')
-                yield place, written.replace("%q", '"…"').replace("%s", "…")
+            try:
+                template = parsed(text, _ANY)
+            except TemplateError:
+                continue
+            for _, query in queries(template):
+                yield place, query
 
 
 class RuleFile:

@@ -72,6 +72,7 @@ def documents(data: bytes) -> Iterator[YamlNode | None]:
     """Return each document's root, none for an empty one; raises `YamlError` at the place that is wrong."""
     text = _plain(data)
     reader = _Reader()
+    event: Any
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if reader.take(event):
@@ -122,28 +123,25 @@ class _Reader:
         self._anchors: dict[str, YamlNode] = {}
 
     def take(self, event: Any) -> bool:
-        """Take an event; says whether a document has ended."""
-        match event:
-            case yaml.ScalarEvent():
-                self._add(_text(event), event.anchor)
-            case yaml.AliasEvent():
-                target = self._anchors.get(event.anchor)
-                line = event.start_mark.line + 1
-                if target is None:
-                    raise YamlError(line, f"unknown anchor {event.anchor!r}")
-                self._add(YamlNode("alias", line, event.anchor, target=target), None)
-            case yaml.SequenceStartEvent():
-                self._begin("list", event)
-            case yaml.MappingStartEvent():
-                self._begin("map", event)
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._open.pop()
-            case yaml.DocumentStartEvent():
-                if event.version not in {None, (1, 1)}:
-                    raise YamlError(event.start_mark.line + 1, "Prometheus reads YAML 1.1 only")
-            case yaml.DocumentEndEvent():
-                return True
-        return False
+        """Take an event of PyYAML; says whether a document has ended."""
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            self._add(_text(event), event.anchor)
+        elif kind is yaml.AliasEvent:
+            target = self._anchors.get(event.anchor)
+            line = event.start_mark.line + 1
+            if target is None:
+                raise YamlError(line, f"unknown anchor {event.anchor!r}")
+            self._add(YamlNode("alias", line, event.anchor, target=target), None)
+        elif kind is yaml.SequenceStartEvent:
+            self._begin("list", event)
+        elif kind is yaml.MappingStartEvent:
+            self._begin("map", event)
+        elif kind in {yaml.SequenceEndEvent, yaml.MappingEndEvent}:
+            self._open.pop()
+        elif kind is yaml.DocumentStartEvent and event.version not in {None, (1, 1)}:
+            raise YamlError(event.start_mark.line + 1, "Prometheus reads YAML 1.1 only")
+        return kind is yaml.DocumentEndEvent
 
     def _begin(self, kind: Kind, event: Any) -> None:
         node = YamlNode(kind, event.start_mark.line + 1, tag=_short(event.tag or f"!!{_GO_NAMES[kind]}"))

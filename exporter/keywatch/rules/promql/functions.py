@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from keywatch.rules.promql.tree import Kind
 from keywatch.rules.prometheus import Prometheus, Release
+from keywatch.rules.promql.tree import Kind
 
 _KINDS: Final[dict[str, Kind]] = {"v": "instant vector", "m": "range vector", "s": "scalar", "t": "string"}
 ANY_NUMBER: Final = -1
@@ -45,8 +45,8 @@ def _experimental(function: Function, since: Release) -> Function:
 
 
 _MATH = (
-    "abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor histogram_count histogram_sum ln log10 log2 "
-    "rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp"
+    "abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor histogram_count histogram_sum ln log10 "
+    "log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp"
 )
 _TIME = "day_of_month day_of_week day_of_year days_in_month hour minute month year"
 _OVER_TIME = (

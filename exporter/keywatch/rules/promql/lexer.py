@@ -1,9 +1,10 @@
-"""Cuts an expression into tokens as the chosen Prometheus does, which reads brackets and braces by rules of their own."""
+"""Cuts an expression into tokens as the chosen Prometheus does, with rules of their own in brackets and braces."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 from keywatch.rules.go_literals import LiteralError, unquoted
@@ -44,6 +45,7 @@ class Token(NamedTuple):
         return self.text if len(self.text) <= 40 else f"{self.text[:40]}…"
 
 
+@cache
 def keywords(prometheus: Prometheus) -> frozenset[str]:
     """Return the words that mean something of their own somewhere."""
     found = {"and", "or", "unless", "atan2", "offset", "by", "without", "on", "ignoring", "group_left", "group_right"}
@@ -104,7 +106,7 @@ class Lexer:
             else:
                 return
 
-    def _outside(self) -> bool:
+    def _outside(self) -> bool:  # noqa: C901 - a table of cases
         """Read one token, or all of a range's beginning; says whether there is more."""
         self._blank()
         sign = self._peek()
@@ -290,7 +292,7 @@ class Lexer:
         self._number_end = found.end() if found else start
         return None if self._follows_word(self._number_end) else self._number_end
 
-    def _scan_number(self, start: int) -> int | None:
+    def _scan_number(self, start: int) -> int | None:  # noqa: C901 - a table of cases
         """Return the end of a number with underscores; `_number_end` is how far it came in any case."""
         text, end = self._text, start
         digits = _DIGITS

@@ -21,11 +21,11 @@ _ARGUMENTS: Final[dict[str, tuple[int, int]]] = {
     **dict.fromkeys(("label", "match", "sortByLabel"), (2, 2)),
     "reReplaceAll": (3, 3),
     **dict.fromkeys(
-        ("first", "graphLink", "humanize", "humanize1024", "humanizeDuration", "humanizePercentage")
-        + ("humanizeTimestamp", "parseDuration", "query", "safeHtml", "stripDomain", "stripPort", "strvalue")
-        + ("tableLink", "title", "toDuration", "toLower", "toTime", "toUpper", "urlQueryEscape", "value"),
-        (1, 1),
+        ("humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp"), (1, 1)
     ),
+    **dict.fromkeys(("first", "query", "strvalue", "value"), (1, 1)),
+    **dict.fromkeys(("graphLink", "safeHtml", "stripDomain", "stripPort", "tableLink", "urlQueryEscape"), (1, 1)),
+    **dict.fromkeys(("parseDuration", "title", "toDuration", "toLower", "toTime", "toUpper"), (1, 1)),
 }
 _SINCE: Final[dict[str, Release]] = {"now": (3, 6), "toDuration": (3, 6), "urlQueryEscape": (3, 8)}
 

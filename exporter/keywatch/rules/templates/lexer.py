@@ -127,7 +127,7 @@ class Lexer:
             if depth < 0:
                 raise TemplateError(self._found[-1].place, "unexpected )")
 
-    def _one(self) -> None:
+    def _one(self) -> None:  # noqa: C901 - a table of cases
         """Read one token of an action."""
         text, place = self._text, self._place
         sign, behind = text[place], text[place + 1 : place + 2]

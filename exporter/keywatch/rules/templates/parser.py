@@ -133,7 +133,7 @@ class _Parser:
             return self._action(), True
         raise _unexpected(token, "the text")
 
-    def _action(self) -> Token | None:
+    def _action(self) -> Token | None:  # noqa: C901 - a table of cases
         """Read an action and return it when it is an end or else."""
         token = self._beyond_space()
         match token.kind:
