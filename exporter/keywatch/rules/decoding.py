@@ -109,8 +109,8 @@ class Decoder:
     def _say(self, node: YamlNode, place: Place, words: str) -> None:
         self.problems.append(Problem(node.line, place, words))
 
-    def _visit(self, node: YamlNode, place: Place) -> YamlNode:
-        """Count a node and return what it stands for; raises `BrokenError` when aliases multiply beyond bounds."""
+    def _count(self, node: YamlNode, place: Place) -> None:
+        """Count a node; raises `BrokenError` when aliases multiply beyond bounds."""
         self._decoded += 1
         self._by_alias += bool(self._within)
         if self._by_alias > 100 and self._decoded > 1000:
@@ -118,6 +118,10 @@ class Decoder:
             if self._by_alias / self._decoded > 0.99 - 0.89 * share:
                 self._say(node, place, "is not YAML that can be built: aliases multiply it too often")
                 raise BrokenError
+
+    def _visit(self, node: YamlNode, place: Place) -> YamlNode:
+        """Count a node and return what it stands for; raises `BrokenError` as well for what is said to be nothing."""
+        self._count(node, place)
         real = node.meant
         if real.is_null and looks_like(real.value) != "!!null":
             self._say(node, place, f"{_shown_text(real.value)} cannot be read as !!null")
@@ -175,7 +179,11 @@ class Decoder:
 
     def _named(self, node: YamlNode, place: Place) -> Field | None:
         """Return a name or expression; old releases take whatever is written there, and an alias by its name."""
-        text = self._text(node, place) if self._for.since(3, 3) or self._manifest else node.value
+        if self._for.since(3, 3) or self._manifest:
+            text = self._text(node, place)
+        else:
+            self._count(node, place)
+            text = node.value
         return Field(text, node.meant.line, node.meant.style == "|") if text else None
 
     def _struct(self, node: YamlNode, place: Place, known: Iterable[str]) -> Iterator[tuple[str, YamlNode]]:

@@ -46,6 +46,11 @@ def judge(path: Path, prometheus: Prometheus) -> Judgement:
         data = contents(path, _MOST_FILE)
     except FileError as error:
         raise ConfigError(f"{path}: {error}") from None
+    return judged(path, data, prometheus)
+
+
+def judged(path: Path, data: bytes, prometheus: Prometheus) -> Judgement:
+    """Judge what a file holds."""
     found = Judgement(path, Loader(prometheus))
     roots: list[YamlNode | None] = []
     broken: YamlError | None = None
