@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,15 @@ def run_check(options: argparse.Namespace) -> int:
     """Check the files and return the exit code; raises `ConfigError` with all that would be refused."""
     from keywatch.rules.lint import lint  # noqa: PLC0415 - each command loads what it needs
 
-    if options.style is None and (options.runbooks or options.tests):
-        raise ConfigError("--runbooks and --tests go with --style keywatch")
+    style = _style(options)
     prometheus = Prometheus(options.prometheus, options.experimental_functions)
     report = lint(options.files, prometheus, _series(options, prometheus))
     found = [*report.found]
-    if options.style is not None and not report.refused:
-        found += _style(options)
+    try:
+        found += style()
+    except ConfigError:
+        if not report.refused:  # a file that cannot be read was told as such
+            raise
     for line in found:
         say(line)
     if report.refused:
@@ -86,10 +89,11 @@ def _series(options: argparse.Namespace, prometheus: Prometheus) -> Mapping[str,
     from keywatch.rules import emitted, series  # noqa: PLC0415 - each command loads what it needs
     from keywatch.rules.judge import judge  # noqa: PLC0415
 
-    if not (options.prometheus_url or options.metrics or options.series):
+    pages = options.metrics if options.style is None else []  # the house's style looks at them as well
+    if not (options.prometheus_url or pages or options.series):
         return None
     found: dict[str, frozenset[str] | None] = dict.fromkeys(series.own())
-    for page in options.metrics:
+    for page in pages:
         found.update(dict.fromkeys(emitted.of_page(page)))
     for names in options.series:
         found.update(dict.fromkeys(emitted.of_list(names)))
@@ -107,7 +111,12 @@ def _series(options: argparse.Namespace, prometheus: Prometheus) -> Mapping[str,
     return found
 
 
-def _style(options: argparse.Namespace) -> Sequence[str]:
+def _style(options: argparse.Namespace) -> Callable[[], Iterable[str]]:
+    """Return what tells where the files are not in the style that is asked for; raises `ConfigError`."""
+    if options.style is None:
+        if options.runbooks or options.tests:
+            raise ConfigError("--runbooks and --tests go with --style keywatch")
+        return tuple
     try:
         from keywatch.rules import style  # noqa: PLC0415 - it needs the extra
     except ModuleNotFoundError as error:
@@ -115,4 +124,4 @@ def _style(options: argparse.Namespace) -> Sequence[str]:
             f"--style keywatch needs {error.name}: install keywatch with its extra, "
             "`pip install '.[rules]'` in its source tree"
         ) from error
-    return list(style.problems(options.files, options.metrics, options.runbooks, options.tests))
+    return partial(style.problems, options.files, options.metrics, options.runbooks, options.tests)
