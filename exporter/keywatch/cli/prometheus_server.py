@@ -57,7 +57,7 @@ async def _ask(peer: HttpPeer, wanted: frozenset[str]) -> dict[str, frozenset[st
         asked = sorted(wanted & found.keys())
         for name in asked[:_MOST_ASKED]:
             selector = quote(f"{{__name__={json.dumps(name)}}}", safe="")
-            labels = await _values(peer, f"api/v1/labels?match[]={selector}", _MOST_LABELS)
+            labels = await _values(peer, f"api/v1/labels?match%5B%5D={selector}", _MOST_LABELS)
             found[name] = frozenset(labels) - {"__name__"}
         if len(asked) > _MOST_ASKED:
             complain(f"labels of {len(asked) - _MOST_ASKED} series were not asked for")

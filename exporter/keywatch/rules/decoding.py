@@ -184,7 +184,7 @@ class Decoder:
         else:
             self._count(node, place)
             text = node.value
-        return Field(text, node.meant.line, node.meant.style == "|") if text else None
+        return Field(text, node.line, node.style == "|") if text else None
 
     def _struct(self, node: YamlNode, place: Place, known: Iterable[str]) -> Iterator[tuple[str, YamlNode]]:
         """Return the keys that are known with their values, and say which are not."""

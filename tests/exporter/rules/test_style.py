@@ -71,7 +71,7 @@ def test_every_phantom_series_is_named_with_its_line(capsys: pytest.CaptureFixtu
         "keycloak_batch_processor_buffer_size",
     }
     assert "has no label listener; it has: destination, error_type, event_type, listener_type, realm" in said
-    assert "30: groups[0].rules[9].expr (HalfWritten): is no PromQL: 1:47: a parenthesis ( is not closed" in told.err
+    assert "30: groups[0].rules[9].expr (HalfWritten): is no PromQL: 1:4: a parenthesis ( is not closed" in told.err
     assert '"page" is not allowed; allowed: critical, warning, info' in said
 
 

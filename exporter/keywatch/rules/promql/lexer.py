@@ -74,7 +74,7 @@ class Lexer:
         self._for = prometheus
         self._keywords = keywords(prometheus)
         self._place = 0
-        self._depth = 0
+        self._open: list[int] = []
         self._bracket = False
         self._colon = False
         self._found: list[Token] = []
@@ -111,8 +111,8 @@ class Lexer:
         self._blank()
         sign = self._peek()
         if not sign:
-            if self._depth:
-                raise self._fail("a parenthesis ( is not closed")
+            if self._open:
+                raise PromqlError(self._open[-1], "a parenthesis ( is not closed")
             if self._bracket:
                 raise self._fail("a bracket [ is not closed")
             self._add(END, 0)
@@ -150,8 +150,11 @@ class Lexer:
             raise self._fail(f"unexpected {sign!r}")
 
     def _paren(self, sign: str) -> None:
-        self._depth += 1 if sign == "(" else -1
-        if self._depth < 0:
+        if sign == "(":
+            self._open.append(self._place)
+        elif self._open:
+            self._open.pop()
+        else:
             raise self._fail("unexpected )")
         self._add(sign, 1)
 
