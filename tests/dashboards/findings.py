@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import promql_parser
-
 from keywatch.rules import series
-from keywatch.rules.expression import ExpressionError, selections
+from keywatch.rules.expression import ExpressionError, parse, selections
+from keywatch.rules.promql.tree import Call, Range, Selector, walk
 
 Json = dict[str, Any]
 
@@ -200,25 +199,21 @@ def of_lint(dashboard: Json) -> Iterator[str]:
 
 
 def _functions(where: str, expr: str) -> Iterator[str]:
-    found: list[str] = []
-
-    def visit(node: promql_parser.Expr) -> bool:
-        if isinstance(node, promql_parser.Call) and node.func.name in {"rate", "irate", "increase"}:
-            for argument in node.args:
-                if isinstance(argument, promql_parser.MatrixSelector):
-                    if node.func.name != "increase" and argument.range.total_seconds() != 433:
-                        found.append(f"{where}: {node.func.name} is not over $__rate_interval")
-                    inside.add(str(argument.vector_selector.name))
-        elif isinstance(node, promql_parser.VectorSelector) and str(node.name).endswith("_total"):
-            bare.add(str(node.name))
-        return True
-
-    inside: set[str] = set()
-    bare: set[str] = set()
     try:
-        promql_parser.walk(promql_parser.parse(expanded(expr)), visit)
-    except ValueError as error:
-        found.append(f"{where}: is no PromQL: {error}")
-    yield from found
+        nodes = list(walk(parse(expanded(expr))))
+    except ExpressionError as error:
+        yield f"{where}: is no PromQL: {error}"
+        return
+    inside: set[str] = set()
+    for node in nodes:
+        if isinstance(node, Call) and node.name in {"rate", "irate", "increase"}:
+            for argument in node.arguments:
+                if isinstance(argument, Range):
+                    if node.name != "increase" and argument.seconds != 433:
+                        yield f"{where}: {node.name} is not over $__rate_interval"
+                    inside.add(argument.selector.name)
+    ranged = {id(node.selector) for node in nodes if isinstance(node, Range)}
+    selectors = (node for node in nodes if isinstance(node, Selector) and id(node) not in ranged)
+    bare = {node.name for node in selectors if node.name.endswith("_total")}
     for name in sorted(bare - inside):
         yield f"{where}: the counter {name} is not inside rate or increase"

@@ -34,12 +34,12 @@ _OPERATORS = {"=": "=", "!=": "!=", "=~": "~", "!~": "!~"}
 
 def selections(text: str) -> list[Selection]:
     """Return every selector of the expression, in its order; raises `ExpressionError`."""
-    return selected(_parsed(text))
+    return selected(parse(text))
 
 
 def grounds(text: str) -> list[Selection]:
     """Return the selectors that can make the expression true: those behind `unless` only keep it silent."""
-    expression = _parsed(text)
+    expression = parse(text)
     silencing = [
         selection
         for node in walk(expression)
@@ -54,7 +54,8 @@ def selected(expression: Node) -> list[Selection]:
     return [_selection(node) for node in walk(expression) if isinstance(node, tree.Selector)]
 
 
-def _parsed(text: str) -> Node:
+def parse(text: str) -> Node:
+    """Return the tree of an expression of the newest Prometheus; raises `ExpressionError`."""
     try:
         return parsed(text, _ANY)
     except PromqlError as error:

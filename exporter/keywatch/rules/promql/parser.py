@@ -195,7 +195,7 @@ class _Parser:
 
     def _range(self, node: Node) -> Node:
         bracket = self._stream.take()
-        durations.positive(self._stream)
+        duration = durations.positive(self._stream)
         if self._stream.accept(":"):
             if self._stream.next.kind != "]":
                 durations.positive(self._stream)
@@ -206,7 +206,7 @@ class _Parser:
             raise PromqlError(bracket.place, "a range may follow a selector only; a subquery has a colon: [5m:]")
         if (node.offset or node.at) and (not node.late or self._for.since(3, 15)):
             raise PromqlError(bracket.place, "offset and @ belong behind the range")
-        return Range(node.place, node)
+        return Range(node.place, node, duration.value)
 
     def _modifiable(self, node: Node, token: Token) -> Selector | Subquery:
         found = node.selector if isinstance(node, Range) else node

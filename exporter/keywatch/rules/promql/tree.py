@@ -73,7 +73,9 @@ class Selector(Modified):
 class Range(Node):
     """A selector with a range: `up[5m]`."""
 
-    selector: Node
+    selector: Selector
+    seconds: float | None
+    """None where only the evaluation tells it."""
 
 
 @dataclass(slots=True)
