@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ Labels = frozenset[str] | None
 """The labels of a series; none when they are not known: targets and relabelling add some that a page does not show."""
 _MOST_PAGE: Final = 64 * 1024 * 1024
 _MOST_HINTS: Final = 20
+_MOST_ALIKE: Final = 5000
+_LONGER: Final = 3
 _NAME: Final = re.compile(r"[^\s{#][^\s{]*")
 # Prometheus makes these itself, of scrapes and of alerts.
 OF_PROMETHEUS: Final = frozenset(
@@ -112,7 +115,8 @@ class Emitted:
         self._hints += 1
         if self._hints > _MOST_HINTS:  # each looks through all that exists
             return ""
-        close = difflib.get_close_matches(name, self._series, n=1, cutoff=0.85)
+        alike = (known for known in self._series if known[:2] == name[:2] and abs(len(known) - len(name)) <= _LONGER)
+        close = difflib.get_close_matches(name, itertools.islice(alike, _MOST_ALIKE), n=1, cutoff=0.85)
         return f"; did you mean {close[0]}?" if close else ""
 
 

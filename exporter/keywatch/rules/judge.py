@@ -56,10 +56,12 @@ def judged(path: Path, data: bytes, prometheus: Prometheus) -> Judgement:
     broken: YamlError | None = None
     try:
         for root in documents(data):
-            roots.append(root)  # noqa: PERF402 - those before a mistake are kept
+            roots.append(root)
+            if len(roots) == 2 and not is_manifest(roots[0]):
+                break
     except YamlError as error:
         broken = error
-    found.manifest = any(is_manifest(root) for root in roots[:1])
+    found.manifest = bool(roots) and is_manifest(roots[0])
     if broken is not None and (found.manifest or not roots):
         found.refused.append(Problem(broken.line, (), f"is not YAML: {broken}"))
     elif found.manifest:

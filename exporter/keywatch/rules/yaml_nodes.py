@@ -18,6 +18,7 @@ _DEEPEST: Final = 200
 """Levels that a rule file may nest: it needs seven."""
 _AHEAD: Final = 8
 """Tokens after a document's end that must be well-formed for the document to be read."""
+_AHEAD_WITHOUT_MARK: Final = 4
 _DIGITS: Final = "0123456789"
 # Stands for a byte order mark within a text; it is for private use.
 _MARK: Final = "\ue0ff"
@@ -72,13 +73,16 @@ def documents(data: bytes) -> Iterator[YamlNode | None]:
     """Return each document's root, none for an empty one; raises `YamlError` at the place that is wrong."""
     text = _plain(data)
     reader = _Reader()
+    first = True
     event: Any
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if reader.take(event):
-                _look_ahead(text.decode()[event.end_mark.index :])
+                if first:
+                    _look_ahead(text.decode()[event.start_mark.index :])
                 yield reader.root
                 reader = _Reader()
+                first = False
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "cannot be read"
@@ -101,16 +105,36 @@ def _plain(data: bytes) -> bytes:
             raise YamlError(1, f"cannot be read: {error}") from None
     while data.startswith(codecs.BOM_UTF8):
         data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\t" in data:
+        data = b"\n".join(_without_tabs(data.split(b"\n")))
     return data.replace(codecs.BOM_UTF8, _MARK.encode())
 
 
+def _without_tabs(lines: list[bytes]) -> Iterator[bytes]:
+    """Return lines in which comments that follow others are indented without tabs: Go's library takes them so."""
+    follows = False
+    blank: list[bytes] = []
+    for line in lines:
+        words = line.lstrip(b" \t")
+        comment = words.startswith(b"#")
+        if follows and not words.strip():
+            blank.append(line)
+            continue
+        yield from [b""] * len(blank) if comment else blank
+        blank = []
+        yield b" " * (len(line) - len(words)) + words if follows and comment else line
+        follows = comment
+    yield from blank
+
+
 def _look_ahead(rest: str) -> None:
-    """Read the beginning of what follows a document, as Go's library does before it gives the document.
+    """Read the beginning of what follows the first document, as Go's library does before it gives that one.
 
     Raises `yaml.YAMLError`.
     """
+    ahead = _AHEAD if rest.startswith(("---", "...", "%")) else _AHEAD_WITHOUT_MARK
     if rest.strip():
-        for _ in itertools.islice(yaml.scan(rest, Loader=_LOADER), _AHEAD):
+        for _ in itertools.islice(yaml.scan(rest, Loader=_LOADER), ahead):
             pass
 
 

@@ -91,6 +91,8 @@ def test_what_a_release_brought_is_refused_before_it(
         b"groups:\n- name: a\n  rules: [~]\n",
         b"---\n...\n",
         b"groups: &a [{name: x}]\n",
+        b"groups:\n# a\n\t# with a tab\n\t\n\t# again\n- name: x\n",
+        b"groups: []\n---\n- name: [\n",
     ],
 )
 def test_files_without_rules_load(data: bytes) -> None:
@@ -107,6 +109,7 @@ def test_files_without_rules_load(data: bytes) -> None:
         (b"groups: " + b"[" * 300, "nests deeper than"),
         (b"groups: []\n--- @x\n", "is not YAML"),
         (b"groups: [\xff]\n", "is not YAML"),
+        (b"groups:\n\t# a tab\n- name: x\n", "is not YAML"),
         (b"a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n", "unknown key a"),
     ],
 )
