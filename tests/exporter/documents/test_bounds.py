@@ -49,12 +49,23 @@ OTHERWISE = {
     "logstash.regex._LONGEST": "digits of a number that Ruby reads as a group",
     "logstash.regex._MOST_REPEATS": "what Ruby allows",
     "rules.shape._LONGEST": "a command of one's own",
+    "rules.emitted._MOST_ALIKE": "a command of one's own",
+    "rules.emitted._MOST_HINTS": "a command of one's own",
+    "rules.emitted._MOST_PAGE": "a command of one's own",
+    "rules.go_literals._LONGEST_MILLISECONDS": "a command of one's own",
+    "rules.judge.MOST_TOLD": "a command of one's own",
+    "rules.judge._MOST_FILE": "a command of one's own",
+    "rules.promql.durations._LONGEST": "a command of one's own",
+    "rules.regex._MOST_REPEATS": "a command of one's own",
     "service.memory_use._ARENA_MAX": "an option of malloc",
     "cli.check._LONGEST": "seconds of a command",
     "cli.demo._LONGEST": "seconds of a command",
     "cli.logs_lint._MOST": "findings that a command shows",
     "cli.logs_search._MOST": "a command of one's own",
     "cli.logs_server._LONGEST": "seconds of a command",
+    "cli.prometheus_server._MOST_ASKED": "a command of one's own",
+    "cli.prometheus_server._MOST_LABELS": "a command of one's own",
+    "cli.prometheus_server._MOST_NAMES": "a command of one's own",
 }
 
 
