@@ -27,7 +27,7 @@ _KEPT = {
     ("authRealmId",),
     ("authClientId",),
     ("authUserId",),
-    *(("authDetails", name) for name in ("realmId", "clientId", "userId")),
+    *(("authDetails", name) for name in ("realmId", "clientId", "userId", "sessionId")),
     # Dead letters.
     ("realm",),
     ("destination",),

@@ -51,8 +51,17 @@ def kind_of_number(name)
   name.match?(/\A(?:OID\.)?(?:2\.5\.4\.(?:3|4|5|12|16|17|20|41|42|43|44|45|46|65)|1\.2\.840\.113549\.1\.9\.1|0\.9\.2342\.19200300\.100\.1\.[13])\z/i) ? :personal : nil
 end
 
-# :secret, :personal or nil; of two words, as in `first name: Ann`, the second says it, or both together.
+# As `kind_found`, remembered: a log has the same names again and again. Each thread remembers for itself.
 def kind_of_name(name)
+  known = (Thread.current[:keywatch_names] ||= {})
+  return known[name] if known.key?(name)
+
+  known.clear if known.size >= 2000
+  name.length > 100 ? kind_found(name) : (known[name] = kind_found(name))
+end
+
+# :secret, :personal or nil; of two words, as in `first name: Ann`, the second says it, or both together.
+def kind_found(name)
   return kind_of_number(name[/\S+\z/]) if name.match?(/\d\.\d+\z/)
 
   first, second = name.split(" ", 2)

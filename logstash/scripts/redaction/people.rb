@@ -11,6 +11,10 @@ def prepare_people
   @about_user = /\b(#{who})((?: (?:with|named|called|having|of|by|for|id|name|username|e-?mail|is|was|are|=)){0,3}\s+)(#{quoted})/i
   @about_secret = /\b(#{secret})(\s+(?:(?:value|is|was|are|equals|set to|changed to|reset to|now)\s+)?)(#{quoted})/i
   @said_secret = /\b(#{secret})(\s+(?:is|was|are|equals|set to|changed to|reset to|now)(?:\s+now)?\s+)([^\s,;"'()\[\]{}<>]++)/i
+  @secret_hints = %w[pass secret token pin otp code credential cookie assertion jwt ticket nonce mfa sms]
+  @secret_hints += [" key", "tan ", "2fa"]
+  @people_hints = %w[user account principal login logon person employee customer subject mail  phone mobile birth credential authentication password otp]
+  @people_hints += [" name", "dn "]
   # Behind `token` what no word of a language looks like; behind `OTP code` a number.
   @opaque = /\b(#{secret}|jwt|ticket|nonce)(\s+)((?>[^\s,;"'()\[\]{}<>]{6,}))/i
   @one_time = /\b((?:otp|totp|hotp|mfa|2fa|tan|pin|sms|one[- ]time|verification|security|confirmation|recovery|login|auth(?:entication)?)(?:[ -](?:code|password|passcode|token|pin|number))?s?(?:\s+(?:is|was|=|:|of))?\s*[:=#]?\s*)(\d{4,10})(?![\d.])/i
@@ -76,12 +80,22 @@ def without_codes(text)
 end
 
 def without_sentences(text)
-  text = text.gsub(@about_user) { |whole| hidden(Regexp.last_match, whole) }
+  text = without_said_secrets(text) if any?(text, @secret_hints)
+  text = without_said_people(text) if any?(text, @people_hints)
+  text.gsub(@greeting, '\1 [user]')
+end
+
+def without_said_secrets(text)
   text = text.gsub(@about_secret) { |whole| hidden(Regexp.last_match, whole) }
   text = text.gsub(@said_secret) { |whole| sentence?(Regexp.last_match(3)) ? whole : "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" }
   text = text.gsub(@one_time) { "#{Regexp.last_match(1)}[removed]" }
-  text = text.gsub(@opaque) { |whole| opaque?(Regexp.last_match(3)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" : whole }
-  text = text.gsub(@greeting, '\1 [user]').gsub(@birth, '\1[removed]').gsub(@your_code, '\1[removed]').gsub(@principal, '\1\2[removed]\4')
+  text = text.gsub(@your_code, '\1[removed]')
+  text.gsub(@opaque) { |whole| opaque?(Regexp.last_match(3)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[removed]" : whole }
+end
+
+def without_said_people(text)
+  text = text.gsub(@about_user) { |whole| hidden(Regexp.last_match, whole) }
+  text = text.gsub(@birth, '\1[removed]').gsub(@principal, '\1\2[removed]\4')
   text = text.gsub(@for_user) { |whole| somebody?(Regexp.last_match(3)) && !Regexp.last_match(3).match?(/\A[a-z]+ing\z/) ? "#{Regexp.last_match(1)}[user]" : whole }
   text.gsub(@plain_user) { |whole| somebody?(Regexp.last_match(3)) ? "#{Regexp.last_match(1)}#{Regexp.last_match(2)}[user]" : whole }
 end

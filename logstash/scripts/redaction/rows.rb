@@ -5,12 +5,12 @@ def prepare_rows
   @statement = /\b(?:insert\s+into|merge\s+into|replace\s+into|delete\s+from|update\s+[\w."`\[\]]{1,100}\s+set|select\s[^\n']{0,300}?\sfrom|values\s*\(|where\s+[\w."`]{1,80}\s*(?:=|like|in)\s*\(?\s*')/i
   @literal = /[NE]?'(?:[^']|'')*+(?:'|\z)/
   @rows = [
-    # PostgreSQL, CockroachDB: Key (realm_id, username)=(…, …) already exists.
-    [/(\bkey \([^\n=]{1,300}?\)\s*=\s*\()(.*?)(\)(?= (?:already exists|is not present|is still referenced|conflicts)|[.,;"']?\s*(?:$|\z)|\.)|$|\z)/i, :list],
+    # PostgreSQL, CockroachDB, in whatever language: Key (realm_id, username)=(…, …) already exists.
+    [/((?:\bkey |[«»"„“] ?)\([^\n=]{1,300}?\)\s*=\s*\()(.*?)(\)(?=\s*[«»"“”.,;']|\s+\p{L}|\s*(?:$|\z))|$|\z)/iu, :list],
     [/(\bfailing row contains \()(.*?)(\)(?=[.,;"']?\s*(?:$|\z)|\.)|$|\z)/i, :list],
     [/(\bcolumn values \()(.*?)(\)(?= already exists|[.,;"']?\s*(?:$|\z))|$|\z)/i, :columns],
     # MySQL, MariaDB
-    [/(\bduplicate entry ')(.*?)('(?= for key)|$|\z)/i, :whole],
+    [/(\b(?:duplicate entry|doppelter eintrag|duplicata du champ|entrada duplicada|valore duplicato) ')(.*?)('(?= (?:for|für|pour|para|per)\b)|$|\z)/iu, :whole],
     [/(\b(?:incorrect|truncated incorrect|invalid|bad) [\w() ]{1,40}value: ')(.*?)('(?= for (?:column|function))|'\s*(?:$|\z)|$|\z)/i, :whole],
     # SQL Server
     [/(\bduplicate key value is \()(.*?)(\)(?=[.,;"']?\s*(?:$|\z)|\.)|$|\z)/i, :list],
@@ -26,11 +26,12 @@ def prepare_rows
     [/(\b(?:bind(?:ing)? (?:value|variable|param(?:eter)?)s?|param(?:eter)?s?|bindings)\s*[:=]?\s*\[)(.*?)(\](?=\s*(?:[;,)}]|$|\z))|$|\z)/i, :statement],
     [/((?:^|[ ,(])\$\d{1,3} = ')((?:[^'\n]|'')*+)('|$|\z)/, :whole]
   ]
-  @row_hint = /\bkey \(|row contains|column values|duplicate|incorrect|truncated|converting|values|too long|invalid|out of range|bind|param|extracted val|\$\d/i
+  @row_words = [")=(", ") = (", "row contains", "column values", "duplic", "doppelter", "incorrect", "truncated", "converting", "values", "too long",
+                "invalid", "out of range", "bind", "param", "extracted val", "$1"]
 end
 
 def without_rows(text)
-  if text.match?(@row_hint)
+  if any?(text, @row_words)
     statement = text.match?(/\b(?:select|insert|update|delete|sql|statement|jdbc|bind)\b/i)
     @rows.each { |pattern, how| text = text.gsub(pattern) { row(Regexp.last_match, how) } if how != :statement || statement }
   end

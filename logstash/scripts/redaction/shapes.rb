@@ -19,7 +19,7 @@ def prepare_shapes
   @shapes = [
     [/-----BEGIN [A-Z0-9 ]{1,40}-----(?:(?!-----BEGIN ).)*?(?:-----END [A-Z0-9 ]{1,40}-----|\z)/m, "[key]"],
     [/(?<![A-Za-z0-9])(?>eyJ[\w+\/-]{8,}=*)(?:\.[\w-]*+)*+/, "[jwt]"],
-    [/(?<![A-Za-z0-9_])(?:#{tokens.join('|')})/, "[token]"],
+    [/(?<![A-Za-z0-9_])(?=[A-Z0-9a-z]{1,20}[_.\/:-][\w\/-]{4}|AIza|EAA|[APN][A-Z0-9-]{10})(?:#{tokens.join('|')})/, "[token]"],
     [/(?<![A-Za-z0-9$])(?:#{hashes.join('|')})/, "[hash]"],
     # Certificates, keys and SAML in base64.
     [/(?<![A-Za-z0-9+\/])(?:MI[IGHM]|PHNhbWxw|PD94bWwg|PHNhbWwy|PG5zM)(?>[A-Za-z0-9+\/]{32,})=*/, "[base64]"],

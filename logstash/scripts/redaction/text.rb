@@ -42,6 +42,12 @@ def legible(value)
   text.match?(@mixed) ? text.gsub(@letters) { |word| word.match?(@mixed) ? word.tr(*@alike) : word } : text
 end
 
+# Whether one of the words, in small letters, stands in the text: cheaper than any expression.
+def any?(text, words)
+  small = text.downcase
+  words.any? { |word| small.include?(word) }
+end
+
 def entity(found)
   return @entities[found[3]] if found[3]
 
