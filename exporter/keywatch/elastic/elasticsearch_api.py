@@ -11,6 +11,7 @@ from elastic_transport import (
     BaseAsyncNode,
     HttpHeaders,
     JsonSerializer,
+    NodeConfig,
     ObjectApiResponse,
     TransportApiResponse,
 )
@@ -28,7 +29,7 @@ _KNOWN = {"content-type": _JSON, "x-elastic-product": "Elasticsearch"}
 def connected(wire: Wire) -> Callable[[Call], Api]:
     """Make a client that speaks through `wire`; call what is returned for each question, or for a few."""
     client = AsyncElasticsearch(
-        wire.peer.url,
+        [NodeConfig("http", "server", 9200)],  # a name: where it is, the peer knows
         node_class=_node(wire),
         serializer=_Json(wire),
         max_retries=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from keywatch.config.logs import ElasticsearchSection
 from keywatch.config.secret import ApiKey
 from keywatch.elastic.product import Name
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
-from keywatch.net.http_peer import HttpPeer
+from keywatch.net.http_peer import Answer, HttpPeer
 from tests.exporter.fakes.fake_elasticsearch import Reply, Stub, serving
 
 PLANTED = "anna@example.org"
@@ -139,6 +141,41 @@ async def test_a_key_that_changes_is_the_next_questions(product: Name, tmp_path:
         file.write_text("YW5vdGhlcg==", encoding="ascii")
         await api.search(["logs-*"], {})
     assert [headers["Authorization"] for *_, headers, _ in stub.asked] == ["ApiKey b25l", "ApiKey YW5vdGhlcg=="]
+
+
+@both
+@pytest.mark.parametrize(
+    "url",
+    ["http://es", "https://es.example", "http://[::1]:9200", "http://[fe80::1%eth0]:9200", "http://müller:9200/es"],
+)
+async def test_each_url_that_a_configuration_may_give_has_a_client(product: Name, url: str) -> None:
+    assert ElasticsearchSection(url=url).url == url
+    asked_at = []
+
+    class Noting(HttpPeer):
+        """Notes what it is asked for."""
+
+        async def ask(self, method: str, path: str, *_: object, **__: object) -> Answer:
+            """Answer."""
+            asked_at.append(f"{method} {self.url}/{path.partition('?')[0]}")
+            page = {"version": {"number": "9.0.0", "distribution": product.lower()}, "tagline": "You Know, for Search"}
+            return Answer(200, "", json.dumps(page).encode(), 0.0)
+
+    await searched(ElasticServer(Noting(url)))
+    assert asked_at == [f"GET {url}/", f"POST {url}/logs-*/_search"]
+
+
+@both
+async def test_what_lies_below_a_path_is_asked_for_there(product: Name) -> None:
+    stub = stub_of(product)
+    stub.replies["GET es/"] = stub.answer("GET", "", None)
+    with serving(stub):
+        server = ElasticServer(HttpPeer(f"{stub.url}/es"))
+        try:
+            assert await searched(server) == HITS
+        finally:
+            await server.close()
+    assert asked(stub) == ["GET /es/", "POST /es/logs-*/_search"]
 
 
 @pytest.mark.parametrize(
