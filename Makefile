@@ -69,12 +69,14 @@ fmt: .venv/.dev ## format the code
 docs: .venv/.dev ## write the generated documents, and what follows from the alert rules
 	$(BIN)/python -m keywatch.documents.reference docs
 	$(BIN)/python -m keywatch.documents.probes docs
+	$(BIN)/python -m keywatch.documents.rights docs
 	$(BIN)/python -m keywatch.documents.alerts alerts
 	$(BIN)/python -m keywatch.documents.opensearch logstash
 
 docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.documents.reference docs --check
 	$(BIN)/python -m keywatch.documents.probes docs --check
+	$(BIN)/python -m keywatch.documents.rights docs --check
 	$(BIN)/python -m keywatch.documents.alerts alerts --check
 	$(BIN)/python -m keywatch.documents.opensearch logstash --check
 

@@ -23,7 +23,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("*",),
     "demo": ("web", "service", "metrics", "config", "surfaces"),
     "web": ("service", "engine", "metrics", "config", "names", "surfaces"),
-    "documents": ("probes", "elastic", "rules", "config", "engine", "metrics"),
+    "documents": ("probes", "elastic", "kafka.rights", "rules", "config", "engine", "metrics"),
     "service": (
         *("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns"),
         *("bounds", "surfaces"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from keywatch.kafka.rights import CREATE_CANARY
 from tests.kafka import scene
 from tests.kafka.certificates import CertificateAuthority
 from tests.kafka.cluster import KafkaCluster
@@ -65,7 +66,7 @@ def test_a_canary_without_rights_says_which_it_needs(cluster: KafkaCluster) -> N
             "the canary lacks rights",
         )
         log = exporter.log.read_text(encoding="utf-8")
-        assert "Create, Alter, Describe, Write and Read on Topic:keywatch-canary" in log
+        assert f"{CREATE_CANARY.of('keywatch-canary')} is missing" in log
         assert "canary.enabled: false" in log
         assert exporter.scrape().value("keywatch_broker_up", broker="1") == 1
 

@@ -15,7 +15,8 @@ ANY_PROBE: Final = frozenset({Reason.STUCK, Reason.INTERNAL})
 class Right(NamedTuple):
     """A right that somebody has to be given, and what is missing without it."""
 
-    right: str
+    right: object
+    """Text, or what says in words which it is."""
     without: str
 
 

@@ -30,6 +30,7 @@ from keywatch.kafka.group_members import SHARE, describe_members
 from keywatch.kafka.offsets_topic import OFFSETS_TOPIC, why_silent
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.portions import in_portions, portions
+from keywatch.kafka.rights import DESCRIBE_GROUPS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import groups as group_wire
 from keywatch.kafka.wire import requests, share_groups
@@ -177,7 +178,7 @@ class Groups:
             return  # what was said before holds until somebody answers
         group.refusal = None
         if error == GROUP_AUTHORIZATION_FAILED:
-            group.refusal = (Reason.AUTHORIZATION, f"Describe on Group:{shortened(group.name)} is missing")
+            group.refusal = (Reason.AUTHORIZATION, DESCRIBE_GROUPS.missing(shortened(group.name)))
         elif error == COORDINATOR_NOT_AVAILABLE:
             group.refusal = (Reason.COORDINATOR, f"nobody leads the partition of {OFFSETS_TOPIC} which holds it")
 

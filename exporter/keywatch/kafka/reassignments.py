@@ -11,6 +11,7 @@ from keywatch.engine.supervised import Part
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import CLUSTER_AUTHORIZATION_FAILED, name_of, reason_of
 from keywatch.kafka.peers import Peers, first
+from keywatch.kafka.rights import DESCRIBE_CLUSTER
 from keywatch.kafka.wire.reassignments import Adding, list_reassignments, reading_list_reassignments
 from keywatch.kafka.wire.requests import PartitionState
 
@@ -106,6 +107,6 @@ class Reassignments:
         request = list_reassignments(int(timeout * 1000))
         error, found = await self._peers.ask_much(label, request, timeout, reading_list_reassignments)
         if error:
-            words = "Describe on Cluster is missing" if error == CLUSTER_AUTHORIZATION_FAILED else name_of(error)
+            words = DESCRIBE_CLUSTER.missing() if error == CLUSTER_AUTHORIZATION_FAILED else name_of(error)
             raise BrokerError(reason_of(error), words)
         return found

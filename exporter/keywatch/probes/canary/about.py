@@ -8,6 +8,7 @@ from typing import Final
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
 from keywatch.kafka import peers
+from keywatch.kafka.rights import ALTER_CANARY, ALTER_CLUSTER, CREATE_CANARY, READ_TOPICS, WRITE_CANARY
 
 ABOUT: Final[Mapping[str, About]] = {
     "canary": About(
@@ -19,11 +20,11 @@ ABOUT: Final[Mapping[str, About]] = {
               or as many as there are brokers.
         """,
         rights=(
-            Right("`Write` and `Read` on its topic", "it fails with `authorization` and names the right"),
-            Right("`Create` on its topic", "the topic is not made: it fails with `authorization` until somebody does"),
-            Right("`Alter` on its topic", "a new broker gets no partition; `keywatch_canary_topic_kept` is 0"),
+            Right(f"{WRITE_CANARY}; {READ_TOPICS}", "it fails with `authorization` and names the right"),
+            Right(CREATE_CANARY, "the topic is not made: it fails with `authorization` until somebody does"),
+            Right(ALTER_CANARY, "a new broker gets no partition; `keywatch_canary_topic_kept` is 0"),
             Right(
-                "`Alter` on the cluster (it allows far more, such as changing rights: most leave it out)",
+                f"{ALTER_CLUSTER} (it allows far more, such as changing rights: most leave it out)",
                 "leadership that strayed is given back by Kafka's own balancing only; `keywatch_canary_topic_kept` is "
                 "0 until then",
             ),

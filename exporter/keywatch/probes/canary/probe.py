@@ -12,6 +12,7 @@ from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.verdict import Verdict
 from keywatch.kafka.offsets import read_offsets
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.rights import READ_TOPICS, WRITE_CANARY
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
@@ -219,11 +220,11 @@ class CanaryProbe:
             if dead and str(dead[0]) != entry.broker:
                 return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
         if reason is Reason.AUTHORIZATION:
-            return reason, f"Write on Topic:{self._topic.name} is missing"
+            return reason, WRITE_CANARY.missing(self._topic.name)
         if entry.failure is None and entry.offset is not None:
             trouble = self._link.read_trouble if self._link is not None else None
             if trouble is not None and trouble[0] is Reason.AUTHORIZATION:
-                return Reason.AUTHORIZATION, f"Read on Topic:{self._topic.name} is missing"
+                return Reason.AUTHORIZATION, READ_TOPICS.missing(self._topic.name)
             detail = "acknowledged, but not read back in time"
         if reason is Reason.TIMEOUT_RESPONSE and (rest := self._topology.throttle.lately(entry.broker)):
             return Reason.THROTTLED, f"Kafka throttles keywatch: broker {entry.broker} wants {rest:.1f} s of rest"

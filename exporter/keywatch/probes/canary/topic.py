@@ -18,6 +18,7 @@ from keywatch.kafka.errors import (
     reason_of,
 )
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.rights import ALTER_CANARY, ALTER_CLUSTER, CREATE_CANARY, WRITE_CANARY
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.request import Request
@@ -111,7 +112,13 @@ class CanaryTopic:
         request = requests.create_topic(self.name, assignment, configs, int(timeout * 1000))
         error, message = await self._ask_controller(request, timeout)
         if error not in (0, TOPIC_ALREADY_EXISTS):
-            raise self._refused("create", error, message)
+            raise self._refused(
+                "create",
+                error,
+                message,
+                f"{CREATE_CANARY.missing(self.name)}; {ALTER_CANARY.of(self.name)} and {WRITE_CANARY.of(self.name)} "
+                "are needed as well, or canary.enabled: false",
+            )
 
     async def _extend(self, missing: Sequence[int], living: Sequence[int], timeout: float) -> None:
         count = len(self.partitions) + len(missing)
@@ -124,14 +131,19 @@ class CanaryTopic:
             requests.create_partitions(self.name, count, added, int(timeout * 1000)), timeout
         )
         if error:
-            raise self._refused("add partitions to", error, message)
+            raise self._refused("add partitions to", error, message, ALTER_CANARY.missing(self.name))
 
     async def _give_back(self, strayed: Sequence[int], timeout: float) -> None:
         request = requests.elect_preferred_leaders(self.name, strayed, int(timeout * 1000))
         answer = await self._peers.ask(self._controller(), request, timeout, requests.read_elect_leaders)
         for error, message in answer.values():
             if error in (TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED):
-                raise self._refused("give leadership back in", error, message)
+                raise self._refused(
+                    "give leadership back in",
+                    error,
+                    message,
+                    f"Kafka does so by itself within minutes; with {ALTER_CLUSTER.of()}, which most leave out, at once",
+                )
             if error not in (0, ELECTION_NOT_NEEDED):
                 return  # Kafka's own balancing, every five minutes, does the same
 
@@ -151,13 +163,10 @@ class CanaryTopic:
             raise BrokerError(Reason.REFUSED, "no broker answers")
         return living[0]
 
-    def _refused(self, what: str, error: int, message: str) -> ProbeError:
+    def _refused(self, what: str, error: int, message: str, rights: str) -> ProbeError:
         words = f"cannot {what} the canary's topic {self.name!r}: {name_of(error)} {message}".rstrip()
         if error in (TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED):
-            words += (
-                f"; it needs the ACLs Create, Alter, Describe, Write and Read on Topic:{self.name}"
-                " and Alter on Cluster:kafka-cluster, or canary.enabled: false"
-            )
+            words += f"; {rights}"
         return ProbeError(reason_of(error), words)
 
 

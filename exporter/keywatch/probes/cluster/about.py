@@ -8,8 +8,7 @@ from typing import Final
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
 from keywatch.kafka import connection, peers, proof
-
-_DESCRIBE: Final = "`Describe` on topics"
+from keywatch.kafka.rights import DESCRIBE_BROKERS, DESCRIBE_CLUSTER, DESCRIBE_CONFIGS, DESCRIBE_TOPICS
 
 ABOUT: Final[Mapping[str, About]] = {
     "broker": About(
@@ -22,11 +21,7 @@ ABOUT: Final[Mapping[str, About]] = {
             - It runs once for each broker that should exist: those that the cluster names, and those of `expected`.
               Until the first metadata is read these are the addresses of `bootstrap`.
         """,
-        rights=(
-            Right(
-                "`DescribeConfigs` on the cluster", "before Kafka 4.4 `other_broker` is not seen, `other_cluster` is"
-            ),
-        ),
+        rights=(Right(DESCRIBE_BROKERS, "before Kafka 4.4 `other_broker` is not seen, `other_cluster` is"),),
         reasons=connection.REASONS | proof.REASONS | {Reason.UNREGISTERED, Reason.FENCED, Reason.CONNECTION_LIMIT},
         guides=("security.md",),
     ),
@@ -38,9 +33,9 @@ ABOUT: Final[Mapping[str, About]] = {
             - But for probe `broker`, all probes of Kafka wait for its first metadata, and say `no_metadata` until then.
         """,
         rights=(
-            Right(_DESCRIBE, "topics that may not be described are not seen"),
+            Right(DESCRIBE_TOPICS, "topics that may not be described are not seen"),
             Right(
-                "`Describe` on the cluster",
+                DESCRIBE_CLUSTER,
                 "a reassignment that was under way before it looked counts as partitions that lack replicas",
             ),
         ),
@@ -54,7 +49,7 @@ ABOUT: Final[Mapping[str, About]] = {
             - No answer is the answer: a broker that reaches no leader does not say so. The `timeout` is longer than
               an election takes.
         """,
-        rights=(Right("`Describe` on the cluster", "nothing is known, and `…_unknown_reason` says `authorization`"),),
+        rights=(Right(DESCRIBE_CLUSTER, "nothing is known, and `…_unknown_reason` says `authorization`"),),
         reasons=peers.REASONS | {Reason.AUTHORIZATION, Reason.NO_LEADER},
     ),
     "topics": About(
@@ -64,7 +59,9 @@ ABOUT: Final[Mapping[str, About]] = {
             - `min.insync.replicas`, which probe `configs` reads; until it is known a topic has no series
               `…_below_min_isr`.
         """,
-        rights=(Right(_DESCRIBE, "it fails with `authorization` and names a topic that it has seen, or must see"),),
+        rights=(
+            Right(DESCRIBE_TOPICS, "it fails with `authorization` and names a topic that it has seen, or must see"),
+        ),
         reasons=frozenset({Reason.NO_METADATA, Reason.AUTHORIZATION}),
     ),
     "configs": About(
@@ -73,8 +70,8 @@ ABOUT: Final[Mapping[str, About]] = {
             - It runs every 10 s and has 3 s, and of the keys below only `include` and `exclude` concern it.
         """,
         rights=(
-            Right(_DESCRIBE, "those topics are left out"),
-            Right("`DescribeConfigs` on topics", "it fails with `authorization`; what was known of those topics stays"),
+            Right(DESCRIBE_TOPICS, "those topics are left out"),
+            Right(DESCRIBE_CONFIGS, "it fails with `authorization`; what was known of those topics stays"),
         ),
         reasons=(peers.REASONS - {Reason.UNSUPPORTED})
         | {Reason.NO_METADATA, Reason.AUTHORIZATION, Reason.UNKNOWN_TOPIC},
@@ -86,7 +83,7 @@ ABOUT: Final[Mapping[str, About]] = {
             - Of the keys below `watch` does not concern it.
             - It fails when not a single partition could be read; else those that could not are counted.
         """,
-        rights=(Right(_DESCRIBE, "those topics are left out, or their partitions counted as unread"),),
+        rights=(Right(DESCRIBE_TOPICS, "those topics are left out, or their partitions counted as unread"),),
         reasons=peers.REASONS
         | {Reason.NO_METADATA, Reason.NO_LEADER, Reason.UNKNOWN_TOPIC, Reason.AUTHORIZATION, Reason.REJECTED},
     ),

@@ -13,6 +13,7 @@ from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.rights import DESCRIBE_CONFIGS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
@@ -117,7 +118,7 @@ class ConfigsProbe:
                 continue
             if settings.error:
                 reason = reason_of(settings.error)
-                needs = f"DescribeConfigs on Topic:{topic} is missing"
+                needs = DESCRIBE_CONFIGS.missing(topic)
                 words = needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(settings.error)}"
                 refused.append((reason, words))
             elif (number := _number(settings.values.get(_MIN_IN_SYNC, ""))) is not None:

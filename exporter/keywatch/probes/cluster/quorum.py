@@ -17,6 +17,7 @@ from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.controllers import Asked, Controllers
 from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.rights import DESCRIBE_CLUSTER
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.quorum import Quorum, QuorumReplica, describe_quorum, read_describe_quorum
 from keywatch.metrics import quorum as cat
@@ -138,7 +139,7 @@ class QuorumProbe:
         found = await self._peers.ask(label, describe_quorum(), timeout, read_describe_quorum)
         if found.error:
             reason = reason_of(found.error)
-            words = "Describe on Cluster is missing" if reason is Reason.AUTHORIZATION else name_of(found.error)
+            words = DESCRIBE_CLUSTER.missing() if reason is Reason.AUTHORIZATION else name_of(found.error)
             raise BrokerError(reason, words)
         return found
 

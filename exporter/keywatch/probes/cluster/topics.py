@@ -11,6 +11,7 @@ from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, Ser
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.engine.store import key_of
 from keywatch.kafka.chosen_topics import ChosenTopics, Topics
+from keywatch.kafka.rights import DESCRIBE_TOPICS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
@@ -121,7 +122,7 @@ class TopicsProbe:
         found = (topic for topic in self._topology.forbidden if topic in self._chosen.meant or topic in self._watch)
         wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
         if wanted:
-            words = f"{len(wanted)} topics may not be described; Describe on Topic:{wanted[0]} is missing"
+            words = f"{len(wanted)} topics may not be described; {DESCRIBE_TOPICS.missing(wanted[0])}"
             raise ProbeError(Reason.AUTHORIZATION, words, self._told)
         return self._told
 

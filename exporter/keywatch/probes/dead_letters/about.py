@@ -8,6 +8,7 @@ from typing import Final
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
 from keywatch.kafka import peers
+from keywatch.kafka.rights import DESCRIBE_TOPICS, READ_TOPICS
 
 ABOUT: Final[Mapping[str, About]] = {
     "dlq": About(
@@ -19,9 +20,9 @@ ABOUT: Final[Mapping[str, About]] = {
               in `keywatch_dlq_unreadable_reason`; the guide to dead letters explains both.
         """,
         rights=(
-            Right("`Describe` on the topics", "it fails with `authorization` for one that is named in full, or known"),
+            Right(DESCRIBE_TOPICS, "it fails with `authorization` for one that is named in full, or known"),
             Right(
-                "`Read` on the topics",
+                READ_TOPICS,
                 "dead letters are counted without their reasons, `keywatch_dlq_up` is 0, and it fails with "
                 "`authorization`",
             ),

@@ -14,6 +14,7 @@ from keywatch.engine.store import key_of
 from keywatch.kafka.chosen_topics import ChosenTopics, Topics
 from keywatch.kafka.offsets import Wanted, Watermarks
 from keywatch.kafka.peers import Peers
+from keywatch.kafka.rights import DESCRIBE_TOPICS, READ_TOPICS
 from keywatch.kafka.topic_ids import ask_topic_ids
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
@@ -160,7 +161,7 @@ class DlqTopicsProbe:
         self._ledger.take_starts(_known(self._starts, self._partitions(), unread))
         for partition in unread:
             if partition.topic in self._topology.forbidden:
-                unread[partition] = (Reason.AUTHORIZATION, f"Describe on Topic:{partition.topic} is missing")
+                unread[partition] = (Reason.AUTHORIZATION, DESCRIBE_TOPICS.missing(partition.topic))
         return unread
 
     async def _read(self, readable: Collection[TopicPartition], deadline: Deadline) -> None:
@@ -199,9 +200,9 @@ class DlqTopicsProbe:
         described = [topic for topic in self._named if topic in self._topology.forbidden]
         described += [one.topic for one in unread if unread[one][0] is Reason.AUTHORIZATION]
         if described:
-            return Reason.AUTHORIZATION, f"Describe on Topic:{described[0]} is missing"
+            return Reason.AUTHORIZATION, DESCRIBE_TOPICS.missing(described[0])
         if forbidden:
-            return Reason.AUTHORIZATION, f"Read on Topic:{forbidden[0]} is missing: dead letters count without reason"
+            return Reason.AUTHORIZATION, f"{READ_TOPICS.missing(forbidden[0])}: dead letters count without reason"
         partitions = self._partitions()
         if partitions and len(unread) == len(partitions):
             reason, detail = next(iter(unread.values()))

@@ -8,6 +8,7 @@ from typing import Final
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
 from keywatch.kafka import peers
+from keywatch.kafka.rights import READ_TOPICS
 
 ABOUT: Final[Mapping[str, About]] = {
     "events": About(
@@ -18,7 +19,7 @@ ABOUT: Final[Mapping[str, About]] = {
             - What was in the topics before keywatch began is not counted.
             - Of malformed records `reason` is one of a list of its own, which the guide to listeners explains.
         """,
-        rights=(Right("`Read` on the listener's topics", "it fails with `authorization` and names the topic"),),
+        rights=(Right(READ_TOPICS, "it fails with `authorization` and names the topic"),),
         reasons=peers.REASONS
         | {Reason.NO_METADATA, Reason.UNKNOWN_TOPIC, Reason.NO_LEADER, Reason.AUTHORIZATION, Reason.REJECTED},
         guides=("listeners.md", "security.md"),

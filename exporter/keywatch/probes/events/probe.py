@@ -19,6 +19,7 @@ from keywatch.kafka.offsets import Watermarks
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.record import Moment, Record
 from keywatch.kafka.records.tail import Tail, Troubles
+from keywatch.kafka.rights import DESCRIBE_TOPICS, READ_TOPICS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
@@ -212,10 +213,10 @@ class EventsProbe:
         self, unread: Mapping[TopicPartition, _Why], troubles: Troubles, behind: int, *, missing: bool, on_time: bool
     ) -> tuple[_Why, bool] | None:
         """Name what is wrong, and whether it leaves nothing to tell."""
-        forbidden = [(topic, "Read") for topic, (reason, _) in troubles.items() if reason is Reason.AUTHORIZATION]
-        forbidden += [(topic, "Describe") for topic in self._plan.forbidden]
+        forbidden = [(topic, READ_TOPICS) for topic, (reason, _) in troubles.items() if reason is Reason.AUTHORIZATION]
+        forbidden += [(topic, DESCRIBE_TOPICS) for topic in self._plan.forbidden]
         if forbidden:
-            words = "; ".join(f"{right} on Topic:{topic} is missing" for topic, right in forbidden[:_NAMED])
+            words = "; ".join(right.missing(topic) for topic, right in forbidden[:_NAMED])
             return (Reason.AUTHORIZATION, f"{words} for the events of {self.target}"), True
         if missing:
             return (Reason.UNKNOWN_TOPIC, f"the topics of {self.target} are not there"), True

@@ -8,6 +8,7 @@ from typing import Final
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
 from keywatch.kafka import peers
+from keywatch.kafka.rights import DESCRIBE_GROUPS, DESCRIBE_TOPICS, READ_TOPICS
 
 ABOUT: Final[Mapping[str, About]] = {
     "groups": About(
@@ -22,10 +23,10 @@ ABOUT: Final[Mapping[str, About]] = {
               the page say why.
         """,
         rights=(
-            Right("`Describe` on groups", "groups are not seen; it fails with `authorization` for one that it knows"),
-            Right("`Describe` on topics", "the lag on them is not seen, or keeps its last value and is counted"),
+            Right(DESCRIBE_GROUPS, "groups are not seen; it fails with `authorization` for one that it knows"),
+            Right(DESCRIBE_TOPICS, "the lag on them is not seen, or keeps its last value and is counted"),
             Right(
-                "`Read` on topics",
+                READ_TOPICS,
                 "lag in seconds is a guess between known times, and it fails with `authorization`; `fetches: 0` says "
                 "that you want that",
             ),

@@ -19,6 +19,7 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.search import Position
 from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.recreated_topics import RecreatedTopics
+from keywatch.kafka.rights import READ_TOPICS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.kafka.wire.requests import TopicPartition
@@ -137,7 +138,7 @@ class GroupsProbe:
         words = [detail for reason, detail in troubles if reason is Reason.AUTHORIZATION]
         if self._fetches:
             words += [
-                f"Read on Topic:{topic} is missing: lag in seconds is a guess (groups.fetches: 0 makes do)"
+                f"{READ_TOPICS.missing(topic)}: lag in seconds is a guess (groups.fetches: 0 makes do)"
                 for topic in sorted(self._times.forbidden)
             ]
         if words:

@@ -8,6 +8,7 @@ from typing import Final
 from keywatch.elastic import server
 from keywatch.engine.about import About, Right
 from keywatch.engine.probe import Reason
+from keywatch.kafka.rights import DESCRIBE_GROUPS, DESCRIBE_TOPICS, READ_TOPICS, WRITE_LOG_CANARY
 from keywatch.net import http_peer
 
 _ROLE: Final = "what the role `keywatch-reader` has in Elasticsearch"
@@ -47,9 +48,9 @@ ABOUT: Final[Mapping[str, About]] = {
               write them.
         """,
         rights=(
-            Right("`Describe` on the groups and topics", "their partitions are counted as unknown, or left out"),
+            Right(f"{DESCRIBE_GROUPS}; {DESCRIBE_TOPICS}", "their partitions are counted as unknown, or left out"),
             Right(
-                "`Read` on the topics",
+                READ_TOPICS,
                 "`keywatch_log_lag_seconds` counts from when keywatch first saw the records, not from their own times",
             ),
             Right(_ROLE, "it fails with `authorization`, and tells what Kafka alone says"),
@@ -65,8 +66,8 @@ ABOUT: Final[Mapping[str, About]] = {
             - An entry in `logs.lag` with the same topic, for saying whether the group has read an event that is late.
         """,
         rights=(
-            Right("`Write` on the topic", "it fails with `authorization` and names the right"),
-            Right("`Describe` on the group", "how far an event came is not told"),
+            Right(WRITE_LOG_CANARY, "it fails with `authorization` and names the right"),
+            Right(DESCRIBE_GROUPS, "how far an event came is not told"),
             Right(_ROLE, "it fails with `authorization`"),
         ),
         reasons=server.REASONS

@@ -11,6 +11,7 @@ from keywatch.engine.worker import Worker
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
 from keywatch.kafka.records.search import Position
+from keywatch.kafka.rights import WRITE_LOG_CANARY
 from keywatch.kafka.wire.requests import TopicPartition
 
 _POLL_SECONDS = 0.05
@@ -59,7 +60,7 @@ class SingleRecord:
     def _refusal(self, error: KafkaError | KafkaException) -> ProbeError:
         reason, detail = kafka_error(error)
         if reason is Reason.AUTHORIZATION:
-            detail = f"Write on Topic:{self._topic} is missing"
+            detail = WRITE_LOG_CANARY.missing(self._topic)
         return ProbeError(reason, detail)
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:

@@ -1,0 +1,103 @@
+"""The rights that keywatch asks Kafka for: one list, which messages, documents and tests take theirs from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+CLUSTER: Final = "kafka-cluster"
+"""What Kafka calls the one resource of the kind Cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaRight:
+    """One operation on resources of a kind, in the words of Kafka's ACLs.
+
+    `on` says in a document's words which ones; `given` are the names to give it for, where documents give it: `*` all.
+    `without` is what is missing without it.
+    """
+
+    operation: str
+    kind: Literal["Topic", "Group", "Cluster"]
+    on: str
+    given: str
+    without: str
+
+    def of(self, name: str = CLUSTER) -> str:
+        """Write it for one resource, as messages do: `Read on Topic:events`."""
+        return f"{self.operation} on {self.kind}:{name}"
+
+    def missing(self, name: str = CLUSTER) -> str:
+        """Say that it is missing."""
+        return f"{self.of(name)} is missing"
+
+    def __str__(self) -> str:
+        """Write it as documents do."""
+        return f"`{self.operation}` on {self.on}"
+
+
+DESCRIBE_TOPICS: Final = KafkaRight(
+    "Describe", "Topic", "topics", "", "topics are not seen; given with `Read`, which includes it"
+)
+READ_TOPICS: Final = KafkaRight(
+    "Read",
+    "Topic",
+    "topics",
+    "*",
+    "lag in seconds is a guess between known times (`groups.fetches: 0` says that you want that); of `events` nothing "
+    "is read; dead letters (`dlq`) are counted without their reasons",
+)
+DESCRIBE_CONFIGS: Final = KafkaRight("DescribeConfigs", "Topic", "topics", "*", "`min.insync.replicas` is not known")
+DESCRIBE_GROUPS: Final = KafkaRight("Describe", "Group", "groups", "*", "groups are not seen")
+DESCRIBE_CLUSTER: Final = KafkaRight(
+    "Describe",
+    "Cluster",
+    "the cluster",
+    CLUSTER,
+    "controllers without a majority are not seen; a reassignment that was under way before keywatch looked counts as "
+    "partitions that lack replicas",
+)
+DESCRIBE_BROKERS: Final = KafkaRight(
+    "DescribeConfigs",
+    "Cluster",
+    "the cluster",
+    CLUSTER,
+    "before Kafka 4.4 another broker at a broker's address is not told; another cluster is",
+)
+CREATE_CANARY: Final = KafkaRight(
+    "Create", "Topic", "the canary's topic", "keywatch-canary", "the topic is not made: no canary until somebody does"
+)
+ALTER_CANARY: Final = KafkaRight(
+    "Alter",
+    "Topic",
+    "the canary's topic",
+    "keywatch-canary",
+    "a new broker gets no partition of it and is not tried with records",
+)
+WRITE_CANARY: Final = KafkaRight(
+    "Write",
+    "Topic",
+    "the canary's topic",
+    "keywatch-canary",
+    "no canary; `canary.enabled: false` says that you want that",
+)
+ALTER_CLUSTER: Final = KafkaRight(
+    "Alter",
+    "Cluster",
+    "the cluster",
+    CLUSTER,
+    "leadership of the canary's partitions that strayed is given back by Kafka's own balancing only, within minutes",
+)
+WRITE_LOG_CANARY: Final = KafkaRight("Write", "Topic", "the topic of `logs.canary`", "", "no marked events")
+
+LEAST: Final = (
+    *(READ_TOPICS, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_CLUSTER, DESCRIBE_BROKERS),
+    *(CREATE_CANARY, ALTER_CANARY, WRITE_CANARY),
+)
+"""With these keywatch tells everything; `Read` and `Write` include `Describe`."""
+BEYOND: Final = {
+    ALTER_CLUSTER: "It allows to change rights and settings as well, so most leave it out.",
+    WRITE_LOG_CANARY: "Only where `logs.canary` is configured.",
+}
+"""What is asked for beside these, and what to think of it."""
+ALL: Final = (DESCRIBE_TOPICS, *LEAST, *BEYOND)
