@@ -28,7 +28,7 @@ def prepare_names
     postaladdress homeaddress homepostaladdress postalcode postcode zipcode locality identityprovideridentity identityproviderusername redirecturi
     samaccountname userprincipalname upn uniquename nameid uid cn sn gn dnqualifier serialnumber krbprincipalname principal principalname
     kerberosprincipal memberuid uniquemember employeenumber employeeid homedirectory initials pseudonym remoteuser authuser impersonator
-    passport passportnumber ssn socialsecuritynumber taxid taxnumber iban nationalid personalnumber personnumber idcard sub formatted loginid
+    passport passportnumber ssn socialsecuritynumber taxid taxnumber iban nationalid personalnumber personnumber idcard sub formatted loginid userhandle
     logonname mailnickname proxyaddresses othermailbox gecos preferredusername emailaddr usermail mobileno phoneno
   ]
   @personal_names = @personal_names.to_h { |name| [name, true] }

@@ -119,6 +119,8 @@ def unquoted(scanner, kind, name, separator)
   return "" if word.nil?
   return word if separator.match?(/:(?!=)/) && @sentence[word.downcase.sub(/[.!?]+\z/, "")]
 
+  # Optional[ann]
+  balanced(scanner) if scanner.check(/[\[({]/)
   # `Invalid token: signature check failed` goes on with a sentence.
   return word if kind == :secret && separator.include?(":") && word.match?(/\A[a-z]{3,}\z/) && sentence_follows?(scanner)
 

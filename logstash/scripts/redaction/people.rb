@@ -6,19 +6,19 @@ def prepare_people
   quoted = closers.map { |open, close| "#{Regexp.escape(open)}(?>(?:(?!#{close}(?![\\p{L}\\p{N}]))[^\\n]){1,200})#{close}" }.first(8).join("|")
   who = "users?|user[ -]?names?|accounts?|principals?|log[io]ns?|persons?|employees?|customers?|subjects?|e-?mails?(?: address(?:es)?)?|" \
         "phone(?: number)?|mobile(?: number)?|first ?name|last ?name|family ?name|full ?name|display ?name|nick ?name|dn|entry dn|bind dn"
-  secret = "pass ?(?:word|phrase|code)s?|passwd|secrets?|(?:access |refresh |id |bearer |offline |session |api |auth )?tokens?|pins?|otps?|totps?|(?:api|access|secret|private) keys?|" \
+  secret = "pass ?(?:word|phrase|code)s?|passwd|pwd|secrets?|(?:access |refresh |id |bearer |offline |session |api |auth )?tokens?|pins?|otps?|totps?|(?:api|access|secret|private) keys?|" \
            "(?:verification|security|recovery|backup|one[- ]time|otp|totp|mfa|login|confirmation|authorization|sms|tan) codes?|credentials?|cookies?|assertions?"
   @about_user = /\b(#{who})((?: (?:with|named|called|having|of|by|for|id|name|username|e-?mail|is|was|are|=)){0,3}\s+)(#{quoted})/i
   @about_secret = /\b(#{secret})(\s+(?:(?:value|is|was|are|equals|set to|changed to|reset to|now)\s+)?)(#{quoted})/i
   @said_secret = /\b(#{secret})(\s+(?:is|was|are|equals|set to|changed to|reset to|now)(?:\s+now)?\s+)([^\s,;"'()\[\]{}<>]++)/i
-  @secret_hints = %w[pass secret token pin otp code credential cookie assertion jwt ticket nonce mfa sms]
+  @secret_hints = %w[pass pwd secret token pin otp code credential cookie assertion jwt ticket nonce mfa sms]
   @secret_hints += [" key", "tan ", "2fa"]
   @people_hints = %w[user account principal login logon person employee customer subject mail  phone mobile birth credential authentication password otp]
   @people_hints += [" name", "dn "]
   # Behind `token` what no word of a language looks like; behind `OTP code` a number.
   @opaque = /\b(#{secret}|jwt|ticket|nonce)(\s+)((?>[^\s,;"'()\[\]{}<>]{6,}))/i
   @one_time = /\b((?:otp|totp|hotp|mfa|2fa|tan|pin|sms|one[- ]time|verification|security|confirmation|recovery|login|auth(?:entication)?)(?:[ -](?:code|password|passcode|token|pin|number))?s?(?:\s+(?:is|was|=|:|of))?\s*[:=#]?\s*)(\d{4,10})(?![\d.])/i
-  @codes = /\b((?i:recovery|backup|scratch)(?:[ _-]?(?i:authn))?[ _-]?(?i:codes?)\b[^\w\n]{1,6})((?>(?:[A-Z0-9][A-Z0-9-]{4,40}[,;\s|"'\]]{0,4})++))/
+  @codes = /\b((?i:recovery|backup|scratch)(?:[ _-]?(?i:authn))?[ _-]?(?i:codes?)\b[^\w\n]{1,6})((?>[A-Z0-9][A-Z0-9-]{4,40}(?:[,;\s|"'\]]{1,4}[A-Z0-9][A-Z0-9-]{4,40})*))/
   behind = "is|was|were|has|had|have|does|did|do|not|could|couldn't|can|cannot|can't|isn't|wasn't|doesn't|didn't|already|logged|logs|logging|failed|fails|tried|attempted|exceeded|exists|locked|disabled|enabled|" \
            "in|from|with|for|at|on|by|to|of|will|must|should|may|might|would|authenticated|registered|created|deleted|updated|removed|added|imported|requested|denied|unknown|" \
            "joined|left|found|exists|missing|changed|reset|verified|and|or|as|because|due|via|after|before|when|while|during|successfully|synced|synchronized|linked|unlinked|accepted|declined|granted|revoked|signed|belongs"
@@ -63,7 +63,7 @@ def prepare_people
                    corrupted compromised leaked rotated refreshed issued returned ignored skipped defined undefined specified unspecified
                    shorter longer older newer larger smaller equal like part from of based bound limited unlimited renewed
                    invalidated consumed replayed processed validated checked matched mismatched].to_h { |word| [word, true] }
-  @federated = /(?<![A-Za-z0-9])(f(?::|%(?:25)?3[aA])[\w.-]{1,64}(?::|%(?:25)?3[aA]))([^\s\/,;"'\]})&?#<>|]++)/
+  @federated = /(?<![A-Za-z0-9])(f(?::|%(?:25)?3[aA])[\w.-]{1,64}(?::|%(?:25)?3[aA]))([^\s\/,;"'\]})&?#<>|]++)((?>(?: [\p{L}\p{N}.'’_-]{1,40}){1,3})(?=[,;"\]})]|'(?!\p{L})|\s*\z|\s*\n))?/
   local = "[\\p{L}\\p{N}._%+'=~!#$*{|}^-]"
   @display = /(?:\\{0,8}"[^"\n<>]{1,120}"|'[^'\n<>]{1,120}'|=\?[\w-]{1,30}\?[bqBQ]\?[^\s?]{1,200}\?=|(?:(?<![\p{L}])\p{Lu}[\p{L}\p{M}.'’-]{0,40}[ ]){1,5})[ ]*(<[^<>\s@]{1,128}(?:@|%40)[^<>\s]{1,253}>)/u
   @email = /(?<![\p{L}\p{N}._%+'-])[\p{L}\p{N}._%+'-]++(?:@|%(?:25)?40)(?:[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+|localhost\b|[A-Z][A-Z0-9-]+(?![\w.]))/u
@@ -128,7 +128,11 @@ def somebody?(word)
 end
 
 def without_federated(text)
-  text.gsub(@federated) { masked(Regexp.last_match(1), Regexp.last_match(2)) }
+  text.gsub(@federated) do
+    store, name, more = Regexp.last_match(1), Regexp.last_match(2), Regexp.last_match(3)
+    sentence = more && more.split.any? { |word| @sentence[word.downcase] }
+    sentence ? masked(store, name) + more : masked(store, "#{name}#{more}")
+  end
 end
 
 def without_people(text)
