@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.cli.out import complain, say
+from keywatch.cli.out import complain, counted, say
 from keywatch.elastic.bootstrap import BootstrapPlan, Consent, ObjectState, apply, plan, roll_over
 from keywatch.elastic.lint import lint
 from keywatch.elastic.objects import ElasticObject, load, shipped, without_lifecycle
@@ -62,14 +62,16 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(server: ElasticServer) -> int:
         made = await plan(server, objects, consent, options.timeout)
-        _show(made)
+        _show(made, dry_run=options.dry_run)
         if made.obstacles:
             for words in made.obstacles:
                 complain(words)
+            say("nothing was put")
             return logs_server.TROUBLE
         if options.dry_run:
             return logs_server.DRIFT if made.due else logs_server.OK
         await apply(server, made, options.timeout)
+        say(f"{counted(len(made.due), 'object')} put" if made.due else "nothing to do: all is there as it should be")
         await _roll_over(server, made, options)
         return logs_server.OK
 
@@ -79,16 +81,18 @@ def run(options: argparse.Namespace) -> int:
 async def _roll_over(server: ElasticServer, made: BootstrapPlan, options: argparse.Namespace) -> None:
     if options.rollover:
         await roll_over(server, made, options.timeout)
-        say(f"{len(made.streams)} data streams roll over")
+        rolls = "rolls" if len(made.streams) == 1 else "roll"
+        say(f"{counted(len(made.streams), 'data stream')} {rolls} over: what comes from now on has the new mappings")
     elif made.due and made.streams:
-        words = f"{len(made.streams)} data streams take up changed mappings when they next roll over"
-        say(f"{words}; --rollover has them do so now")
+        words = f"{counted(len(made.streams), 'data stream')}: changed mappings hold from the next rollover on"
+        say(f"{words}; --rollover makes it now")
 
 
-def _show(made: BootstrapPlan) -> None:
+def _show(made: BootstrapPlan, *, dry_run: bool) -> None:
     say(str(made.product))
     for step in made.steps:
         say(f"{_SIGNS[step.state]} {step.one}: {step.state}")
         for line in step.changes if step.state is not ObjectState.SAME else ():
             say(f"    {line}")
-    say(f"{len(made.due)} of {len(made.steps)} objects to put")
+    if dry_run:
+        say(f"{len(made.due)} of {counted(len(made.steps), 'object')} to put; nothing was changed")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from keywatch.cli import logs_bootstrap, logs_server
-from keywatch.cli.out import say, say_json
+from keywatch.cli.out import counted, say, say_json
 from keywatch.elastic.inspection import Inspection, inspect
 from keywatch.elastic.server import ElasticServer
 
@@ -47,4 +47,4 @@ def _show(found: Inspection, *, as_json: bool) -> None:
         for line in lines:
             say(f"{word}: {line}")
     state = "trouble" if found.trouble else "drift" if found.drift else "good"
-    say(f"{found.product}: {state}; {len(found.streams)} data streams")
+    say(f"{found.product}: {state}; {counted(len(found.streams), 'data stream')}")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.cli.out import say, say_json
-from keywatch.elastic.event_search import KINDS, Follower, StoredEvent, Wanted, search
+from keywatch.cli.out import complain, counted, say, say_json
+from keywatch.elastic.event_search import KINDS, Follower, NoStreamsError, StoredEvent, Wanted, search
 from keywatch.elastic.server import ElasticServer
 from keywatch.surfaces import terminal
 
@@ -62,7 +62,11 @@ def run(options: argparse.Namespace) -> int:
     )
 
     async def work(server: ElasticServer) -> int:
-        found = await search(server, wanted, options.limit, options.timeout)
+        try:
+            found = await search(server, wanted, options.limit, options.timeout)
+        except NoStreamsError as error:
+            complain(f"{error}; `keywatch logs check` says what else is missing there")
+            return logs_server.TROUBLE
         if not options.follow:
             _show(found, as_json=options.json)
             return logs_server.OK
@@ -80,19 +84,19 @@ def _show(events: Sequence[StoredEvent], *, as_json: bool) -> None:
     if as_json:
         _print(events, as_json=True)
         return
-    from rich.console import Console  # noqa: PLC0415 - other commands do without
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - other commands do without
     from rich.text import Text  # noqa: PLC0415
+
+    from keywatch.cli import tables  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False)
     for heading in _COLUMNS:
         table.add_column(heading, overflow="fold")
     for event in events:
         table.add_row(*(Text(cell) for cell in _cells(event)))
-    console = Console(highlight=False)
     if events:
-        console.print(table)
-    console.print(f"{len(events)} events")
+        tables.show(table)
+    say(counted(len(events), "event"))
 
 
 def _print(events: Sequence[StoredEvent], *, as_json: bool) -> None:
@@ -105,6 +109,8 @@ def _print(events: Sequence[StoredEvent], *, as_json: bool) -> None:
 
 def _cells(event: StoredEvent) -> list[str]:
     """Return the columns of one event; what a terminal would obey is made visible."""
+    from keywatch.cli.tables import short  # noqa: PLC0415 - other commands do without
+
     get = event.source
     detail = " ".join(
         filter(
@@ -122,7 +128,7 @@ def _cells(event: StoredEvent) -> list[str]:
         _at(get, "source", "ip"),
         detail,
     )
-    return [terminal(cell) for cell in cells]
+    return [terminal(short(cell)) for cell in cells]
 
 
 def _at(source: Any, *path: str) -> str:

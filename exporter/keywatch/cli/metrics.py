@@ -18,10 +18,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from keywatch.documents.reference import metrics_markdown, metrics_table  # noqa: PLC0415 - loads what it needs
+    from keywatch.cli import tables  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.documents.reference import metrics_markdown, metrics_table  # noqa: PLC0415
 
     if options.markdown:
         say(metrics_markdown().removesuffix("\n"))
     else:
-        metrics_table()
+        tables.show(metrics_table())
     return OK

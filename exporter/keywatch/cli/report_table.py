@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keywatch.cli import tables
 from keywatch.cli.out import say_json
 from keywatch.surfaces import terminal
 
@@ -21,8 +21,7 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(found, 2)
         return
-    console = Console(highlight=False)
-    _wrong(console, found)
+    _wrong(found)
     for name, cluster in found["clusters"].items():
         state = "up" if cluster["up"] else "DOWN" if cluster["supported"] else "UNSUPPORTED"
         table = Table(title=Text(f"cluster {terminal(name)}: {state}"), title_justify="left")
@@ -34,19 +33,19 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
         for row in cluster["looked_at"]:
             verdict = Text(row["state"], _STATES[row["state"]])
             table.add_row(cell(row["probe"]), cell(row["target"]), verdict, cell(row["found"]))
-        console.print(table)
+        tables.show(table)
     running = found.get("running")
     if running is not None:
-        console.print(Text(terminal(f"the keywatch that runs here {running['url']}: {running['answer']}")))
+        tables.show(Text(terminal(f"the keywatch that runs here {running['url']}: {running['answer']}")))
 
 
-def _wrong(console: Console, found: Mapping[str, Any]) -> None:
+def _wrong(found: Mapping[str, Any]) -> None:
     if not found["problems"]:
         healthy = found["healthy"]
         words = "Nothing is wrong." if healthy else "The cluster could not be read."
-        console.print(Text(words, "green" if healthy else "red"))
+        tables.show(Text(words, "green" if healthy else "red"))
         return
-    console.print(Text(found["summary"], "red"))
+    tables.show(Text(found["summary"], "red"))
     table = Table(show_header=True)
     for heading in ("what", "where"):
         table.add_column(heading, overflow="fold")
@@ -59,7 +58,7 @@ def _wrong(console: Console, found: Mapping[str, Any]) -> None:
             table.add_row(Text.assemble(what, style="dim"), Text.assemble(cell(_where(follower)), style="dim"))
         if (more := len(followers) - _FOLLOWERS_SHOWN) > 0:
             table.add_row(Text(f"  {more} more follow from it; --json shows them", "dim"), "")
-    console.print(table)
+    tables.show(table)
 
 
 def _things(problems: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
-from rich.console import Console
 from rich.table import Table
 
 from keywatch.config.dead_letters import DlqSection
@@ -46,14 +45,14 @@ _EXAMPLES: dict[str, str] = {
 }
 
 
-def metrics_table() -> None:
-    """Print the catalogue as a table for people."""
+def metrics_table() -> Table:
+    """Return the catalogue as a table for people."""
     table = Table(box=None, pad_edge=False)
     for heading in ("metric", "type", "labels", "meaning"):
         table.add_column(heading, overflow="fold")
     for metric in catalogue.METRICS:
         table.add_row(metric.name, metric.kind, ", ".join(metric.labels), metric.help)
-    Console(highlight=False).print(table)
+    return table
 
 
 def metrics_markdown() -> str:

@@ -68,8 +68,12 @@ class _Found(msgspec.Struct):
     hits: _Hits
 
 
+class NoStreamsError(Exception):
+    """The server holds none of the data streams that events are in: it is another one, or nobody prepared it."""
+
+
 async def search(server: ElasticServer, wanted: Wanted, most: int, timeout: float) -> list[StoredEvent]:
-    """Return the newest `most` events, the newest first; raises `ProbeError`."""
+    """Return the newest `most` events, the newest first; raises `ProbeError`, and `NoStreamsError` at a wrong place."""
     body = {
         "size": most,
         "track_total_hits": False,
@@ -140,6 +144,9 @@ async def _hits(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], 
     if whole.shards.failed:
         words = f"{whole.shards.failed} of {whole.shards.total} shards did not answer, so events may be missing"
         raise ProbeError(Reason.REPLICA_DOWN, words)
+    if not whole.shards.total:
+        streams = ", ".join(f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind])
+        raise NoStreamsError(f"{server.peer.url} has no data stream {streams} that may be read")
     if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search was cut short, so events may be missing")
     return found.hits.hits

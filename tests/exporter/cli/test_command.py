@@ -11,6 +11,7 @@ from keywatch import __version__
 from keywatch.cli.command import main
 from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK
 from keywatch.documents import reference
+from keywatch.metrics import catalogue
 from keywatch.service.config_file import load
 from tests.exporter.commands import keywatch
 
@@ -111,7 +112,11 @@ def test_the_metrics_that_are_printed_are_those_of_the_documents(capsys: pytest.
     assert main(["metrics", "--markdown"]) == OK
     assert capsys.readouterr().out == reference.metrics_markdown()
     assert main(["metrics"]) == OK
-    assert "keywatch_broker_up" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(catalogue.METRICS) + 1, "a line a metric where no terminal is"
+    for line, metric in zip(lines[1:], catalogue.METRICS, strict=True):
+        assert line.split()[0] == metric.name
+        assert line.endswith(metric.help)
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

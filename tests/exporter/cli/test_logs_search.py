@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keywatch.cli import tables
 from keywatch.cli.command import main
 from keywatch.elastic.event_search import Follower, Wanted
 from keywatch.elastic.server import ElasticServer
@@ -80,8 +81,47 @@ def test_a_table_shows_an_events_columns(stub: Stub, capsys: pytest.CaptureFixtu
     assert search(stub) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert out.startswith("time realm event outcome client user address detail")
-    for cell in ("r1", "LOGIN_ERROR", "failure", "app", "abc", "10.0.0.0", "1 events"):
+    for cell in ("r1", "LOGIN_ERROR", "failure", "app", "abc", "10.0.0.0", "1 event"):
         assert cell in out
+
+
+def test_a_row_is_a_line_and_ids_are_whole_where_a_program_reads(
+    stub: Stub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, path = "6f1c" * 16, "users/0b8c2d1e-7a64-4a3c-9c0e-0f6f3a1d2b4c/" + "role-mappings/" * 12
+    told = hit(1, error="invalid_user_credentials")
+    told["_source"]["user"]["hash"] = digest
+    told["_source"]["keycloak"]["admin"] = {"resource": {"path": path}}
+    stub.replies[AT] = found(told)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert search(stub) == 0
+    heading, row, count = capsys.readouterr().out.splitlines()
+    assert digest in row
+    assert f"{path} invalid_user_credentials" in row
+    assert (heading, row) == (heading.rstrip(), row.rstrip())
+    assert count == "1 event"
+    monkeypatch.setattr(tables, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "160")
+    assert search(stub) == 0
+    shown = capsys.readouterr().out
+    assert "6f1c6f1c… " in shown
+    assert digest not in shown
+    assert search(stub, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["user"]["hash"] == digest
+
+
+def test_a_server_without_our_streams_is_told_as_such(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
+    stub.replies[AT] = found(_shards={"total": 0, "failed": 0})
+    for flags in ([], ["--follow"], ["--json"]):
+        assert search(stub, *flags) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(
+            f"{stub.url} has no data stream logs-keycloak.user_event-*, logs-keycloak.admin_event-* that"
+        )
+        assert "logs check" in err
+    assert search(stub, "--kind", "user", "--namespace", "test") == 1
+    assert "has no data stream logs-keycloak.user_event-test that may be read" in capsys.readouterr().err
 
 
 def test_json_gives_each_document_as_a_line(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
