@@ -37,7 +37,8 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "probes.reconciliation": (*_PROBE, "probes.events"),
     "probes.dead_letters": _PROBE,
     "probes.logs": (*_PROBE, "elastic"),
-    "elastic": ("kafka.wire", "kafka.records", "net", "listeners", "config", "engine", "surfaces"),
+    "assets": (),
+    "elastic": ("assets", "kafka.wire", "kafka.records", "net", "listeners", "config", "engine", "surfaces"),
     "kafka": ("net", "config", "engine", "names", "bounds", "patterns", "surfaces"),
     "kafka.wire": ("engine",),
     "net": ("config", "engine", "surfaces"),
@@ -145,7 +146,7 @@ def violations(module: str, source: str) -> list[str]:
             allowed = ALLOWED[place]
             if "*" not in allowed and not any(_within(one.imported, name) for name in (place, *allowed)):
                 found.append(f"{where}; {place} may import {', '.join(allowed) or 'nothing of ours'}")
-        elif place in {"metrics", "patterns", "names", "bounds", "surfaces"} and not _standard(one.imported):
+        elif place in {"metrics", "patterns", "names", "bounds", "surfaces", "assets"} and not _standard(one.imported):
             found.append(f"{where}; {place} may import the standard library only")
     for line, use in uses(module, source):
         users = _ONLY.get(use)

@@ -40,6 +40,8 @@ PLANTED = [
     ("patterns", "from keywatch.metrics import catalogue", "patterns may import names"),
     ("names", "from keywatch.metrics import catalogue", "nothing of ours"),
     ("bounds", "import pydantic", "the standard library only"),
+    ("assets.export", "from keywatch.cli.out import say", "nothing of ours"),
+    ("assets.export", "import pydantic", "the standard library only"),
     ("surfaces", "from keywatch.engine.probe import Sample", "nothing of ours"),
     ("kafka.peers", "loop.create_task(x)", "engine.supervised"),
     ("web.pages", "asyncio.to_thread(x)", "that is for demo"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -49,13 +50,36 @@ def container() -> Iterator[Container]:
 
 def test_it_says_what_it_is_and_runs_as_nobody(container: Container) -> None:
     config = container.inspect()["config"]
-    assert config["Entrypoint"] == ["/opt/keywatch/bin/keywatch", "serve"]
+    assert (config["Entrypoint"], config["Cmd"]) == (["/opt/keywatch/bin/keywatch"], ["serve"])
     assert config["User"] == "65532:65532"
     assert list(config["ExposedPorts"]) == ["9877/tcp"]
     assert config["StopSignal"] == "SIGTERM"
     assert config["Labels"]["org.opencontainers.image.version"] == keywatch.__version__
     assert container.run("id", "-u").stdout.strip() == "65532"
-    assert container.run("/opt/keywatch/bin/keywatch", "--version").stdout == f"keywatch {keywatch.__version__}\n"
+    assert as_run(container, "--version").stdout == f"keywatch {keywatch.__version__}\n"
+    assert as_run(container, "config", "example").returncode == 0
+
+
+def test_another_command_than_serve_runs_as_well(container: Container) -> None:
+    done = as_run(container, "check", "--kafka", "127.0.0.1:1", "--within", "2")
+    assert done.returncode == 1, done.stderr
+    assert "DOWN" in done.stdout
+    done = as_run(container, "--kafka", "nothing")
+    assert (done.returncode, "flags: clusters[0].bootstrap[0]: 'nothing' is not host:port" in done.stderr) == (2, True)
+
+
+def test_it_holds_what_documents_speak_of(container: Container) -> None:
+    listed = set(as_run(container, "assets", "list").stdout.split())
+    assert {"alerts/rules", "alerts/runbooks", "dashboards/json", "logstash/pipeline", "docs/guides"} <= listed
+    done = container.run("sh", "-c", "keywatch assets export /tmp/assets && cat /tmp/assets/alerts/rules/kafka.yml")
+    assert (ROOT / "alerts" / "rules" / "kafka.yml").read_text(encoding="utf-8") in done.stdout, done.stderr
+    done = container.run("sh", "-c", "keywatch-dashboards --out /tmp/dashboards && ls /tmp/dashboards")
+    assert "keywatch-kafka.json" in done.stdout.split(), done.stderr
+
+
+def as_run(container: Container, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it as `docker run IMAGE ARGUMENTS` does."""
+    return container.run(*container.inspect()["config"]["Entrypoint"], *arguments)
 
 
 def test_it_is_healthy_while_kafka_is_absent_and_ends_when_told(container: Container) -> None:
@@ -78,7 +102,9 @@ def test_the_health_check_fails_when_nobody_serves(container: Container) -> None
 
 
 def test_it_holds_the_locked_packages_and_no_others(container: Container) -> None:
-    lock = (ROOT / "requirements" / "runtime.lock").read_text(encoding="utf-8")
+    lock = "".join(
+        (ROOT / path).read_text("utf-8") for path in ("requirements/runtime.lock", "deploy/image/extras.lock")
+    )
     locked = {_canonical(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([\w.]+)", lock)}
     packages = container.files.glob("opt/keywatch/lib/python3.*/site-packages/*.dist-info")
     found = dict(path.name.removesuffix(".dist-info").rsplit("-", 1) for path in packages)

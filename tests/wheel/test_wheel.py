@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import keywatch
+from keywatch.assets.shipped import FOLDERS
 from tests.wheel.installed import ROOT, Installed
 
 SOURCES = ROOT / "exporter" / "keywatch"
@@ -42,7 +44,7 @@ def test_the_wheel_holds_every_module_and_file_of_the_packages_and_no_test(insta
         }
         assert files - names == set()
     assert "keywatch/py.typed" in names
-    assert [name for name in names if "test" in name.lower()] == []
+    assert [name for name in names if "test" in Path(name).name.lower()] == []
 
 
 def test_commands_say_their_version_and_help(installed: Installed) -> None:
@@ -55,6 +57,7 @@ def test_commands_say_their_version_and_help(installed: Installed) -> None:
         ["rules", "check"],
         ["logs", "lint"],
         ["logs", "search"],
+        ["assets", "export"],
     ):
         done = installed.run("keywatch", *command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
@@ -89,11 +92,34 @@ def test_rules_and_pipelines_are_checked_by_what_the_package_brings(installed: I
 def test_what_elasticsearch_must_hold_is_in_the_package(installed: Installed) -> None:
     code = "from keywatch.elastic.objects import load, shipped; print(shipped()); print(len(load(shipped())))"
     folder, count = installed.run("python", "-c", code).stdout.split()
-    assert Path(folder) == installed.packages / "keywatch" / "logs_objects"
+    assert Path(folder) == installed.packages / "keywatch" / "assets" / "files" / "logstash" / "elasticsearch"
     source = "from keywatch.elastic.objects import load; from pathlib import Path; print(len(load(Path({!r}))))"
     assert (
         count == installed.run("python", "-c", source.format(str(ROOT / "logstash" / "elasticsearch"))).stdout.strip()
     )
+
+
+def test_what_documents_speak_of_is_in_the_package(installed: Installed, tmp_path: Path) -> None:
+    folder = tmp_path / "assets"
+    done = installed.run("keywatch", "assets", "export", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = subprocess.run(["git", "ls-files", "-z", *FOLDERS], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (ROOT / name).is_file():
+            assert (folder / name).read_bytes() == (ROOT / name).read_bytes(), name
+    rules = sorted(map(str, (folder / "alerts" / "rules").glob("*.yml")))
+    assert installed.run("keywatch", "rules", "check", *rules).returncode == 0
+
+
+def test_dashboards_without_their_extra_are_a_sentence(installed: Installed) -> None:
+    hidden = (
+        "import sys; sys.modules['grafanalib'] = None; from keywatch_dashboards.begin import main; sys.exit(main())"
+    )
+    for flags in (["--help"], ["--out", "x"], []):
+        done = installed.run("python", "-c", hidden, *flags)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("keywatch-dashboards needs grafanalib: install keywatch with its extra")
+        assert done.stderr.count("\n") == 1
 
 
 def test_dashboards_are_written_as_they_are_committed(installed: Installed, tmp_path: Path) -> None:

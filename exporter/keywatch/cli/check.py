@@ -14,11 +14,9 @@ from keywatch.config.yaml_file import ConfigError
 _LONGEST = 86_400
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "check", help="look once: exit 0 healthy, 1 something down, 2 bad configuration or Kafka too old"
-    )
+def add(commands: Any, words: str) -> None:
+    """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
+    parser: argparse.ArgumentParser = commands.add_parser("check", help=words)
     source.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(

@@ -13,11 +13,9 @@ from keywatch.cli.out import say
 from keywatch.config.yaml_file import ConfigError
 
 
-def add(commands: Any) -> None:
-    """Declare the command's actions below `commands`, what argparse's `add_subparsers` gave."""
-    group: argparse.ArgumentParser = commands.add_parser(
-        "config", help="check a configuration file, or print an example"
-    )
+def add(commands: Any, words: str) -> None:
+    """Declare the command's actions below argparse's `commands`; `words` say what it is for."""
+    group: argparse.ArgumentParser = commands.add_parser("config", help=words)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="check a file: exit 0 good, 2 bad")
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help=f"without it {WORDS}")

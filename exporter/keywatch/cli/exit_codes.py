@@ -7,6 +7,8 @@ from typing import Final
 OK: Final = 0
 SOMETHING_DOWN: Final = 1
 BAD_CONFIGURATION: Final = 2
+CANNOT_WRITE: Final = 74
+"""As sysexits.h has it: the disk is full, or standard output takes nothing."""
 INTERRUPTED: Final = 130
 NOBODY_READS = 141
 """As a shell tells of a program that SIGPIPE ended."""

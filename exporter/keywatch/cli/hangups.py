@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # this is loaded first of all, and asyncio takes a while
+    import asyncio
 
 
 class Hangups:
@@ -30,7 +32,7 @@ class Hangups:
         loop.remove_signal_handler(signal.SIGHUP)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def _keep(self, _: int, __: FrameType | None) -> None:
+    def _keep(self, _: int, __: object) -> None:
         self._held = True
 
 

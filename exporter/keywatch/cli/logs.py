@@ -11,11 +11,9 @@ _VERBS = (logs_lint, logs_bootstrap, logs_check, logs_search)
 """Each has `add`, which declares its flags and sets `run`."""
 
 
-def add(commands: Any) -> None:
-    """Declare the group below `commands`, what argparse's `add_subparsers` gave."""
-    group: argparse.ArgumentParser = commands.add_parser(
-        "logs", help="check pipelines for Logstash; prepare Elasticsearch or OpenSearch, check it, search events"
-    )
+def add(commands: Any, words: str) -> None:
+    """Declare the group below argparse's `commands`; `words` say what it is for."""
+    group: argparse.ArgumentParser = commands.add_parser("logs", help=words)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     for verb in _VERBS:
         verb.add(actions)

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             found = await search(server, wanted, options.limit, options.timeout)
         except NoStreamsError as error:
-            complain(f"{error}; `keywatch logs check` says what else is missing there")
+            complain(f"{error.detail}; `keywatch logs check` says what else is missing there")
             return logs_server.TROUBLE
         if not options.follow:
             _show(found, as_json=options.json)

@@ -9,9 +9,9 @@ from keywatch.cli.exit_codes import OK
 from keywatch.cli.out import say
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
-    parser: argparse.ArgumentParser = commands.add_parser("metrics", help="print every metric that keywatch exports")
+def add(commands: Any, words: str) -> None:
+    """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
+    parser: argparse.ArgumentParser = commands.add_parser("metrics", help=words)
     parser.add_argument("--markdown", action="store_true", help="as the text of docs/metrics.md")
     parser.set_defaults(run=run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -25,6 +26,10 @@ def say_json(data: Any, indent: int | None = None) -> None:
 
 
 def complain(words: str) -> None:
-    """Print what is wrong, line by line."""
-    for line in words.split("\n"):
-        print(terminal(line), file=sys.stderr, flush=True)  # noqa: T201 - a command's words
+    """Print what is wrong, line by line; where that cannot be written either, the exit code alone tells."""
+    try:
+        for line in words.split("\n"):
+            print(terminal(line), file=sys.stderr, flush=True)  # noqa: T201 - a command's words
+    except OSError:
+        # What is held back goes nowhere, or Python would try to write it at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

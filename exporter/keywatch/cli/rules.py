@@ -16,9 +16,9 @@ from keywatch.rules.prometheus import NEWEST, Prometheus, Release, release
 _FOUND = 1
 
 
-def add(commands: Any) -> None:
-    """Declare the command's action below `commands`, what argparse's `add_subparsers` gave."""
-    group: argparse.ArgumentParser = commands.add_parser("rules", help="check rule files of Prometheus")
+def add(commands: Any, words: str) -> None:
+    """Declare the command's action below argparse's `commands`; `words` say what it is for."""
+    group: argparse.ArgumentParser = commands.add_parser("rules", help=words)
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser(
         "check", help="check files: exit 0 good, 1 loads but will not work as meant, 2 Prometheus would refuse a file"

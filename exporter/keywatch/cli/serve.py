@@ -11,11 +11,9 @@ from keywatch.cli.exit_codes import OK
 from keywatch.config.yaml_file import ConfigError
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its flags below `commands`, what argparse's `add_subparsers` gave."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "serve", help="watch clusters and serve /metrics until told to end"
-    )
+def add(commands: Any, words: str) -> None:
+    """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
+    parser: argparse.ArgumentParser = commands.add_parser("serve", help=words)
     source.add_flags(parser)
     parser.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", help="host:port or :port [:9877]")
     parser.add_argument(

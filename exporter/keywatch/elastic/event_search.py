@@ -68,7 +68,7 @@ class _Found(msgspec.Struct):
     hits: _Hits
 
 
-class NoStreamsError(Exception):
+class NoStreamsError(ProbeError):
     """The server holds none of the data streams that events are in: it is another one, or nobody prepared it."""
 
 
@@ -146,7 +146,7 @@ async def _hits(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], 
         raise ProbeError(Reason.REPLICA_DOWN, words)
     if not whole.shards.total:
         streams = ", ".join(f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind])
-        raise NoStreamsError(f"{server.peer.url} has no data stream {streams} that may be read")
+        raise NoStreamsError(Reason.REJECTED, f"{server.peer.url} has no data stream {streams} that may be read")
     if whole.timed_out:
         raise ProbeError(Reason.TIMEOUT_RESPONSE, "the search was cut short, so events may be missing")
     return found.hits.hits

@@ -10,12 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from keywatch.assets.shipped import base
 from keywatch.config.files import FileError, contents
 from keywatch.config.yaml_file import ConfigError
 
 _MOST_BYTES = 1024 * 1024
-_PACKAGED = Path(__file__).parents[1] / "logs_objects"
-_SOURCES = Path(__file__).parents[3] / "logstash" / "elasticsearch"
 
 
 class ObjectKind(StrEnum):
@@ -48,7 +47,7 @@ class ElasticObject:
 
 def shipped() -> Path:
     """Return the folder of the objects that come with keywatch."""
-    return _PACKAGED if _PACKAGED.is_dir() else _SOURCES
+    return base() / "logstash" / "elasticsearch"
 
 
 def load(folder: Path) -> list[ElasticObject]:

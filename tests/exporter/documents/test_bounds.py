@@ -25,6 +25,8 @@ KEYS = {row[0].strip("`"): row[1] for row in ROWS if len(row) == 3 and row[0].st
 _BOUND = re.compile(r"_?(?:[A-Z]+_)*(?:MOST|MAX|LONGEST|KEPT|REMEMBERED)(?:_[A-Z]+)*|_?[A-Z_]+_PER_REQUEST")
 # What is called so and bounds nothing that comes from outside.
 OTHERWISE = {
+    "assets.export._MOST_BYTES": "a file of keywatch's own",
+    "cli.tables._KEPT": "letters of an id on a terminal",
     "config.yaml_file._MOST_SHOWN": "mistakes in one's own configuration that are shown at once",
     "config.events._LONGEST_TOPIC": "one's own configuration",
     "config.events._LONGEST_REALM": "one's own configuration",

@@ -19,7 +19,7 @@ _OPTIONS = {
 }
 _WITH_A_VALUE = {"--only-binary"}
 # This tree, with extras or without; a list of hashed packages; a wheel that was built from this tree.
-_ALLOWED = re.compile(r"\.(\[[a-z,]+\])?|(requirements/)?(runtime|dev|oldest|build)\.lock|(wheel|dist)/\S*\.whl")
+_ALLOWED = re.compile(r"\.(\[[a-z,]+\])?|(requirements/)?(runtime|dev|oldest|build|extras)\.lock|(wheel|dist)/\S*\.whl")
 
 
 def installs(text: str) -> Iterator[tuple[int, str]]:

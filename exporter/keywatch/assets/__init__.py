@@ -1,0 +1,1 @@
+"""What comes with keywatch beside its code: rules, runbooks, dashboards, pipelines, guides."""
