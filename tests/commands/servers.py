@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import socketserver
 import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -47,6 +49,7 @@ public class QuarkusEntryPoint {
 }
 """
 """A Java of the name that Keycloak's has, with a thread that waits for another's lock."""
+_STARTED, _UPTIME = re.compile(rb"process_start_time_seconds \S+"), re.compile(rb"process_uptime_seconds \S+")
 _AFTER_A_COLLECTION = b"""\
 jvm_memory_usage_after_gc{area="heap",pool="long-lived"} 0.15803058445453644
 jvm_gc_live_data_size_bytes 8.443092E7
@@ -76,9 +79,12 @@ def kafka(_: Path) -> Iterator[None]:
         yield
 
 
-def traffic(_: dict[str, str]) -> None:
-    """Write records into every partition and let groups commit."""
-    lines = (_RECORDED / "snuk87.jsonl").read_bytes().splitlines()
+def traffic(environment: dict[str, str]) -> None:
+    """Write events into every partition, let groups commit, and put into Elasticsearch what it must hold."""
+    subprocess.run(["keywatch", "logs", "bootstrap"], env=environment, check=True, capture_output=True)
+    records = map(json.loads, (_RECORDED / "snuk87.jsonl").read_text(encoding="utf-8").splitlines())
+    events = [json.loads(record["value"]) for record in records if record["topic"] == "keycloak-events"]
+    lines = [json.dumps({**event, "time": int(time.time() * 1000)}).encode() for event in events]
     producer = Producer({"bootstrap.servers": _BOOTSTRAP})
     for name, partitions in _TOPICS.items():
         for partition in range(partitions):
@@ -101,13 +107,22 @@ def keycloak(folder: Path) -> Iterator[None]:
     command = ["java", "-cp", str(folder / "classes"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint"]
     metrics = (_RECORDED / "keycloak-26.7.3.prom").read_bytes() + _AFTER_A_COLLECTION
     health = json.dumps({"status": "UP", "checks": []}).encode()
-    pages = {"/metrics": metrics, **{f"/health/{kind}": health for kind in ("live", "ready", "started")}}
+    began = time.time()
+    pages = {f"/health/{kind}": health for kind in ("live", "ready", "started")}
+
+    def page(path: str) -> bytes | None:
+        """Give the metrics as of a Keycloak that runs since a moment ago, by a clock that is right."""
+        if path != "/metrics":
+            return pages.get(path)
+        now = _STARTED.sub(b"process_start_time_seconds %.3f" % began, metrics)
+        return _UPTIME.sub(b"process_uptime_seconds %.3f" % (time.time() - began), now)
+
     duration = b'processing_duration_seconds_bucket{le="2.5"} 1\nprocessing_duration_seconds_bucket{le="+Inf"} 1\n'
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("/etc/keywatch/server.pem", "/etc/keywatch/server.key")
     with (
         subprocess.Popen(command) as java,
-        _serving("0.0.0.0", 9000, pages.get, context),  # noqa: S104 - of a network namespace's own loopback
+        _serving("0.0.0.0", 9000, page, context),  # noqa: S104 - of a network namespace's own loopback
         _serving(KEYCLOAK, 9090, {"/metrics": duration}.get),
     ):
         yield

@@ -72,7 +72,7 @@ def inside() -> Iterator[room.Room]:
 @pytest.mark.parametrize("command", RUN, ids=str)
 def test_a_command_runs_as_it_stands_there(command: Command, inside: room.Room) -> None:
     done = inside.run(_EMPTY_WHERE_ALL_IS_WELL.sub("", command.text))
-    told = f"{command}\nexit {done['code']}\n{done['out'][-1500:]}\n{done['err'][-1500:]}"
+    told = f"{command}\nexit {done['code']}\n{done['out'][-4000:]}\n{done['err'][-4000:]}"
     allowed = {0, 141} if "| head" in command.text else {0}
     if any(part in command.text for part in EMPTY):
         allowed = {1}

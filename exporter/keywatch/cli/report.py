@@ -13,7 +13,7 @@ from keywatch.engine.incident_data import as_data
 from keywatch.engine.overview import sentence
 from keywatch.engine.slices import at_once
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.metrics import groups
+from keywatch.metrics import events, groups
 from keywatch.service.watch import Watch
 
 _LOOK_EVERY = 0.05
@@ -38,9 +38,12 @@ def _complete(watch: Watch) -> bool:
     """Return whether nothing more is to be learnt by waiting.
 
     A probe that failed at the very start, because another had not read the metadata yet, gets another run; where
-    the cluster is down it will go on failing and nobody need wait.
+    the cluster is down it will go on failing and nobody need wait. Records of events that are still to be read are
+    waited for: that there are any at the very start means nothing.
     """
     if watch.scheduler.not_yet_run() or not all(topology.judged() for topology in watch.topologies.values()):
+        return False
+    if any(watch.store.values(events.EVENTS_BEHIND_RECORDS).values()):
         return False
     up = watch.store.values(cluster_metrics.CLUSTER_UP)
     failed = {key.cluster for key, account in watch.store.accounts() if not account.success}

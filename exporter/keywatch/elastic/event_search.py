@@ -144,7 +144,7 @@ async def _hits(server: ElasticServer, wanted: Wanted, body: Mapping[str, Any], 
     if whole.shards.failed:
         words = f"{whole.shards.failed} of {whole.shards.total} shards did not answer, so events may be missing"
         raise ProbeError(Reason.REPLICA_DOWN, words)
-    if not whole.shards.total:
+    if whole.shards.total == 0:
         streams = ", ".join(f"{stream}{wanted.namespace}" for stream in _STREAMS[wanted.kind])
         raise NoStreamsError(Reason.REJECTED, f"{server.peer.url} has no data stream {streams} that may be read")
     if whole.timed_out:

@@ -14,7 +14,7 @@ from keywatch.net.shape import Count, shaped
 class Shards(msgspec.Struct):
     """How many shards were asked, and how many of them did not answer."""
 
-    total: Count = 0
+    total: Count | None = None
     failed: Count = 0
 
 
