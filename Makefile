@@ -102,10 +102,11 @@ lock: ## renew the hashed locks (needs uv)
 
 # Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.
 POLICY := /usr/sbin/policy-rc.d
-deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, Prometheus, Alertmanager (not started)
+deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, Prometheus (not started), what runbooks use
 	apt-get update -q
 	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
-	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager
+	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager \
+		iproute2 jq lsof openssl procps
 	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 
