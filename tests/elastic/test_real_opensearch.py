@@ -173,7 +173,8 @@ def test_events_are_found_by_what_they_are(opensearch: ElasticProcess, capsys: p
     assert len(found("--since", "4s", "--kind", "user")) < 6
     assert found("--until", "1h") == []
     assert found("--type", "update-user") == ["a99"]
-    assert found("--namespace", "elsewhere") == []
+    assert run(opensearch, "search", "--namespace", "elsewhere") == 1
+    assert "logs-keycloak.user_event-elsewhere" in capsys.readouterr().err
 
 
 def test_following_shows_what_becomes_visible_once(opensearch: ElasticProcess) -> None:
@@ -221,10 +222,14 @@ def test_a_document_whose_redaction_failed_is_counted(opensearch: ElasticProcess
     assert found.redaction_failed == 1
 
 
-def test_before_any_document_nothing_is_searchable_and_nothing_fails(opensearch: ElasticProcess) -> None:
+def test_before_any_document_nothing_is_the_newest_and_a_search_says_that_nothing_is_there(
+    opensearch: ElasticProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = asked(opensearch, lambda server: recent(server, ["keycloak-events"], "default", 10))
     assert found.newest == {}
-    assert run(opensearch, "search") == 0
+    capsys.readouterr()
+    assert run(opensearch, "search") == 1
+    assert "has no data stream logs-keycloak.user_event-*" in capsys.readouterr().err
 
 
 def test_the_probe_tells_health_sizes_and_the_newest_event(opensearch: ElasticProcess) -> None:

@@ -74,8 +74,15 @@ def test_a_majority_that_is_lost_is_seen_while_everything_else_looks_well(
         exporter.until(well, 60, "all follow again")
 
 
-def test_an_election_is_no_loss_and_the_dead_controller_is_named(cluster: KafkaCluster) -> None:
-    with ExporterProcess(config(cluster)) as exporter:
+@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("named", [True, False], ids=["controllers named", "brokers alone"])
+def test_an_election_is_no_loss_and_the_dead_controller_is_named(
+    cluster: KafkaCluster,
+    attempt: int,  # noqa: ARG001 - elections take now shorter, now longer
+    *,
+    named: bool,
+) -> None:
+    with ExporterProcess(config(cluster, named=named)) as exporter:
         head = leader(cluster, exporter.until(well, 120, "all controllers follow"))
         before = exporter.scrape().value("keywatch_quorum_epoch")
         with Recorder(exporter) as recorder:

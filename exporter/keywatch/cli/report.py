@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keywatch.cli.looked_at import looked_at
@@ -63,6 +63,7 @@ def report(watch: Watch, running: Mapping[str, Any] | None = None) -> dict[str, 
     for one in running["incidents"] if running is not None else ():
         if _identity(one) not in known and one["labels"].get("cluster", "") in {*names, ""}:
             problems.append({**one, "seen_by": running["url"]})  # type: ignore[index] # or there is nothing to go through
+    problems = _folded(problems)
     things = sum(not one.get("follows_from") for one in problems)
     clusters = {name: _cluster(watch, name) for name in watch.topologies}
     healthy = not problems and all(cluster["up"] for cluster in clusters.values())
@@ -89,6 +90,20 @@ def _cluster(watch: Watch, name: str) -> dict[str, Any]:
         "groups": len({labels[1] for labels in watch.store.values(groups.GROUP_UP) if labels[0] == name}),
         "looked_at": looked_at(watch, name),
     }
+
+
+def _folded(problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put each right behind what it follows from; what follows from nothing that stands here stands for itself."""
+    causes: dict[Any, list[dict[str, Any]]] = {_identity(one): [] for one in problems if not one.get("follows_from")}
+    things: list[dict[str, Any]] = []
+    for one in problems:
+        cause = one.get("follows_from")
+        followers = causes.get(_identity(cause)) if cause else None
+        if followers is not None:
+            followers.append(one)
+        else:
+            things.append({**one, "follows_from": None})
+    return [each for thing in things for each in (thing, *causes.get(_identity(thing), ()))]
 
 
 def _identity(problem: Mapping[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -36,7 +36,7 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
         tables.show(table)
     running = found.get("running")
     if running is not None:
-        tables.show(Text(terminal(f"the keywatch that runs here {running['url']}: {running['answer']}")))
+        tables.show(Text(terminal(running["answer"])))
 
 
 def _wrong(found: Mapping[str, Any]) -> None:

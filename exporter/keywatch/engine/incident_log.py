@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from keywatch.engine.incident import Incident
 from keywatch.engine.series import shown
 
-_LOG = logging.getLogger("keywatch.engine.incidents")  # the name that filters and tests of users know
+_LOG = logging.getLogger("keywatch.engine.incidents")  # as users filter by it
 # A dead coordinator may hold a thousand groups: that is one event for a reader, not a thousand lines.
 _LINES_PER_FRAME = 10
 _NAMED = 3

@@ -25,6 +25,11 @@ class Asked(NamedTuple):
         return isinstance(self.answer, Quorum) and not self.answer.error and self.answer.leader >= 0
 
     @property
+    def epoch(self) -> int | None:
+        """The epoch of the leader that it told."""
+        return self.answer.epoch if isinstance(self.answer, Quorum) else None
+
+    @property
     def answers(self) -> bool:
         """Whether it answered at all."""
         return isinstance(self.answer, Quorum)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from keywatch.logstash.leaves import leaves
 from keywatch.logstash.merging import merged
 from keywatch.logstash.regex import flaw
 from keywatch.logstash.tree import (
@@ -60,20 +61,7 @@ def compared(operand: Operand) -> Sequence[Text | Number | Field]:
 
 def _within(value: Value) -> Iterator[Text | Number]:
     """Return the texts and numbers within a value; words without quotes are none of them."""
-    match value:
-        case Text() | Number():
-            yield value
-        case Items(values):
-            for inner in values:
-                yield from _within(inner)
-        case Table(entries):
-            for key, inner in entries:
-                if isinstance(key, Text | Number):
-                    yield key
-                yield from _within(inner)
-        case Plugin():
-            for setting in value.settings:
-                yield from _within(setting.value)
+    return (part for part in leaves(value) if isinstance(part, Text | Number))
 
 
 def _plugin(plugin: Plugin) -> Iterator[Refusal]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from keywatch.logstash.finding import LintFinding
+from keywatch.logstash.leaves import leaves
 from keywatch.logstash.options import known
 from keywatch.logstash.tree import Items, PipelineFile, Plugin, Setting, Table, Text, Value, Word, codecs
 
@@ -121,17 +122,4 @@ def _sprintf(value: Value) -> Iterator[LintFinding]:
 
 def texts(value: Value) -> Iterator[Text | Word]:
     """Return every text within a value, keys of tables included."""
-    match value:
-        case Text() | Word():
-            yield value
-        case Items(values):
-            for inner in values:
-                yield from texts(inner)
-        case Table(entries):
-            for key, inner in entries:
-                if isinstance(key, Text | Word):
-                    yield key
-                yield from texts(inner)
-        case Plugin():
-            for setting in value.settings:
-                yield from texts(setting.value)
+    return (part for part in leaves(value) if isinstance(part, Text | Word))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 
 import pytest
 
@@ -12,6 +13,7 @@ from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
+from keywatch.kafka.wire.quorum import describe_quorum
 from tests.exporter.fakes.fake_broker import FakeBroker, listening, silent
 from tests.exporter.waiting import until
 
@@ -53,6 +55,18 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_given_up() -> None
         await until(lambda: len(asyncio.all_tasks()) <= 3, "nobody waits for the answer")
         broker.drop_new = False
         assert (await peers.connection(label, 5.0)).is_open
+        peers.close()
+
+
+async def test_a_reply_without_a_throttle_time_throttles_nobody() -> None:
+    # Read as one it would be the error code and the length of the topics: half a second of rest.
+    broker = FakeBroker(versions=struct.pack(">hihhh", 0, 1, requests.DESCRIBE_QUORUM, 0, 1))
+    broker.answers = {requests.DESCRIBE_QUORUM: lambda _: bytes.fromhex("0000 02 10 5f")}
+    async with listening(broker) as endpoint:
+        topology = Topology([endpoint])
+        peers, label = Peers(topology, None), str(endpoint)
+        await peers.ask(label, describe_quorum(), 5.0, lambda reader: reader.int16())
+        assert topology.throttle.wait(label) == 0
         peers.close()
 
 

@@ -148,6 +148,16 @@ def test_a_handshake_that_does_not_end_is_told_apart_from_a_connection_that_does
         assert runner.run(ask()) is Reason.TIMEOUT_TLS
 
 
+async def test_a_connection_that_does_not_come_is_no_handshake_that_does_not_end() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        address = full.getsockname()
+        for filler in (first, second):  # where its queue is full, Linux answers no further connection
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        peer = HttpPeer(f"https://127.0.0.1:{address[1]}", TlsSection())
+        assert (await failure(peer, 1.0)).reason is Reason.TIMEOUT_CONNECT
+
+
 async def test_a_password_is_sent_and_a_changed_file_counts_at_once(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(SECRET, encoding="utf-8")

@@ -99,7 +99,8 @@ class QuorumProbe:
         await asyncio.sleep(min(_CONTROLLERS_AFTER, deadline.left))
         before, times = "", 0
         while not deadline.over:
-            words = _verdict(await self._controllers.ask(min(_CONTROLLERS_AFTER, max(deadline.left, 0.001))))
+            asked = await self._controllers.ask(min(_CONTROLLERS_AFTER, max(deadline.left, 0.001)))
+            words = _verdict(asked, self._epoch)
             times = times + 1 if words.partition(":")[0] == before else 1
             if words and times >= _TWICE:
                 return words
@@ -109,31 +110,41 @@ class QuorumProbe:
 
     async def _ask(self, deadline: Deadline) -> Quorum | BrokerError:
         """Ask a living broker, and others beside it while none answers; returns what tells most."""
-        living = [broker.label for broker in self._topology.living()]
+        living = self._living()
         if not living:
             return BrokerError(Reason.REFUSED, "no broker answers")
         self._turn += 1
         order = [living[(self._turn + step) % len(living)] for step in range(min(len(living), _MOST_ASKED))]
-        asked: set[asyncio.Task[Quorum]] = set()
-        errors: list[BrokerError] = []
+        asked: dict[asyncio.Task[Quorum], str] = {}
+        silent: list[str] = []
+        failure: BrokerError | None = None
         try:
             while (order or asked) and not deadline.over:
                 if order:
-                    question = self._one(order.pop(0), deadline.left)
-                    asked.add(supervised.task(Part.QUESTION, question, "quorum", answers=(BrokerError,)))
+                    question = self._one(order[0], deadline.left)
+                    asked[supervised.task(Part.QUESTION, question, "quorum", answers=(BrokerError,))] = order.pop(0)
                 patience = min(_BESIDE_AFTER, deadline.left) if order else deadline.left
-                done, asked = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
+                    label = asked.pop(one)
                     try:
                         return one.result()
                     except BrokerError as error:
-                        errors.append(error)
+                        failure = error
+                        silent += [label] if error.reason in _SILENCE else []
         finally:
             for one in asked:
                 one.cancel()
-        silent = BrokerError(Reason.TIMEOUT_RESPONSE, "asked in vain")
-        # A broker that died a moment ago says nothing of the controllers, one that is silent does.
-        return silent if asked else next((e for e in errors if e.reason in _SILENCE), errors[-1] if errors else silent)
+        # A broker that is down by now, dead or frozen, says nothing of the controllers; one that lives does by silence.
+        silent = [label for label in (*silent, *asked.values()) if label in self._living()]
+        if silent:
+            return BrokerError(Reason.TIMEOUT_RESPONSE, f"asked in vain: {', '.join(silent)}")
+        if failure is None or failure.reason in _SILENCE:
+            return BrokerError(Reason.REFUSED, "the brokers that were asked are down by now")
+        return failure
+
+    def _living(self) -> list[str]:
+        return [broker.label for broker in self._topology.living()]
 
     async def _one(self, label: str, timeout: float) -> Quorum:
         found = await self._peers.ask(label, describe_quorum(), timeout, read_describe_quorum)
@@ -185,13 +196,17 @@ class QuorumProbe:
         return [Sample(cat.QUORUM_UNKNOWN_REASON, (self.cluster, one), float(one is reason)) for one in self._unknown]
 
 
-def _verdict(asked: Sequence[Asked]) -> str:
-    """Say in words why brokers get no answer; empty when it may be an election."""
+def _verdict(asked: Sequence[Asked], epoch: int | None) -> str:
+    """Say in words why brokers get no answer; empty when it may be an election.
+
+    After one, brokers take up to two seconds to find the new leader: only that of the `epoch` which they told last, and
+    whom they do not reach any more, is cut off from them.
+    """
     silent = [one for one in asked if not one.answers]
     if 2 * (len(asked) - len(silent)) <= len(asked):
         reasons = "; ".join(str(one.answer) for one in silent[:_MOST_ASKED])
         return f"no majority: {len(silent)} of {len(asked)} controllers do not answer: {reasons}"
-    if any(one.leads for one in asked):
+    if any(one.leads and one.epoch == epoch for one in asked):
         return "no way: the controllers have a leader, and brokers get no word from it"
     return ""
 

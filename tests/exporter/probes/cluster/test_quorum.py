@@ -200,7 +200,11 @@ async def test_controllers_that_are_named_tell_a_loss_from_an_election(
     answers: tuple[Quorum | BrokerError, ...], words: str
 ) -> None:
     began = asyncio.get_running_loop().time()
-    found = await run(probe(Brokers(None, None), Named(*answers)))
+    brokers = Brokers(WELL, WELL)
+    made = probe(brokers, Named(*answers))
+    await run(made)
+    brokers.answers = {1: None, 2: None}
+    found = await run(made)
     assert values(found, cat.QUORUM_UP) == {(): 0.0}
     assert notes(found)[0].startswith(words)
     assert asyncio.get_running_loop().time() - began < 25, "long before the deadline"
@@ -209,3 +213,25 @@ async def test_controllers_that_are_named_tell_a_loss_from_an_election(
 async def test_while_they_elect_nothing_is_said_before_the_deadline() -> None:
     found = await run(probe(Brokers(None), Named(FOLLOWER, FOLLOWER, DEAD)), 3.0)
     assert notes(found)[0].startswith("no leader: ")
+
+
+async def test_a_leader_of_a_new_epoch_is_one_that_brokers_have_yet_to_find() -> None:
+    brokers = Brokers(WELL)
+    made = probe(brokers, Named(WELL._replace(leader=5, epoch=2), FOLLOWER, DEAD))
+    await run(made)
+    brokers.answers[1] = None
+    found = await run(made, 3.0)
+    assert notes(found)[0].startswith("no leader: "), "at the deadline, and for no other reason"
+
+
+async def test_brokers_that_turn_out_to_be_frozen_say_nothing_of_the_controllers() -> None:
+    brokers = Brokers(None, None, None)
+    made = probe(brokers)
+
+    def freeze() -> None:
+        for label in "123":
+            made._topology.report(label, up=False)
+
+    asyncio.get_running_loop().call_later(0.1, freeze)
+    with pytest.raises(ProbeError, match="are down by now"):
+        await run(made, 0.5)

@@ -16,7 +16,7 @@ from keywatch.kafka.topic_ids import TopicIds
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.patterns import Patterns
-from keywatch.probes.events.plan import ReadingChange, ReadingPlan
+from keywatch.probes.events.plan import ReadingChange, ReadingPlan, _begin
 from tests.exporter.fakes.fake_topics import FakeTopicPeers
 from tests.exporter.fakes.metadata import metadata, partition
 
@@ -59,6 +59,12 @@ def test_what_is_there_at_first_is_read_from_its_end() -> None:
     assert change.places == {E0: 10, E1: 20}
     assert change.gap, "what came before is not known"
     assert bed.settle() == ReadingChange()
+
+
+def test_a_look_back_begins_with_what_is_recent_and_with_no_more_than_is_soon_read() -> None:
+    ends = {E0: 10_000, E1: 20, F0: 7}
+    assert _begin(ends, {E0: 9_900, E1: -1}) == {E0: 9_900, E1: 20, F0: 7}, "without a recent record: the end"
+    assert _begin(ends, {E0: 0}) == {E0: 8_000, E1: 20, F0: 7}
 
 
 @pytest.mark.parametrize("ids", [True, False])
