@@ -59,6 +59,35 @@ def test_what_hangs_fails_with_the_stacks_and_the_others_go_on(tmp_path: Path) -
     assert re.search(r"^beside:$", said, re.MULTILINE), "the other threads are shown"
 
 
+REPORTS_SLOWLY = """
+import time
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    if call.when == "setup" and item.name == "test_reported_late":
+        time.sleep(2)
+"""
+REPORTED_LATE = """
+import time
+import pytest
+
+@pytest.mark.timeout(1)
+def test_reported_late():
+    time.sleep(100)
+
+def test_of_another_kind():
+    pass
+"""
+
+
+def test_a_time_that_ends_between_the_phases_ends_the_test_and_not_the_run(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(REPORTS_SLOWLY, encoding="utf-8")
+    said = run_pytest(tmp_path, REPORTED_LATE)
+    assert "INTERNALERROR" not in said
+    assert re.search(r"1 failed, 1 passed in", said), said
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=str)
 def test_nothing_that_a_test_process_started_outlives_it(number: signal.Signals) -> None:
     script = """

@@ -13,16 +13,20 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key  # what it keeps open while output is captured
+from _pytest.runner import CallInfo
 
 # Seconds by marker or folder, where the default of pyproject.toml does not do: longer than any deadline of such a test,
 # which tells more than a time-out does, and long enough to fetch a server for the first time.
 LONGER = {"browser": 300, "kafka": 900, "elastic": 1500, "keycloak": 1800, "image": 1800}
-LONGER_IN = {"alerts": 400, "dashboards": 400, "logstash": 800}
+LONGER_IN = {"alerts": 1200, "dashboards": 1200, "logstash": 1600}
 # What a test that was told to end has before it is made to, and then before its process is.
 _GRACE_SECONDS, _LAST_SECONDS = 10.0, 60.0
+# Between a test's phases, where an exception would end the whole run, it is let go on for so long.
+_AGAIN_SECONDS = 0.5
 _STACKS = pytest.StashKey[str]()
 
 
@@ -40,7 +44,10 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool:
     seconds = float(getattr(settings, "timeout"))  # noqa: B009 - its type is not public
     words = f"not done within {seconds:g} s"
 
-    def strike(*_: object) -> None:
+    def strike(_: int, frame: FrameType | None) -> None:
+        if not _in_a_phase(frame):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+            return
         if _STACKS not in item.stash:
             item.stash[_STACKS] = _stacks()
             signal.setitimer(signal.ITIMER_REAL, _GRACE_SECONDS)
@@ -71,6 +78,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed and _STACKS in item.stash:
         report.sections.append(("threads at the time-out", item.stash[_STACKS]))
     return report  # type: ignore[return-value] # as above
+
+
+def _in_a_phase(frame: FrameType | None) -> bool:
+    """Return whether set-up, test or tear-down is under way, and not the report of it: there an exception is caught."""
+    while frame is not None:
+        if frame.f_code is CallInfo.from_call.__func__.__code__:  # type: ignore[attr-defined] # a class method has it
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _stacks() -> str:
