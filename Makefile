@@ -106,7 +106,7 @@ deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, 
 	apt-get update -q
 	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
 	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager \
-		iproute2 jq lsof openssl procps
+		iproute2 jq lsof nftables openssl procps
 	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 

@@ -18,7 +18,7 @@ def quorum() -> list[Panel]:
         StateTimeline(
             title="Quorum of controllers",
             description="Do the controllers have a leader, and since when not? Without one no partition gets one.",
-            width=12,
+            width=8,
             mappings=house.words({0: ("no leader", house.BAD), 1: ("has a leader", house.GOOD)}),
             no_value=_NONE,
             targets=[query(now(has.QUORUM_UP), "{{cluster}}")],
@@ -26,10 +26,18 @@ def quorum() -> list[Panel]:
         StateTimeline(
             title="Controllers that follow the leader",
             description="Which controller is dead, or does not reach the leader, and since when?",
-            width=12,
+            width=8,
             mappings=house.words({0: ("does not follow", house.ATTENTION), 1: ("follows", house.GOOD)}),
             no_value=_NONE,
             targets=[query(now(has.CONTROLLER_UP, "controller"), _CONTROLLER)],
+        ),
+        StateTimeline(
+            title="Brokers cut off from the controllers",
+            description="Which broker answers clients and is fenced, or about to be, and since when?",
+            width=8,
+            mappings=house.words({0: ("heard", house.GOOD), 1: ("fenced", house.BAD)}),
+            no_value=_NONE,
+            targets=[query(now(has.BROKER_FENCED, "broker"), "{{cluster}} / {{broker}}")],
         ),
     ]
 

@@ -12,6 +12,8 @@ from tests.kafka.settings import INTERNAL
 USER, PASSWORD = "keywatch", "correct-horse"  # of a cluster that lives for minutes
 PROXIED, NAMED, KEYCLOAK, TLS, USERS = "PROXIED", "NAMED", "KEYCLOAK", "TLS", "USERS"
 HERE, AWAY = "HERE", "AWAY"
+SPLIT = "kafka-split"
+"""The name of the cluster with dedicated controllers."""
 LISTENERS = [
     f"{PROXIED}:PLAINTEXT",
     f"{NAMED}:PLAINTEXT",
@@ -29,12 +31,14 @@ ZONES: Mapping[str, str] = {HERE: "here.test", AWAY: "away.test"}
 class Access:
     """The listener that keywatch uses, and the cluster's name.
 
-    `beside` is another way to the same nodes, which keywatch watches as a second cluster at the same time.
+    `beside` is another way to the same nodes, which keywatch watches as a second cluster at the same time; where it is
+    `split`, that is another cluster, whose controllers are dedicated.
     """
 
     listener: str
     cluster: str
     beside: Access | None = None
+    split: bool = False
 
 
 ACCESSES: Mapping[str, Access] = {
@@ -42,6 +46,7 @@ ACCESSES: Mapping[str, Access] = {
     "proxied": Access(PROXIED, "kafka-proxied"),
     "named": Access(NAMED, "kafka-named"),
     "zoned": Access(HERE, "kafka-here", beside=Access(AWAY, "kafka-away")),
+    "split": Access(PROXIED, "kafka-proxied", split=True),
     "tls": Access(TLS, "kafka-tls"),
     "users": Access(USERS, "kafka-users"),
 }

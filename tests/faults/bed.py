@@ -14,6 +14,7 @@ from typing import Any
 from tests.faults import access, hosts
 from tests.faults.alerting import Alerting
 from tests.faults.name_server import NameServer
+from tests.faults.split import SplitCluster
 from tests.faults.traffic import GROUP, Logins, Readers
 from tests.kafka import acls, admin
 from tests.kafka.acls import Right
@@ -37,6 +38,14 @@ RIGHTS = [
     Right("Describe", "Group", "*"),
 ]
 """The least that keywatch needs."""
+_SPLIT_WELL = {
+    "keywatch_broker_up": 3,
+    "keywatch_broker_fenced": 0,
+    "keywatch_quorum_up": 1,
+    "keywatch_controller_up": 3,
+    "keywatch_canary_up": 3,
+    "keywatch_topic_partitions_under_replicated": 0,
+}
 _CALM_WITHIN = 180.0
 # Longer than the `for` of all rules that page at once, so that none is about to.
 _CALM_FOR = 3.0
@@ -69,6 +78,8 @@ class Bed:
     folder: Path
     stranger: Callable[[], KafkaCluster]
     """Returns a cluster of one node that has nothing to do with the others, which is started when first asked for."""
+    split: Callable[[], SplitCluster]
+    """Returns the cluster with dedicated controllers of the way `split`, which is started when first asked for."""
     names: Callable[[], NameServer]
     """Returns the name server that keywatch asks on the way `zoned`, which is started when first asked for."""
     way: str = field(default="", init=False)
@@ -158,6 +169,12 @@ class Bed:
         beside = access.ACCESSES[self.way].beside
         if beside is not None and (living := scrape.total("keywatch_broker_up", cluster=beside.cluster)) != 3:
             wrong.append(f"{living} brokers of {beside.cluster}")
+        if access.ACCESSES[self.way].split:
+            wrong += [
+                f"{name} of {access.SPLIT} {seen}"
+                for name, value in _SPLIT_WELL.items()
+                if (seen := scrape.total(name, cluster=access.SPLIT)) != value
+            ]
         if scrape.value("keywatch_group_members", cluster=self.cluster, group=GROUP) != 2:
             wrong.append("the group is not complete")
         wrong += [
@@ -188,6 +205,10 @@ class Bed:
         clusters = [cluster | access.security(self.kafka, way)]
         if way.beside is not None:
             clusters.append({"name": way.beside.cluster, "bootstrap": access.bootstrap(self.kafka, way.beside)})
+        if way.split:
+            split = self.split()
+            quorum = {"controllers": split.controllers}
+            clusters.append({"name": access.SPLIT, "bootstrap": split.kafka.bootstrap.split(","), "quorum": quorum})
         return {"clusters": clusters}
 
 
@@ -234,8 +255,11 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         logins = stack.enter_context(Logins(driver))
         first, second = exporters[0], exporters[1] if twin else None
         stranger = cache(partial(_stranger, stack))
+        split = cache(lambda: stack.enter_context(SplitCluster()))
         names = cache(partial(_names, stack, kafka))
-        yield Bed(kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger, names)
+        yield Bed(
+            kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger, split, names
+        )
 
 
 def _stranger(stack: ExitStack) -> KafkaCluster:

@@ -7,6 +7,7 @@ import random
 from tests.faults import (
     brokers,
     consumers,
+    controllers,
     dead_letters,
     exporter,
     identity,
@@ -17,7 +18,7 @@ from tests.faults import (
 )
 from tests.faults.fault import Fault
 
-_FAMILIES = (brokers, network, identity, partitions, consumers, dead_letters, exporter, security, keycloak)
+_FAMILIES = (brokers, controllers, network, identity, partitions, consumers, dead_letters, exporter, security, keycloak)
 
 
 def catalogue() -> list[Fault]:

@@ -36,6 +36,8 @@ class KafkaNode(ServerProcess):
         self.ports = dict(ports)
         """Port by listener name."""
         self.command: Sequence[str] = ()
+        self.wrapper: Sequence[str] = ()
+        """What the command is run by, such as `firewall.wrapper`."""
         self.advertised = {name: self.address_of(name) for name in ports if name != settings.CONTROLLER}
         """Address (`host:port`) by listener name that the node tells clients; takes effect at the next start."""
         self.overrides: dict[str, str] = {}
@@ -77,7 +79,7 @@ class KafkaNode(ServerProcess):
             raise RuntimeError(f"{self.title} runs already")
         if overrides is not None:
             self.overrides = dict(overrides)
-        self.launch([*self.command, "kafka.Kafka", str(self.configure())])
+        self.launch([*self.wrapper, *self.command, "kafka.Kafka", str(self.configure())])
 
     def wait_port(self, deadline: float = 180.0) -> None:
         """Wait until every listener for clients accepts, one of which does so later than another.

@@ -7,7 +7,7 @@ from typing import Final
 
 from keywatch.engine.incident import Incident
 from keywatch.engine.probe import Reason
-from keywatch.metrics import cluster, dead_letters, groups, keycloak, logs, reconciliation
+from keywatch.metrics import cluster, dead_letters, groups, keycloak, logs, quorum, reconciliation
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
@@ -19,11 +19,14 @@ _KAFKA: Final = frozenset({
 _CAUSES: Final[Mapping[Metric, frozenset[str]]] = {
     cluster.CLUSTER_UP: _KAFKA | {"broker", "cluster"},
     cluster.BROKER_UP: _KAFKA | {"cluster"},
+    quorum.BROKER_FENCED: _KAFKA - {"quorum"},
     keycloak.KEYCLOAK_UP: frozenset({"reconciliation"}),
     logs.ELASTICSEARCH_UP: frozenset({"log_canary", "log_lag", "logstash"}),
     logs.LOGSTASH_UP: frozenset({"log_canary", "log_lag"}),
 }
 """What explains others, the one that explains most first, and the probes that find them."""
+_MEANS_IT: Final = {quorum.BROKER_FENCED: 1}
+"""The value that means trouble where it is not 0."""
 _RANK: Final = {metric: rank for rank, metric in enumerate(_CAUSES)}
 _FACTS: Final = frozenset(COUNTERS) | {
     cluster.TOPIC_EXISTS,
@@ -53,7 +56,7 @@ class Causes:
 
     def __init__(self, incidents: Iterable[Incident]) -> None:
         """Take those that explain others; the rest may be given too."""
-        found = [one for one in incidents if one.metric in _CAUSES and one.value == 0]
+        found = [one for one in incidents if one.metric in _CAUSES and one.value == _MEANS_IT.get(one.metric, 0)]
         self._causes: dict[str, list[Incident]] = {}
         for one in sorted(found, key=lambda incident: (_RANK[incident.metric], incident.since)):
             self._causes.setdefault(one.labels[0], []).append(one)

@@ -78,6 +78,7 @@ class Topology:
         self._in_metadata: frozenset[int] = frozenset()
         self._state: dict[str, bool] = {}
         self._missed: set[str] = set()
+        self._fenced: frozenset[str] = frozenset()
         self._reasons: dict[str, Reason | None] = {}
         self._on_brokers: list[Callable[[], None]] = []
         self._on_liveness: list[Callable[[], None]] = []
@@ -141,9 +142,9 @@ class Topology:
         return self.topics or {}
 
     def living(self) -> list[Broker]:
-        """Return the brokers that may be asked: not known to be down, those known to be up first."""
+        """Return the brokers that may be asked: not known to be down, those known to be up first, fenced ones last."""
         alive = [broker for broker in self._brokers.values() if self._state.get(broker.label, True) and broker.endpoint]
-        return sorted(alive, key=lambda broker: broker.label not in self._state)
+        return sorted(alive, key=lambda broker: (broker.label in self._fenced, broker.label not in self._state))
 
     def up(self) -> list[str]:
         """Return the labels of brokers that are proven to be up."""
@@ -192,6 +193,14 @@ class Topology:
     def answered_within(self, label: str, seconds: float) -> bool:
         """Return whether the broker answered something within the last `seconds`."""
         return self._clock() - self._answered.get(label, float("-inf")) <= seconds
+
+    def fence(self, labels: Iterable[str]) -> None:
+        """Record which brokers are cut off from the controllers, so that what they say of the cluster grows old."""
+        self._fenced = frozenset(labels)
+
+    def is_fenced(self, label: str) -> bool:
+        """Return whether a broker is cut off from the controllers, though it answers."""
+        return label in self._fenced
 
     def report_attempt(self, label: str, answered: bool) -> None:
         """Take the outcome of one attempt of the broker probe."""

@@ -38,7 +38,7 @@ QUORUM_ELECTIONS_TOTAL = Metric(
 CONTROLLER_UP = Metric(
     "keywatch_controller_up",
     MetricKind.GAUGE,
-    "1 when the controller follows the quorum's leader or is it, 0 when it has fetched nothing for three seconds.",
+    "1 when the controller follows the quorum's leader or is it, 0 when it has fetched nothing for two seconds.",
     _CC,
     _PROBE,
     health=True,
@@ -52,6 +52,14 @@ CONTROLLER_LAG_RECORDS = Metric(
     "Records of the cluster's metadata that the controller lacks.",
     _CC,
     _PROBE,
+)
+BROKER_FENCED = Metric(
+    "keywatch_broker_fenced",
+    MetricKind.GAUGE,
+    "1 when the broker answers, and the controllers hear nothing of it or the cluster's metadata lacks it, else 0.",
+    ("cluster", "broker"),
+    _PROBE,
+    health=True,
 )
 BROKER_METADATA_LAG_RECORDS = Metric(
     "keywatch_broker_metadata_lag_records",

@@ -80,6 +80,7 @@ SHOWN_AS: Final = {
     "KafkaCertificateEnds": "keywatch_tls_certificate_not_after_timestamp_seconds",
     "KafkaClusterDown": "keywatch_cluster_up",
     "KafkaQuorumLost": "keywatch_quorum_up",
+    "KafkaBrokerFenced": "keywatch_broker_fenced",
     "KafkaControllerDown": "keywatch_controller_up",
     "KafkaBrokerDown": "keywatch_broker_up",
     "KafkaOtherCluster": "keywatch_broker_up",

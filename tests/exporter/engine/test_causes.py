@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from keywatch.engine.overview import Overview, sentence
 from keywatch.engine.probe import Sample
 from keywatch.engine.slices import at_once
 from keywatch.engine.store import Key
-from keywatch.metrics import canary, cluster, dead_letters, groups, keycloak, logs, reconciliation
+from keywatch.metrics import canary, cluster, dead_letters, groups, keycloak, logs, quorum, reconciliation
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 
@@ -28,6 +29,7 @@ def incident(metric: Metric, *labels: str, since: float = 100.0, note: str = DOW
 
 BROKER = incident(cluster.BROKER_UP, "2")
 CLUSTER = incident(cluster.CLUSTER_UP)
+FENCED = incident(quorum.BROKER_FENCED, "2", note="it answers, and the controllers do not hear it", value=1.0)
 
 
 def follows(one: Incident, *causes: Incident) -> Incident | None:
@@ -50,6 +52,8 @@ def follows(one: Incident, *causes: Incident) -> Incident | None:
 )
 def test_what_a_dead_broker_explains_follows_from_it(one: Incident) -> None:
     assert follows(one, BROKER) is BROKER
+    assert follows(one, FENCED) is FENCED
+    assert follows(one, replace(FENCED, value=0.0)) is None
     assert follows(one) is None
 
 

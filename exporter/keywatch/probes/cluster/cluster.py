@@ -88,6 +88,8 @@ class ClusterProbe:
         if not living:
             self._supported = True  # as far as anybody knows: this is another matter
             living = await self._from_bootstrap(timeout)
+        # What a broker that is cut off says of the cluster is old.
+        living = [label for label in living if not self._topology.is_fenced(label)] or living
         self._turn += 1
         reading = deadline.share(_METADATA_SHARE)
         asked = reading.left

@@ -21,6 +21,7 @@ from keywatch.kafka.rights import DESCRIBE_CLUSTER
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.quorum import Quorum, QuorumReplica, describe_quorum, read_describe_quorum
 from keywatch.metrics import quorum as cat
+from keywatch.probes.cluster.fencing import Fencing
 
 # A second broker is asked beside one that has not answered for so long.
 _BESIDE_AFTER = 0.8
@@ -30,7 +31,7 @@ _CONTROLLERS_AFTER, _CONTROLLERS_EVERY = 0.8, 0.2
 # What they say counts when they say it so many times in a row.
 _TWICE = 2
 # A follower fetches twice a second; one that has not for so long is dead, or does not reach the leader.
-_SILENT_AFTER = 3.0
+_SILENT_AFTER = 2.0
 # The leader gives up after three seconds without a majority; all of its followers at once do not pause for so long.
 _ALONE_AFTER = 1.5
 _SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
@@ -53,7 +54,9 @@ class QuorumProbe:
         self._controllers = controllers
         self._lonely = 0
         self._turn = 0
+        self._slow: set[str] = set()
         self._epoch: int | None = None
+        self._fencing = Fencing(cluster, topology)
         self._unknown: set[Reason] = set()
 
     async def run(self, timeout: float) -> Collection[Sample]:
@@ -114,7 +117,9 @@ class QuorumProbe:
         if not living:
             return BrokerError(Reason.REFUSED, "no broker answers")
         self._turn += 1
-        order = [living[(self._turn + step) % len(living)] for step in range(min(len(living), _MOST_ASKED))]
+        turn = [living[(self._turn + step) % len(living)] for step in range(len(living))]
+        # Whoever another one had to be asked beside comes last from then on, until it answers.
+        order = sorted(turn, key=lambda label: self._topology.is_fenced(label) or label in self._slow)[:_MOST_ASKED]
         asked: dict[asyncio.Task[Quorum], str] = {}
         silent: list[str] = []
         failure: BrokerError | None = None
@@ -128,10 +133,13 @@ class QuorumProbe:
                 for one in done:
                     label = asked.pop(one)
                     try:
-                        return one.result()
+                        answer = one.result()
                     except BrokerError as error:
                         failure = error
                         silent += [label] if error.reason in _SILENCE else []
+                    else:
+                        self._slow = {*self._slow, *asked.values()} - {label}
+                        return answer
         finally:
             for one in asked:
                 one.cancel()
@@ -172,6 +180,7 @@ class QuorumProbe:
             yield Sample(cat.CONTROLLER_LEADS, labels, float(voter is leader))
             if (lag := _lag_records(leader, voter)) is not None:
                 yield Sample(cat.CONTROLLER_LAG_RECORDS, labels, float(lag))
+        yield from self._fencing.samples(quorum)
         for observer in quorum.observers:
             labels = (self.cluster, str(observer.id))
             if (lag := _lag_records(leader, observer)) is not None:

@@ -1,0 +1,51 @@
+"""A second cluster whose three controllers are nodes of their own, which brokers can be cut off from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from tests.kafka import firewall
+from tests.kafka.cluster import KafkaCluster
+from tests.kafka.firewall import Firewall
+from tests.kafka.node import KafkaNode
+
+
+class SplitCluster:
+    """Brokers 1 to 3 and controllers 4 to 6; a context manager that enters ready.
+
+    keywatch reaches all of them, whatever is cut. Without root nothing can be cut, and the rest works.
+    """
+
+    def __init__(self) -> None:
+        self.kafka = KafkaCluster(3, controllers=3)
+        self._wall = Firewall()
+        self._stack = ExitStack()
+
+    @property
+    def controllers(self) -> list[str]:
+        """Return the controllers' addresses, `host:port`."""
+        return [node.address for node in self.kafka.controllers]
+
+    def cut(self, brokers: Iterable[KafkaNode]) -> None:
+        """Have nothing cross any more from these brokers to the controllers."""
+        self._wall.drop([node.id for node in brokers], [(node.host, node.port) for node in self.kafka.controllers])
+
+    def mend(self) -> None:
+        """Have everything cross again."""
+        self._wall.flow()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as failed:
+            if not firewall.lacks():
+                failed.enter_context(self._wall)
+                for broker in self.kafka.nodes:
+                    broker.wrapper = firewall.wrapper(broker.id)
+            failed.enter_context(self.kafka)
+            self._stack = failed.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
