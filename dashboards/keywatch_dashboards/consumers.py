@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keywatch.metrics import groups as has
 from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics import retention
 from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
@@ -26,7 +27,7 @@ def build() -> Dashboard:
         "Which group is behind, by how much against its limit, since when, and whether it catches up.",
         [
             Section("Now", [Band(4, _now()), Band(9, [_table()])]),
-            Section("Lag", [Band(9, _lag()), Band(8, _trend())]),
+            Section("Lag", [Band(9, _lag()), Band(8, _trend()), Band(8, [_retention()])]),
             Section("States", [Band(8, _states()), Band(8, _beside())]),
             Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
         ],
@@ -118,6 +119,18 @@ def _table() -> Panel:
             house.column("Must exist", mappings=house.words({1: ("yes", house.GOOD)})),
             house.coloured("Commits", mappings=house.words({0: ("never", house.ATTENTION), 1: ("yes", house.GOOD)})),
         ],
+    )
+
+
+def _retention() -> Panel:
+    left = now(retention.GROUP_RETENTION_LEFT_SECONDS, "group", "topic", where=_G)
+    return TimeSeries(
+        title="Time until unread records are deleted",
+        description="How soon may the topic's retention delete the oldest record that the group has not read?",
+        unit="s",
+        low=0,
+        no_value="no topic that deletes by age is read",
+        targets=[query(left, "{{cluster}} / {{group}} / {{topic}}")],
     )
 
 

@@ -18,15 +18,19 @@ class LimitSection(Section):
     records: float | None = Field(None, ge=0, description="Records; unset: any.")
     seconds: float | None = Field(None, ge=0, description="Seconds; unset: any.")
 
+    retention_left: float | None = Field(
+        None, ge=0, description="Seconds until unread records may be deleted by their topic's retention; unset: any."
+    )
+
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.records is None and self.seconds is None:
-            raise ValueError("a limit needs records, seconds or both")
+        if self.records is None and self.seconds is None and self.retention_left is None:
+            raise ValueError("a limit needs records, seconds or retention_left")
         return self
 
 
 class GroupsSection(Section):
-    """Probe `groups`: how far behind are the consumer groups, and do they live?"""
+    """Probes `groups` and `retention`: how far behind are the consumer groups, and what is left to them?"""
 
     enabled: bool = Field(True, description="Whether groups are read at all.")
     include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of groups to report.")

@@ -29,6 +29,7 @@ from keywatch.probes.events import about as events_about
 from keywatch.probes.events import probe as events
 from keywatch.probes.groups import about as groups_about
 from keywatch.probes.groups import probe as groups
+from keywatch.probes.groups import retention
 from keywatch.probes.keycloak import about as keycloak_about
 from keywatch.probes.keycloak import probe as keycloak
 from keywatch.probes.logs import about as logs_about
@@ -45,6 +46,7 @@ MODULES: Final[Mapping[str, tuple[ModuleType, ...]]] = {
     "configs": (configs,),
     "offsets": (offsets,),
     "groups": (groups,),
+    "retention": (retention,),
     "canary": (canary,),
     "events": (events,),
     "keycloak": (keycloak,),

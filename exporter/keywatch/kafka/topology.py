@@ -55,6 +55,8 @@ class Topology:
         self.compacted: frozenset[str] = frozenset()
         """Topics in which records vanish one by one."""
         self.min_in_sync: dict[str, int] = {}
+        self.retention: Mapping[str, float] = {}
+        """Seconds for which each topic keeps a record, where it deletes by age."""
         self.adding: Mapping[str, Mapping[int, frozenset[int]]] = {}
         """Topic → partition → brokers that a reassignment under way is giving a replica."""
         self.forbidden: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ from keywatch.metrics import (
     probe,
     quorum,
     reconciliation,
+    retention,
 )
 from keywatch.metrics.metric import Metric
 
@@ -31,6 +32,7 @@ METRICS: Final[tuple[Metric, ...]] = tuple(
         groups,
         canary,
         lag,
+        retention,
         events,
         reconciliation,
         keycloak,

@@ -19,6 +19,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.net.resolver import Resolver
 from keywatch.patterns import Patterns
 from keywatch.probes.events.seen import EventsSeen
+from keywatch.probes.groups.unread import OldestUnread
 
 
 class TopicsBound(NamedTuple):
@@ -46,6 +47,8 @@ class Base:
     """The cluster's own, so that its names keep no other cluster's waiting."""
     seen: dict[str, EventsSeen] = field(default_factory=dict)
     """What each listener's events were read as, by its label."""
+    unread: OldestUnread = field(default_factory=OldestUnread)
+    """Since when the groups' oldest unread records have waited."""
     chosen: dict[object, ChosenTopics] = field(default_factory=dict)
     """Which topics are looked at, by what of the configuration says so."""
 

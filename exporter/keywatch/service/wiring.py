@@ -44,6 +44,7 @@ from keywatch.probes.dead_letters.topics import DlqTopicsProbe
 from keywatch.probes.events.probe import EventsProbe
 from keywatch.probes.events.realms import Realms
 from keywatch.probes.groups.probe import GroupsProbe
+from keywatch.probes.groups.retention import RetentionProbe
 from keywatch.probes.groups.series import Limit
 from keywatch.probes.keycloak.probe import KeycloakProbe
 from keywatch.probes.reconciliation.counters import KeycloakMetrics
@@ -53,6 +54,7 @@ from keywatch.service import wiring_logs
 from keywatch.service.base import Base, ProbePlan, TopicsBound
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
+_RETENTION_SCHEDULE = Schedule(period=5.0, timeout=3.0)
 
 
 def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
@@ -78,6 +80,8 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     ):
         if section.enabled:
             plan(name, make, section, *more)
+    if cluster.groups.enabled:
+        plan(RetentionProbe.name, _retention)
     for queue in cluster.dlq:
         plan(DlqTopicsProbe.name, _dlq, queue, target=queue.name)
     for node in cluster.keycloaks:
@@ -230,7 +234,9 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
     wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
     peers, beside = base.peers(), base.peers()
     search = RecordSearch(base.topology, beside, Allowance(section.fetch_rate))
-    limits = [Limit(Patterns((limit.groups,)), limit.records, limit.seconds) for limit in section.limits]
+    limits = [
+        Limit(Patterns((limit.groups,)), limit.records, limit.seconds, limit.retention_left) for limit in section.limits
+    ]
     limited = Patterns(tuple(limit.groups for limit in section.limits))
     chosen = ChosenGroups(
         wanted.__contains__, section.watch, limited.__contains__, section.max_groups, section.max_partitions
@@ -250,4 +256,9 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
         fetches=section.fetches,
         idle_cycles=section.idle_cycles,
         detail=section.detail,
+        unread=base.unread,
     )
+
+
+def _retention(base: Base) -> Probe:
+    return RetentionProbe(base.cluster, base.topology, base.unread, _RETENTION_SCHEDULE)

@@ -38,6 +38,8 @@ SHOWN_AS: Final = {
     "KafkaGroupRebalancing": _HISTORY,
     "KafkaGroupUnreadable": "keywatch_group_up",
     "KafkaGroupPartitionsUnknown": "keywatch_group_partitions_unknown",
+    "KafkaGroupRecordsNearDeletion": "keywatch_group_retention_left_seconds",
+    "KafkaGroupRecordsDeletedWithinDay": "keywatch_group_retention_left_seconds",
     "KafkaGroupRecordsSkipped": "keywatch_group_partitions_out_of_range",
     "KafkaGroupPartitionUncommitted": "keywatch_group_partitions_assigned_uncommitted",
     "KeycloakEventsDeadLettered": "keywatch_dlq_records",

@@ -20,7 +20,7 @@ from keywatch.service.config_file import from_data
 from keywatch.service.watch import Watch
 from tests.exporter.waiting import until
 
-ALL = {"broker", "cluster", "quorum", "topics", "configs", "offsets", "groups", "canary"}
+ALL = {"broker", "cluster", "quorum", "topics", "configs", "offsets", "groups", "retention", "canary"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ async def test_the_same_again_changes_nothing(watch: Watch, clusters: dict[str, 
     ("changes", "touched"),
     [
         ({"groups": {"limits": [{"records": 5}]}}, {"groups"}),
-        ({"groups": {"enabled": False}}, {"groups"}),
+        ({"groups": {"enabled": False}}, {"groups", "retention"}),
         ({"canary": {"period": 2}}, {"canary"}),
         ({"canary": {"enabled": False}}, {"canary"}),
         ({"canary": {"topic": "mine"}}, {"canary", "topics", "configs", "offsets", "groups"}),

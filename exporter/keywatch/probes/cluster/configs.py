@@ -1,4 +1,4 @@
-"""What do the topics demand? Reads settings that metadata does not tell: min.insync.replicas and cleanup.policy."""
+"""What do the topics demand? Reads what metadata does not tell: min.insync.replicas, cleanup.policy, retention.ms."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from keywatch.kafka.rights import DESCRIBE_CONFIGS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
+from keywatch.metrics import retention as kept_metrics
 
-_SETTINGS = _MIN_IN_SYNC, _CLEANUP = "min.insync.replicas", "cleanup.policy"
+_SETTINGS = _MIN_IN_SYNC, _CLEANUP, _RETENTION = "min.insync.replicas", "cleanup.policy", "retention.ms"
 _TOPICS_PER_REQUEST = 500
 _TOPICS_PER_PIECE = 500
 _LONGEST_NUMBER = 9
+_LONGEST_MILLISECONDS = 19
 
 
 class _Settings(NamedTuple):
@@ -108,6 +110,7 @@ class ConfigsProbe:
         """Tell the topology and others what is demanded; returns also what was refused, topic by topic."""
         found: dict[str, int] = {}
         compacted: set[str] = set()
+        retention: dict[str, float] = {}
         refused: list[tuple[Reason, str]] = []
         samples: list[Sample] = []
         for count, topic in enumerate(names, 1):
@@ -126,11 +129,17 @@ class ConfigsProbe:
                 samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(number)))
             if "compact" in settings.values.get(_CLEANUP, ""):
                 compacted.add(topic)
+            if "delete" in settings.values.get(_CLEANUP, ""):
+                kept = _number(settings.values.get(_RETENTION, ""), _LONGEST_MILLISECONDS)
+                if kept is not None:  # -1: for ever
+                    retention[topic] = kept / 1000
+                    samples.append(Sample(kept_metrics.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
         self._topology.compacted = frozenset(compacted)
+        self._topology.retention = retention
         known = self._topology.min_in_sync
         self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
         return samples, refused
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else None
+def _number(text: str, longest: int = _LONGEST_NUMBER) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None

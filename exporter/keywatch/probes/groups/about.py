@@ -33,5 +33,15 @@ ABOUT: Final[Mapping[str, About]] = {
         ),
         reasons=peers.REASONS | {Reason.NO_METADATA, Reason.COORDINATOR, Reason.AUTHORIZATION},
         guides=("lag.md", "kafka-versions.md", "large-clusters.md", "security.md"),
-    )
+    ),
+    "retention": About(
+        needs="""
+            - Probe `groups`, which finds each group's oldest unread record, and probe `configs`, which reads how long
+              topics keep records. It asks nobody itself.
+            - Topics that delete by age: `cleanup.policy` with `delete`, and a `retention.ms` that is not -1. What
+              `retention.bytes` deletes before is not foreseen.
+        """,
+        reasons=frozenset({Reason.NO_METADATA}),
+        guides=("lag.md",),
+    ),
 }

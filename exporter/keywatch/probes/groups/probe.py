@@ -32,6 +32,7 @@ from keywatch.probes.groups.series import GroupSeries, Limit
 from keywatch.probes.groups.start_offsets import StartOffsets
 from keywatch.probes.groups.turns import Turns
 from keywatch.probes.groups.uncommitted import Holding, hold
+from keywatch.probes.groups.unread import OldestUnread
 
 # The share of the probe's deadline that a look-up of old records may take, beside the runs.
 _LOOKUP_SHARE = 0.4
@@ -74,6 +75,7 @@ class GroupsProbe:
         fetches: int = 100,
         idle_cycles: int = 10,
         detail: bool = True,
+        unread: OldestUnread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.cluster = cluster
@@ -95,6 +97,7 @@ class GroupsProbe:
         self._doubted = clock()
         self._histories = Histories()
         self._index = LagIndex(topics)
+        self._told_unread = unread or OldestUnread()
         self._unread: dict[TopicPartition, object] = {}
         self._holdings: dict[str, Holding] = {}
         self._noted: dict[TopicPartition, bool] = {}
@@ -125,6 +128,7 @@ class GroupsProbe:
         await in_slices(self._hold())
         await in_slices(self._reckon(index.due_now(), reckoning))
         await self._find_times(deadline.share(0.08).left, reckoning)
+        self._told_unread.groups = index.series
         told = await in_slices(self._tell())
         self._demand_rights(told)
         if self._groups.unlistable and not self._only_watched:

@@ -10,6 +10,7 @@ from keywatch.kafka.consumer_group import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
 from keywatch.metrics import groups as cat
 from keywatch.metrics import lag as lag_metrics
+from keywatch.metrics import retention
 from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
@@ -41,6 +42,7 @@ class Limit:
     groups: Patterns
     records: float | None
     seconds: float | None
+    retention_left: float | None = None
 
 
 class GroupSeries:
@@ -81,6 +83,21 @@ class GroupSeries:
         self._ageless = False
         self._abandoned = False
         self._standing = Standing()
+
+    @property
+    def retention_limit(self) -> float | None:
+        """With fewer seconds left until unread records are deleted somebody is called; None: nobody is."""
+        return self._limit.retention_left if self._limit is not None else None
+
+    @property
+    def matters(self) -> bool:
+        """Whether somebody reads by it, or wants to be called for it."""
+        return self._called_for or bool(self.group.members)
+
+    def oldest_unread(self) -> dict[str, float | None]:
+        """Return topic → Unix time of the oldest record that the group has not read; None where it has read all."""
+        behind = {partition.topic for partition in self.behind}
+        return {topic: since if topic in behind else None for topic, since in self._since.items()}
 
     def update(self, topics: Mapping[str, Mapping[int, object]], wanted: Patterns, *, moved: bool) -> tuple[bool, bool]:
         """Record what was read of the group; returns whether its lag is due anew, and whether its partitions changed.
@@ -182,6 +199,8 @@ class GroupSeries:
             made.append(self._one(cat.GROUP_LAG_RECORDS_LIMIT, self._limit.records))
         if self._limit is not None and self._limit.seconds is not None:
             made.append(self._one(cat.GROUP_LAG_SECONDS_LIMIT, self._limit.seconds))
+        if (least := self.retention_limit) is not None:
+            made.append(self._one(retention.GROUP_RETENTION_LEFT_SECONDS_LIMIT, least))
         if self._watched:
             made.append(self._one(lag_metrics.GROUP_WATCHED, 1))
         return made

@@ -1,0 +1,32 @@
+"""The metrics of how long records are kept, and how long those are that nobody has read yet (standard library only)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keywatch.metrics.metric import Metric, MetricKind
+
+_PROBE: Final = "retention"
+
+TOPIC_RETENTION_SECONDS = Metric(
+    "keywatch_topic_retention_seconds",
+    MetricKind.GAUGE,
+    "For how long the topic keeps a record by its `retention.ms`; absent where it keeps it for ever, or by key.",
+    ("cluster", "topic"),
+    "configs",
+)
+GROUP_RETENTION_LEFT_SECONDS = Metric(
+    "keywatch_group_retention_left_seconds",
+    MetricKind.GAUGE,
+    "Time until the oldest record that the group has not read may be deleted by `retention.ms`, in its worst partition;"
+    " the whole retention when it has read all.",
+    ("cluster", "group", "topic"),
+    _PROBE,
+)
+GROUP_RETENTION_LEFT_SECONDS_LIMIT = Metric(
+    "keywatch_group_retention_left_seconds_limit",
+    MetricKind.GAUGE,
+    "With less time left somebody is called (`groups.limits`).",
+    ("cluster", "group"),
+    "groups",
+)
