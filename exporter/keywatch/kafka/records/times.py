@@ -75,7 +75,8 @@ class RecordTimes:
         if packed:
             wanted = {position: one.offset for position, one in packed.items()}
             read = await self._worker.call(lambda: self._reader.fetch(wanted, deadline))
-            self._search.unpacked(len(packed), sum(one.size for one in packed.values()))
+            # Of those that there was no time for nothing was received.
+            self._search.unpacked(len(read), sum(packed[position].size for position in read))
             for position, (offset, milliseconds) in read.items():
                 one = packed[position]
                 if offset <= one.last:

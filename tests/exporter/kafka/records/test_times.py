@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import cast
 
 import pytest
 from confluent_kafka import Producer
@@ -13,7 +14,7 @@ from keywatch.kafka.client import Clients
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.records.allowance import Allowance
 from keywatch.kafka.records.reader import RecordReader
-from keywatch.kafka.records.search import Position, RecordSearch
+from keywatch.kafka.records.search import Packed, Position, RecordSearch
 from keywatch.kafka.records.times import RecordTimes
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
@@ -80,3 +81,34 @@ async def test_records_that_may_be_compacted_away_are_read_again_and_those_of_a_
     assert times.before(place) == WRITTEN[4] / 1000
     times.drop(PARTITION.topic)
     assert times.before(place) is None
+
+
+async def test_batches_that_there_was_no_time_to_unpack_are_not_counted() -> None:
+    first, second = Position(PARTITION, 3), Position(PARTITION, 9)
+
+    class Search:
+        """Finds both in batches that have to be unpacked, and counts."""
+
+        counted = (0, 0)
+
+        async def find(self, *_: object) -> dict[Position, Packed]:
+            """Return them."""
+            return {first: Packed(3, 5, 700, settled=True), second: Packed(9, 11, 900, settled=True)}
+
+        def unpacked(self, reads: int, received: int) -> None:
+            """Record it."""
+            self.counted = (reads, received)
+
+    class Reader:
+        """Comes to the first one only."""
+
+        def fetch(self, wanted: Mapping[Position, int], _: float) -> dict[Position, tuple[int, int]]:
+            """Return what was read."""
+            return {first: (wanted[first], WRITTEN[3])}
+
+    search = Search()
+    times = RecordTimes(cast("RecordSearch", search), cast("RecordReader", Reader()), "test")
+    await times.find([first, second], 10)
+    assert search.counted == (1, 700)
+    assert written(times, 3) == WRITTEN[3] / 1000
+    assert times.at(second) is None
