@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 
 from tests.faults.access import SPLIT
 from tests.faults.bed import Bed, now
+from tests.faults.brokers import started
 from tests.faults.fault import Case, Fault, Page
 from tests.faults.network import done
 from tests.kafka import firewall
 from tests.kafka.node import KafkaNode
 
+_CLOCK = "resolved counts from when each broker has found a leader again, which takes Kafka up to half a minute"
+
 
 def faults() -> list[Fault]:
     """Return the faults of this family."""
     return [
-        Fault("H23 killed", "two of three controllers killed", killed, "split"),
-        Fault("H23 frozen", "two of three controllers frozen", frozen, "split"),
-        Fault("H23 cut", "all brokers cut off from the controllers", cut, "split", lacks=firewall.lacks),
+        Fault("H23 killed", "two of three controllers killed", killed, "split", _CLOCK),
+        Fault("H23 frozen", "two of three controllers frozen", frozen, "split", _CLOCK),
+        Fault("H23 cut", "all brokers cut off from the controllers", cut, "split", _CLOCK, lacks=firewall.lacks),
         Fault("H25", "a broker cut off from the controllers", cut_off, "split", lacks=firewall.lacks),
     ]
 
@@ -36,31 +39,36 @@ def _each(nodes: Sequence[KafkaNode], action: Callable[[KafkaNode], float]) -> f
     return max(action(node) for node in nodes)
 
 
-def _started(nodes: Sequence[KafkaNode]) -> float:
-    for node in nodes:
-        node.spawn()
-    for node in nodes:
-        node.wait_port()
-    return now()
+def _led_again(bed: Bed, repair: Callable[[], object]) -> Callable[[], float]:
+    """Return the repair, which is done when each broker has found the controllers' leader again."""
+
+    def repaired() -> float:
+        repair()
+        bed.split().wait_led()
+        return now()
+
+    return repaired
 
 
 def killed(bed: Bed, chance: random.Random) -> Case:
     """Kill two controllers, with or without the leader."""
     nodes = _two(bed, chance)
-    return Case((_lost(),), lambda: _each(nodes, KafkaNode.kill), lambda: _started(nodes))
+    return Case((_lost(),), lambda: _each(nodes, KafkaNode.kill), _led_again(bed, lambda: started(*nodes)))
 
 
 def frozen(bed: Bed, chance: random.Random) -> Case:
     """Freeze two controllers, with or without the leader."""
     nodes = _two(bed, chance)
-    return Case((_lost(),), lambda: _each(nodes, KafkaNode.freeze), lambda: _each(nodes, KafkaNode.thaw))
+    return Case(
+        (_lost(),), lambda: _each(nodes, KafkaNode.freeze), _led_again(bed, lambda: _each(nodes, KafkaNode.thaw))
+    )
 
 
 def cut(bed: Bed, chance: random.Random) -> Case:
     """Let nothing cross between brokers and controllers, all of which keywatch reaches."""
     del chance
     split = bed.split()
-    return Case((_lost(),), lambda: done(lambda: split.cut(split.kafka.nodes)), lambda: done(split.mend))
+    return Case((_lost(),), lambda: done(lambda: split.cut(split.kafka.nodes)), _led_again(bed, split.mend))
 
 
 def cut_off(bed: Bed, chance: random.Random) -> Case:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from tests.kafka import firewall
+from keywatch.kafka.connection import BrokerError
+from keywatch.kafka.wire.quorum import describe_quorum, read_describe_quorum
+from tests.kafka import firewall, raw
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.firewall import Firewall
 from tests.kafka.node import KafkaNode
+from tests.kafka.waiting import wait_until
+
+_LED_WITHIN = 90.0
+_ANSWER_WITHIN = 1.0
 
 
 class SplitCluster:
@@ -37,6 +44,11 @@ class SplitCluster:
         """Have everything cross again."""
         self._wall.flow()
 
+    def wait_led(self) -> None:
+        """Wait until each broker gets an answer of the controllers' leader: Kafka itself takes its time to find it."""
+        for broker in self.kafka.nodes:
+            wait_until(partial(_led, broker.address), _LED_WITHIN, f"broker {broker.id} gets the leader's answer")
+
     def __enter__(self) -> Self:
         with ExitStack() as failed:
             if not firewall.lacks():
@@ -49,3 +61,11 @@ class SplitCluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+
+def _led(address: str) -> bool:
+    try:
+        found = raw.ask(address, describe_quorum(), read_describe_quorum, _ANSWER_WITHIN)
+    except BrokerError:
+        return False
+    return not found.error and found.leader >= 0

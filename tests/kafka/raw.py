@@ -21,14 +21,14 @@ _SECONDS = 60.0
 _UNDER_WAY = 200
 
 
-def ask(address: str, request: Request, read: Callable[[Reader], _T]) -> _T:
-    """Ask the broker at `host:port` once; raises `BrokerError`."""
+def ask(address: str, request: Request, read: Callable[[Reader], _T], seconds: float = _SECONDS) -> _T:
+    """Ask the broker at `host:port` once, which has so many seconds; raises `BrokerError`."""
     host, _, port = address.rpartition(":")
 
     async def once() -> _T:
-        connection: BrokerConnection = await connect(Endpoint(host, int(port)), _SECONDS)
+        connection: BrokerConnection = await connect(Endpoint(host, int(port)), seconds)
         try:
-            return await connection.request(request, _SECONDS, read)
+            return await connection.request(request, seconds, read)
         finally:
             connection.close()
 

@@ -73,15 +73,14 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     plan(TopicsProbe.name, _topics, cluster.topics, topics)
     plan(ConfigsProbe.name, _configs, topics, TopicsBound.of(cluster.topics))
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
-    for section, name, make, more in (
-        (cluster.quorum, QuorumProbe.name, _quorum, ()),
-        (cluster.groups, GroupsProbe.name, _groups, (topics,)),
-        (cluster.canary, CanaryProbe.name, _canary, ()),
+    for section, name, make, made_of in (
+        (cluster.quorum, QuorumProbe.name, _quorum, (cluster.quorum,)),
+        (cluster.groups, GroupsProbe.name, _groups, (cluster.groups, topics)),
+        (cluster.groups, RetentionProbe.name, _retention, ()),
+        (cluster.canary, CanaryProbe.name, _canary, (cluster.canary,)),
     ):
         if section.enabled:
-            plan(name, make, section, *more)
-    if cluster.groups.enabled:
-        plan(RetentionProbe.name, _retention)
+            plan(name, make, *made_of)
     for queue in cluster.dlq:
         plan(DlqTopicsProbe.name, _dlq, queue, target=queue.name)
     for node in cluster.keycloaks:
