@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults import access, hosts
 from tests.faults.alerting import Alerting
 from tests.faults.name_server import NameServer
-from tests.faults.split import SplitCluster
+from tests.faults.split import SplitOnDemand
 from tests.faults.traffic import GROUP, Logins, Readers
 from tests.kafka import acls, admin
 from tests.kafka.acls import Right
@@ -78,8 +78,8 @@ class Bed:
     folder: Path
     stranger: Callable[[], KafkaCluster]
     """Returns a cluster of one node that has nothing to do with the others, which is started when first asked for."""
-    split: Callable[[], SplitCluster]
-    """Returns the cluster with dedicated controllers of the way `split`, which is started when first asked for."""
+    split: SplitOnDemand
+    """Returns the cluster with dedicated controllers of the way `split`, which runs on that way only."""
     names: Callable[[], NameServer]
     """Returns the name server that keywatch asks on the way `zoned`, which is started when first asked for."""
     way: str = field(default="", init=False)
@@ -103,12 +103,16 @@ class Bed:
         """Have keywatch reach Kafka on a way, and wait until all is calm; starts it, or starts it anew."""
         if way == self.way:
             return
+        if access.ACCESSES[way].split:
+            self.split()  # first, so that nobody watches while six nodes start
         self.way = way
         for exporter in self._exporters:
             exporter.stop()
             exporter.configure(self._config())
             exporter.wrapper = self._wrapper()
             exporter.start()
+        if not access.ACCESSES[way].split:
+            self.split.stop()
         self.wait_calm()
 
     def _wrapper(self) -> Sequence[str]:
@@ -255,7 +259,8 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         logins = stack.enter_context(Logins(driver))
         first, second = exporters[0], exporters[1] if twin else None
         stranger = cache(partial(_stranger, stack))
-        split = cache(lambda: stack.enter_context(SplitCluster()))
+        split = SplitOnDemand()
+        stack.callback(split.stop)
         names = cache(partial(_names, stack, kafka))
         yield Bed(
             kafka, keycloak, proxies, links, first, second, readers, logins, alerting, folder, stranger, split, names

@@ -63,6 +63,25 @@ class SplitCluster:
         self._stack.close()
 
 
+class SplitOnDemand:
+    """The one that is there, if it is: six nodes beside a whole bed would slow down what is measured without them."""
+
+    def __init__(self) -> None:
+        self._cluster: SplitCluster | None = None
+
+    def __call__(self) -> SplitCluster:
+        """Return it, started now where it does not run."""
+        if self._cluster is None:
+            self._cluster = SplitCluster().__enter__()
+        return self._cluster
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            cluster.__exit__(None, None, None)
+
+
 def _led(address: str) -> bool:
     try:
         found = raw.ask(address, describe_quorum(), read_describe_quorum, _ANSWER_WITHIN)
