@@ -7,7 +7,7 @@ from keywatch.metrics import lag as lag_metrics
 from keywatch.metrics import retention
 from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house
-from keywatch_dashboards.grafana import Dashboard, Panel, Step, newest, query
+from keywatch_dashboards.grafana import Dashboard, Json, Panel, Step, newest, query
 from keywatch_dashboards.house import CLUSTER, Band, Section
 from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import Q, now, pick
@@ -126,18 +126,27 @@ def _retention() -> Panel:
     left = now(retention.GROUP_RETENTION_LEFT_SECONDS, "group", "topic", where=_G)
     return TimeSeries(
         title="Time until unread records are deleted",
-        description="How soon may the topic's retention delete the oldest record that the group has not read?",
+        description="How soon may the topic's retention delete the oldest record that the group has not read? "
+        "Dashed: the limit; without a fill: all that the topic keeps.",
         unit="s",
         low=0,
         no_value="no topic that deletes by age is read",
-        targets=[query(left, "{{cluster}} / {{group}} / {{topic}}")],
+        overrides=[_dashed("B"), house.by_query("C", custom__fillOpacity=0)],
+        targets=[
+            query(left, "{{cluster}} / {{group}} / {{topic}}"),
+            query(now(retention.GROUP_RETENTION_LEFT_SECONDS_LIMIT, "group", where=_G), f"{_GROUP} limit"),
+            query(now(retention.TOPIC_RETENTION_SECONDS, "topic"), "{{cluster}} / {{topic}} keeps"),
+        ],
     )
+
+
+def _dashed(letter: str) -> Json:
+    style = {"dash": [8, 8], "fill": "dash"}
+    return house.by_query(letter, custom__lineStyle=style, custom__fillOpacity=0, color=house.fixed(house.BAD))
 
 
 def _lag() -> list[Panel]:
-    dashed = house.by_query(
-        "B", custom__lineStyle={"dash": [8, 8], "fill": "dash"}, custom__fillOpacity=0, color=house.fixed(house.BAD)
-    )
+    dashed = _dashed("B")
     return [
         TimeSeries(
             title="Lag in seconds",

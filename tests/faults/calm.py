@@ -64,7 +64,7 @@ def main() -> int:
 def disturb(bed: Bed, behind: Behind, minutes: float, chance: random.Random) -> Calm:
     """Make all disturbances in random order, again and again, until the time is over."""
     found = Calm()
-    bed.use("proxied")
+    bed.use("split")
     begin = now()
     turns: list[Disturbance] = []
     while now() - begin < minutes * 60:

@@ -6,16 +6,18 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from tests.faults.access import SPLIT
 from tests.faults.bed import EVENTS, WORK, Bed, now
 from tests.faults.fault import Page
 from tests.faults.traffic import Readers
 from tests.kafka import raw
 from tests.kafka.busy import busy_cores
 from tests.kafka.exporter_process import Scrape
+from tests.kafka.node import KafkaNode
 
 # How long what lasts lasts.
 _SECONDS = 45.0
@@ -52,6 +54,8 @@ def disturbances() -> list[Disturbance]:
         Disturbance("all cores busy", busy),
         Disturbance("brokers that answer 0, 300 and 900 ms late", late),
         Disturbance("a rolling restart of the brokers", rolling_restart),
+        Disturbance("a rolling restart of dedicated controllers", controllers_restart),
+        Disturbance("a rolling restart of the brokers that have them", rolling_restart_beside),
         Disturbance("a group that rebalances", rebalance),
         Disturbance("elections of leaders", elections),
         Disturbance("a quota that throttles keywatch", throttled),
@@ -82,13 +86,32 @@ def late(bed: Bed, chance: random.Random) -> list[Expected]:
 
 def rolling_restart(bed: Bed, chance: random.Random) -> list[Expected]:
     """Restart one broker after the other, each when all is well again; the one that is down is down."""
+    return _restarted(bed, bed.cluster, chance.sample(bed.kafka.nodes, len(bed.kafka.nodes)))
+
+
+def rolling_restart_beside(bed: Bed, chance: random.Random) -> list[Expected]:
+    """Do the same to brokers whose controllers are nodes of their own."""
+    nodes = bed.split().kafka.nodes
+    return _restarted(bed, SPLIT, chance.sample(nodes, len(nodes)))
+
+
+def _restarted(bed: Bed, cluster: str, nodes: Sequence[KafkaNode]) -> list[Expected]:
     found = []
-    for node in chance.sample(bed.kafka.nodes, len(bed.kafka.nodes)):
+    for node in nodes:
         begin = now()
         node.restart()
         bed.wait_well()
-        found.append(Expected(Page("KafkaBrokerDown", {"cluster": bed.cluster, "broker": str(node.id)}), begin, now()))
+        found.append(Expected(Page("KafkaBrokerDown", {"cluster": cluster, "broker": str(node.id)}), begin, now()))
     return found
+
+
+def controllers_restart(bed: Bed, chance: random.Random) -> list[Expected]:
+    """Restart one controller after the other, so that another one is elected at least once."""
+    nodes = bed.split().kafka.controllers
+    for node in chance.sample(nodes, len(nodes)):
+        node.restart()
+        bed.wait_well()
+    return []
 
 
 def rebalance(bed: Bed, chance: random.Random) -> list[Expected]:  # noqa: ARG001 - as all of them

@@ -28,6 +28,7 @@ class Fencing:
         self._clock = clock
         self._epoch = -1
         self._heard: dict[int, float] = {}
+        self._answering: dict[int, float] = {}
         self._lacked: dict[int, float] = {}
 
     def samples(self, quorum: Quorum) -> Iterator[Sample]:
@@ -36,8 +37,10 @@ class Fencing:
         leads = self._leads(quorum)
         fenced: list[str] = []
         brokers = [int(label) for label in self._topology.brokers if label.isascii() and label.isdigit()]
+        # One that has just come back was neither heard nor counted in while it was away.
+        self._answering = {broker: self._answering.get(broker, now) for broker in brokers if self._answers(str(broker))}
         self._lacked = {
-            broker: self._lacked.get(broker, now) for broker in brokers if self._topology.shut_out(str(broker))
+            broker: self._lacked.get(broker, now) for broker in self._answering if self._topology.shut_out(str(broker))
         }
         for broker in brokers:
             words = self._why(broker, now, leads)
@@ -45,6 +48,9 @@ class Fencing:
                 fenced.append(str(broker))
             yield Sample(cat.BROKER_FENCED, (self._cluster, str(broker)), float(words is not None), words)
         self._topology.fence(fenced)
+
+    def _answers(self, label: str) -> bool:
+        return label in self._topology.up() and self._topology.answered_within(label, _ANSWERED_WITHIN)
 
     def _leads(self, quorum: Quorum) -> float | None:
         """Record when the leader heard of whom, and return its own time; None when somebody else leads, or it paused.
@@ -65,10 +71,8 @@ class Fencing:
         return None if leads is None or leads - others > _OTHERS_WITHIN else leads
 
     def _why(self, broker: int, now: float, leads: float | None) -> str | None:
-        label = str(broker)
-        if label not in self._topology.up() or not self._topology.answered_within(label, _ANSWERED_WITHIN):
-            return None
-        heard = self._heard.get(broker)
+        answers = now - self._answering.get(broker, now)
+        heard = self._heard.get(broker) if answers > _SILENT_AFTER else None
         if leads is not None and heard is not None and leads - heard > _SILENT_AFTER:
             return f"it answers, and the controllers have heard nothing of it for {leads - heard:.1f} s"
         since = self._lacked.get(broker)

@@ -29,6 +29,11 @@ class Bed:
             self.topology.report(str(broker), up=True)
             self.topology.report_answer(str(broker))
 
+    def settle(self) -> None:
+        """Have all of them answer for a while."""
+        for _ in range(5):
+            assert self.fenced() == {}
+
     def fenced(self, after: float = 0.5, *answering: int) -> dict[str, str]:
         """Let time pass, have brokers answer, and return which of them are fenced, and in which words."""
         self.now += after
@@ -47,7 +52,7 @@ class Bed:
 
 def test_one_that_the_leader_has_not_heard_of_is_fenced_until_it_is_heard_again() -> None:
     bed = Bed()
-    assert bed.fenced() == {}
+    bed.settle()
     bed.silence[2] = 2.1
     assert bed.fenced(2.5) == {"2": "it answers, and the controllers have heard nothing of it for 2.1 s"}
     assert [broker.label for broker in bed.topology.living()] == ["1", "3", "2"], "what it says is believed last"
@@ -58,7 +63,7 @@ def test_one_that_the_leader_has_not_heard_of_is_fenced_until_it_is_heard_again(
 
 def test_one_that_is_down_or_frozen_is_no_fenced_one() -> None:
     bed = Bed()
-    bed.fenced()
+    bed.settle()
     bed.silence[2] = 2.1
     assert bed.fenced(2.1, 1, 3) == {}, "it has not answered since"
     bed.topology.report("2", up=False)
@@ -67,22 +72,25 @@ def test_one_that_is_down_or_frozen_is_no_fenced_one() -> None:
 
 def test_a_leader_that_paused_has_heard_of_nobody() -> None:
     bed = Bed()
+    bed.settle()
     bed.silence = {1: 2.2, 2: 2.4, 3: 2.5, 5: 2.3}
     assert bed.fenced() == {}
 
 
 def test_one_that_drops_out_of_the_leaders_list_stays_fenced() -> None:
     bed = Bed()
+    bed.settle()
     bed.silence[2] = 2.1
-    assert bed.fenced().keys() == {"2"}
+    assert bed.fenced(2.5).keys() == {"2"}
     bed.silence[2] = None  # the leader forgets observers after five minutes
     assert bed.fenced().keys() == {"2"}
 
 
 def test_a_new_leader_has_not_heard_of_everybody_yet() -> None:
     bed = Bed()
+    bed.settle()
     bed.silence[2] = 2.1
-    assert bed.fenced().keys() == {"2"}
+    assert bed.fenced(2.5).keys() == {"2"}
     bed.epoch, bed.silence[2] = 8, None
     assert bed.fenced() == {}
 
@@ -103,6 +111,22 @@ def test_one_that_metadata_lacks_for_longer_than_a_start_takes_is_fenced() -> No
 def test_with_combined_nodes_a_voter_is_a_broker() -> None:
     bed = Bed()
     bed.topology.record(metadata([4, 5], {}))
-    bed.answer(4, 5)
+    bed.silence = {5: 0.1, 1: 0.1}
+    for _ in range(5):
+        assert bed.fenced(0.5, 4, 5) == {}
     bed.silence = {5: 2.1, 1: 0.1}
+    bed.now += 2.1
     assert bed.fenced(0.5, 4, 5).keys() == {"5"}
+
+
+def test_one_that_comes_back_is_given_time_to_be_heard_and_counted_in() -> None:
+    bed = Bed()
+    bed.settle()
+    bed.topology.report("3", up=False)
+    bed.topology.record(metadata([1, 2], {}))
+    bed.silence[3] = 9.0
+    for _ in range(20):
+        assert bed.fenced(0.5, 1, 2) == {}
+    for _ in range(4):
+        assert bed.fenced() == {}
+    assert bed.fenced(1.1).keys() == {"3"}
