@@ -7,7 +7,8 @@ Controllers that are named in the configuration tell the two apart at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from keywatch.engine import supervised
 from keywatch.engine.deadline import Deadline
@@ -34,6 +35,8 @@ _TWICE = 2
 _SILENT_AFTER = 2.0
 # The leader gives up after three seconds without a majority; all of its followers at once do not pause for so long.
 _ALONE_AFTER = 1.5
+# A leader that was elected a moment ago has not heard of everybody yet, on a busy machine for longer.
+_NEW_FOR = 3.0
 _SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
 _UNKNOWABLE = frozenset({Reason.UNSUPPORTED, Reason.AUTHORIZATION})
 
@@ -45,7 +48,14 @@ class QuorumProbe:
     target = ""
 
     def __init__(
-        self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, controllers: Controllers
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        schedule: Schedule,
+        *,
+        controllers: Controllers,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster = cluster
         self.schedule = schedule
@@ -56,6 +66,8 @@ class QuorumProbe:
         self._turn = 0
         self._slow: set[str] = set()
         self._epoch: int | None = None
+        self._elected_at = float("-inf")
+        self._clock = clock
         self._fencing = Fencing(cluster, topology)
         self._unknown: set[Reason] = set()
 
@@ -168,13 +180,15 @@ class QuorumProbe:
         yield Sample(cat.QUORUM_UP, (self.cluster,), float(note is None), note)
         yield Sample(cat.QUORUM_EPOCH, (self.cluster,), float(quorum.epoch))
         before, self._epoch = self._epoch, quorum.epoch
+        if before not in (None, quorum.epoch):
+            self._elected_at = self._clock()
         rise = max(quorum.epoch - before, 0) if before is not None else 0
         yield Sample(cat.QUORUM_ELECTIONS_TOTAL, (self.cluster,), float(rise))
         if leader is None:
             return
         for voter in quorum.voters:
             labels = (self.cluster, str(voter.id))
-            up = voter is leader or _lag_seconds(leader, voter) <= _SILENT_AFTER
+            up = voter is leader or self._leads_newly() or _lag_seconds(leader, voter) <= _SILENT_AFTER
             words = None if up else f"controller {voter.id} does not follow the leader, controller {leader.id}"
             yield Sample(cat.CONTROLLER_UP, labels, float(up), words)
             yield Sample(cat.CONTROLLER_LEADS, labels, float(voter is leader))
@@ -193,11 +207,15 @@ class QuorumProbe:
         if leader is None:
             return "no leader: the controllers elect none"
         following = sum(_lag_seconds(leader, voter) <= _ALONE_AFTER for voter in quorum.voters)
-        # Just after an election some have not fetched from the new leader yet.
-        self._lonely = 0 if 2 * following > len(quorum.voters) else self._lonely + 1
+        followed = 2 * following > len(quorum.voters) or self._leads_newly()
+        self._lonely = 0 if followed else self._lonely + 1
         if self._lonely < _TWICE:
             return None
         return f"no majority: {following} of {len(quorum.voters)} controllers follow the leader, controller {leader.id}"
+
+    def _leads_newly(self) -> bool:
+        """Return whether the leader was elected so lately that some may not have fetched from it yet."""
+        return self._clock() - self._elected_at < _NEW_FOR
 
     def _unknown_reason(self, reason: Reason | None) -> list[Sample]:
         if reason is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -86,11 +87,11 @@ class Named:
         """Do nothing."""
 
 
-def probe(brokers: Brokers, named: Named | None = None) -> QuorumProbe:
+def probe(brokers: Brokers, named: Named | None = None, clock: Callable[[], float] = time.monotonic) -> QuorumProbe:
     topology = Topology([Endpoint("k1", 9092)])
     topology.record(metadata(sorted(brokers.answers), {}))
     controllers = cast("Controllers", named or Named())
-    return QuorumProbe("c", topology, cast("Peers", brokers), Schedule(0.5, 5.0), controllers=controllers)
+    return QuorumProbe("c", topology, cast("Peers", brokers), Schedule(0.5, 5.0), controllers=controllers, clock=clock)
 
 
 def values(samples: list[Sample], metric: Metric) -> dict[tuple[str, ...], float]:
@@ -143,7 +144,25 @@ async def test_a_controller_that_fetches_nothing_is_down_and_the_quorum_is_not(b
     assert notes(found) == ["controller 5 does not follow the leader, controller 4"]
 
 
-async def test_a_leader_whom_no_majority_follows_is_lost_unless_it_was_elected_just_now() -> None:
+async def test_a_leader_that_was_elected_just_now_is_given_time_until_it_is_followed() -> None:
+    now = 100.0
+    brokers = Brokers(WELL)
+    made = probe(brokers, clock=lambda: now)
+    await run(made)
+    brokers.answers[1] = quorum(replica(5), replica(6, None), replica(4, None), leader=5, epoch=2)
+    for _ in range(5):
+        found = await run(made)
+        assert values(found, cat.QUORUM_UP) == {(): 1.0}
+        assert set(values(found, cat.CONTROLLER_UP).values()) == {1.0}
+        now += 0.5
+    now += 1.0
+    await run(made)
+    found = await run(made)
+    assert values(found, cat.QUORUM_UP) == {(): 0.0}
+    assert values(found, cat.CONTROLLER_UP) == {("5",): 1.0, ("6",): 0.0, ("4",): 0.0}
+
+
+async def test_a_leader_whom_no_majority_follows_is_lost_when_it_is_seen_twice() -> None:
     made = probe(Brokers(quorum(replica(4), replica(5, 2.0), replica(6, None))))
     assert values(await run(made), cat.QUORUM_UP) == {(): 1.0}
     found = await run(made)
