@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keywatch.metrics import cluster as has
+from keywatch.metrics import retention as promised
 from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Panel, Step, newest, query
@@ -65,7 +66,10 @@ def topics() -> list[Panel]:
         "Electing": has.TOPIC_PARTITIONS_ELECTING,
         "Under-replicated": has.TOPIC_PARTITIONS_UNDER_REPLICATED,
         "Offsets not read": has.TOPIC_PARTITIONS_UNREAD,
+        "Replicas": promised.TOPIC_REPLICATION_FACTOR,
         "min ISR": has.TOPIC_MIN_INSYNC_REPLICAS,
+        "Kept": promised.TOPIC_RETENTION_SECONDS,
+        "Unclean elections": promised.TOPIC_UNCLEAN_LEADER_ELECTION,
     }
     bad = house.limits(house.above(bad=1))
     return [
@@ -83,6 +87,10 @@ def topics() -> list[Panel]:
                     mappings=house.words(house.YES_NO),
                     noValue="not watched",
                     thresholds=house.limits([Step("transparent")]),
+                ),
+                house.column("Kept", unit="s"),
+                house.coloured(
+                    "Unclean elections", mappings=house.words({0: ("no", house.GOOD), 1: ("allowed", house.ATTENTION)})
                 ),
                 *(house.coloured(name, thresholds=bad) for name in ("Offline", "Below min ISR")),
                 *(

@@ -62,6 +62,8 @@ def test_what_is_left_ends_when_kafka_deletes_the_records(cluster: KafkaCluster)
         assert begun + KEPT <= predicted <= begun + KEPT + 7.0
         assert told.value(f"{LEFT}_limit", group=GROUP) == 15.0
         assert told.value(LEFT, group=GROUP, topic="kept-for-ever") is None
+        promised = {"retention_seconds": KEPT, "replication_factor": 1.0, "unclean_leader_election": 0.0}
+        assert {name: told.value(f"keywatch_topic_{name}", topic=TOPIC) for name in promised} == promised
         deleted = _start_moves(cluster, 5)
         assert begun + KEPT <= deleted <= begun + KEPT + CHECKED_WITHIN + SLACK
         # The next ones were written so much later, and last so much longer.

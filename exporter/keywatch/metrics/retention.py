@@ -1,4 +1,4 @@
-"""The metrics of how long records are kept, and how long those are that nobody has read yet (standard library only)."""
+"""The metrics of what topics promise, and how long records last that nobody has read (standard library only)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from keywatch.metrics.metric import Metric, MetricKind
 
 _PROBE: Final = "retention"
 
+TOPIC_REPLICATION_FACTOR = Metric(
+    "keywatch_topic_replication_factor",
+    MetricKind.GAUGE,
+    "How many replicas the partition of the topic has that has the fewest.",
+    ("cluster", "topic"),
+    "configs",
+)
+TOPIC_UNCLEAN_LEADER_ELECTION = Metric(
+    "keywatch_topic_unclean_leader_election",
+    MetricKind.GAUGE,
+    "1 when a replica that lacks records may lead (`unclean.leader.election.enable`), which loses them.",
+    ("cluster", "topic"),
+    "configs",
+)
 TOPIC_RETENTION_SECONDS = Metric(
     "keywatch_topic_retention_seconds",
     MetricKind.GAUGE,

@@ -432,7 +432,8 @@ def test_of_many_topics_those_that_there_was_no_time_for_come_first_in_the_next_
         return told
 
     told, _ = in_virtual_time(run())
-    assert told == [f"timeout_response, {count} known" for count in (1000, 2000, 3500, 4000)]
+    # Of each topic two things are told.
+    assert told == [f"timeout_response, {count} known" for count in (2000, 4000, 7000, 8000)]
     assert len(where.min_in_sync) == 4000
 
 

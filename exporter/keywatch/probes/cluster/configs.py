@@ -1,9 +1,9 @@
-"""What do the topics demand? Reads what metadata does not tell: min.insync.replicas, cleanup.policy, retention.ms."""
+"""What do the topics promise? Reads what metadata does not tell, such as min.insync.replicas and retention.ms."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from keywatch.engine.deadline import Deadline
@@ -17,9 +17,15 @@ from keywatch.kafka.rights import DESCRIBE_CONFIGS
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.metrics import retention as kept_metrics
+from keywatch.metrics import retention as promised
 
-_SETTINGS = _MIN_IN_SYNC, _CLEANUP, _RETENTION = "min.insync.replicas", "cleanup.policy", "retention.ms"
+_SETTINGS = _MIN_IN_SYNC, _CLEANUP, _RETENTION, _UNCLEAN = (
+    "min.insync.replicas",
+    "cleanup.policy",
+    "retention.ms",
+    "unclean.leader.election.enable",
+)
+_FLAGS = {"true": 1.0, "false": 0.0}
 _TOPICS_PER_REQUEST = 500
 _TOPICS_PER_PIECE = 500
 _LONGEST_NUMBER = 9
@@ -127,18 +133,29 @@ class ConfigsProbe:
             elif (number := _number(settings.values.get(_MIN_IN_SYNC, ""))) is not None:
                 found[topic] = number
                 samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(number)))
+            samples += self._promised(topic, settings)
             if "compact" in settings.values.get(_CLEANUP, ""):
                 compacted.add(topic)
             if "delete" in settings.values.get(_CLEANUP, ""):
                 kept = _number(settings.values.get(_RETENTION, ""), _LONGEST_MILLISECONDS)
                 if kept is not None:  # -1: for ever
                     retention[topic] = kept / 1000
-                    samples.append(Sample(kept_metrics.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
+                    samples.append(Sample(promised.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
         self._topology.compacted = frozenset(compacted)
         self._topology.retention = retention
         known = self._topology.min_in_sync
         self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})
         return samples, refused
+
+    def _promised(self, topic: str, settings: _Settings) -> Iterator[Sample]:
+        """Return what weakens a topic when it is changed, and is judged by nothing else."""
+        labels = (self.cluster, topic)
+        partitions = self._topology.existing.get(topic, {})
+        if partitions:
+            fewest = min(len(state.replicas) for state in partitions.values())
+            yield Sample(promised.TOPIC_REPLICATION_FACTOR, labels, float(fewest))
+        if (flag := _FLAGS.get(settings.values.get(_UNCLEAN, ""))) is not None:
+            yield Sample(promised.TOPIC_UNCLEAN_LEADER_ELECTION, labels, flag)
 
 
 def _number(text: str, longest: int = _LONGEST_NUMBER) -> int | None:
