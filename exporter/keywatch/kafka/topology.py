@@ -57,6 +57,8 @@ class Topology:
         self.min_in_sync: dict[str, int] = {}
         self.retention: Mapping[str, float] = {}
         """Seconds for which each topic keeps a record, where it deletes by age."""
+        self.settings_known = asyncio.Event()
+        """Set when topics' settings were read for the first time, or it is known that they cannot be."""
         self.adding: Mapping[str, Mapping[int, frozenset[int]]] = {}
         """Topic → partition → brokers that a reassignment under way is giving a replica."""
         self.forbidden: frozenset[str] = frozenset()

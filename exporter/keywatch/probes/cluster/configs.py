@@ -75,10 +75,12 @@ class ConfigsProbe:
         count, failure = await self._read(living[self._turn % len(living)], ordered, deadline)
         if failure is not None:
             if failure.reason is Reason.UNSUPPORTED:  # librdkafka's mock; every real broker since 0.11 has it
+                self._topology.settings_known.set()
                 return []
             if not count:
                 raise ProbeError(failure.reason, failure.detail)
         samples, refused = await in_slices(self._judge(names))
+        self._topology.settings_known.set()
         if failure is not None:
             words = f"settings of {count} of {len(names)} topics were read, the others follow: {failure.detail}"
             raise ProbeError(failure.reason, words, samples)

@@ -128,7 +128,7 @@ class GroupsProbe:
         await in_slices(self._hold())
         await in_slices(self._reckon(index.due_now(), reckoning))
         await self._find_times(deadline.share(0.08).left, reckoning)
-        self._told_unread.groups = index.series
+        self._told_unread.record(index.series)
         told = await in_slices(self._tell())
         self._demand_rights(told)
         if self._groups.unlistable and not self._only_watched:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection
 
+from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import Sample, Schedule
 from keywatch.engine.slices import Pieces, in_slices
 from keywatch.kafka.topology import Topology
@@ -14,6 +17,10 @@ from keywatch.probes.groups.unread import OldestUnread
 
 _GROUPS_PER_PIECE = 50
 _DAY = 86_400.0
+# A record may be so old, of a topic that keeps it for a short time, before anybody is called.
+_UNTOUCHED = 0.9
+# Of the time, for what other probes find out.
+_SHARE = 0.8
 
 
 class RetentionProbe:
@@ -42,7 +49,13 @@ class RetentionProbe:
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Reckon what is left for each group and topic; raises `ProbeError` while nothing is known of the cluster."""
-        await self._topology.partitions(timeout)
+        deadline = Deadline(timeout * _SHARE)
+        await self._topology.partitions(deadline.left)
+        # At the start both are under way, and whoever looks once only wants to know what they find.
+        both = (self._unread.known.wait(), self._topology.settings_known.wait())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline.left):
+                await asyncio.gather(*both)
         return await in_slices(self._tell(self._clock()))
 
     async def close(self) -> None:
@@ -59,7 +72,7 @@ class RetentionProbe:
                 if kept is None:
                     continue
                 left = kept if since is None else max(kept - max(now - since, 0.0), 0.0)
-                near = limit is not None and left < limit
+                near = limit is not None and left < min(limit, _UNTOUCHED * kept)
                 soon = group.matters and left < min(_DAY, kept / 2)
                 words = None
                 if since is not None and (near or soon):

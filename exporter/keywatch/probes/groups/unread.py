@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -27,3 +28,10 @@ class OldestUnread:
     def __init__(self) -> None:
         self.groups: Mapping[str, UnreadGroup] = {}
         """By name; replaced or changed by whoever reads groups, between two steps of the loop."""
+        self.known = asyncio.Event()
+        """Set when they were read for the first time."""
+
+    def record(self, groups: Mapping[str, UnreadGroup]) -> None:
+        """Record the groups that were read."""
+        self.groups = groups
+        self.known.set()

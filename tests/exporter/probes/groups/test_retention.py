@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from keywatch.config.endpoint import Endpoint
@@ -38,7 +40,8 @@ class Bed:
         group.members = members
         self.group = GroupSeries("c", group, limit, detail=False)
         unread = OldestUnread()
-        unread.groups = {"siem": self.group}
+        unread.record({"siem": self.group})
+        self.topology.settings_known.set()
         self.probe = RetentionProbe("c", self.topology, unread, Schedule(5.0, 3.0), lambda: self.now)
 
     async def left(self, *lags: PartitionLag) -> dict[str, tuple[float, str | None]]:
@@ -80,6 +83,7 @@ async def test_topics_that_keep_records_for_ever_and_lags_without_an_age_are_lef
         (None, 2, 6.5 * DAY, True),
         (None, 2, 5 * DAY, False),
         (None, 0, 6.5 * DAY, False),  # nobody's group
+        (30 * DAY, 0, DAY / 2, False),  # more than the topic keeps at all
     ],
 )
 async def test_it_is_trouble_when_little_is_left_for_a_group_that_matters(
@@ -99,3 +103,26 @@ async def test_while_nothing_is_known_of_the_cluster_it_says_so() -> None:
     probe = RetentionProbe("c", Topology([Endpoint("k1", 9092)]), OldestUnread(), Schedule(5.0, 3.0))
     with pytest.raises(ProbeError):
         await probe.run(0.05)
+
+
+async def test_the_first_look_waits_until_groups_and_settings_were_read() -> None:
+    topology, unread = Topology([Endpoint("k1", 9092)]), OldestUnread()
+    topology.record(metadata([1], {}))
+    group = Bed().group
+    group.record([lag("week", 0, 3, DAY)], NOW)
+    probe = RetentionProbe("c", topology, unread, Schedule(5.0, 3.0), lambda: NOW)
+    looking = asyncio.ensure_future(probe.run(30.0))
+    await asyncio.sleep(0)
+    unread.record({"siem": group})
+    await asyncio.sleep(0)
+    assert not looking.done()
+    topology.retention = {"week": 7 * DAY}
+    topology.settings_known.set()
+    assert [sample.value for sample in await looking] == [6 * DAY]
+
+
+async def test_what_cannot_be_read_is_not_waited_for_without_end() -> None:
+    topology = Topology([Endpoint("k1", 9092)])
+    topology.record(metadata([1], {}))
+    probe = RetentionProbe("c", topology, OldestUnread(), Schedule(5.0, 3.0))
+    assert list(await probe.run(0.1)) == []
