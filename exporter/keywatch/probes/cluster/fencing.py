@@ -60,6 +60,8 @@ class Fencing:
         if quorum.epoch != self._epoch:
             self._epoch, self._heard = quorum.epoch, {}
         leads: float | None = None
+        # Of whoever is in no list and no broker either nothing is kept, or an answer could make it grow without end.
+        self._heard = {one: at for one, at in self._heard.items() if str(one) in self._topology.brokers}
         for replica in (*quorum.voters, *quorum.observers):
             if replica.fetched is None:
                 continue

@@ -130,3 +130,12 @@ def test_one_that_comes_back_is_given_time_to_be_heard_and_counted_in() -> None:
     for _ in range(4):
         assert bed.fenced() == {}
     assert bed.fenced(1.1).keys() == {"3"}
+
+
+def test_what_answers_invent_is_not_kept() -> None:
+    bed = Bed()
+    for number in range(100):
+        bed.silence[1000 + number] = 0.1
+        bed.fenced()
+        del bed.silence[1000 + number]
+    assert len(bed.fencing._heard) <= 6
