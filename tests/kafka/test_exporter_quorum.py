@@ -63,6 +63,9 @@ def test_a_majority_that_is_lost_is_seen_while_everything_else_looks_well(
             lost = max(follower.kill(), second.kill())
             recorder.first(lambda s: s.value(UP) == 0, lost, within, "the loss is seen")
             exporter.until(lambda s: s.at > lost + 8, 20, "a while has passed")
+        level = recorder.scrapes[0].value("keywatch_cluster_feature_level", feature="metadata.version")
+        assert level is not None
+        assert level > 20, "of Kafka 4"
         for seen in recorder.scrapes:
             assert seen.value("keywatch_cluster_up") == 1
             assert list(seen.all("keywatch_broker_up").values()) == [1.0] * 3

@@ -31,12 +31,15 @@ from keywatch.kafka.proof import prove
 from keywatch.kafka.releases import release, too_old
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.identity import API_VERSIONS
 from keywatch.kafka.wire.produce import PRODUCE
 from keywatch.kafka.wire.request import Request
 from keywatch.kafka.wire.requests import DESCRIBE_QUORUM
 from keywatch.net.resolver import SHARED, Resolver
 
 _T = TypeVar("_T")
+_NOT_FIRST = frozenset({DESCRIBE_QUORUM, API_VERSIONS})
+"""Requests to whose replies no throttle time belongs, or has it in the middle."""
 REASONS = (CONNECTION_REASONS | PROOF_REASONS | LIMIT_REASONS) | {
     *(Reason.UNREGISTERED, Reason.UNSUPPORTED, Reason.THROTTLED)
 }
@@ -181,8 +184,8 @@ class Peers:
         reader = await connection.ask(request, max(deadline.left, 0.001), max_reply)
         self._topology.report_answer(label)
         with protocol_errors(connection, f"broker {label}"):
-            # Replies begin with it (KIP-124), but for that to Produce, which ends with it, and DescribeQuorum's.
-            if request.api != DESCRIBE_QUORUM:
+            # Replies begin with it (KIP-124), but for that to Produce, which ends with it, and for those without.
+            if request.api not in _NOT_FIRST:
                 throttle.record(label, reader.peek_int32(last=request.api == PRODUCE) / 1000)
         return connection, reader
 

@@ -35,6 +35,13 @@ QUORUM_ELECTIONS_TOTAL = Metric(
     _C,
     _PROBE,
 )
+CLUSTER_FEATURE_LEVEL = Metric(
+    "keywatch_cluster_feature_level",
+    MetricKind.GAUGE,
+    "The level that the cluster has finalized of a feature, such as `metadata.version`: an upgrade ends by raising it.",
+    (*_C, "feature"),
+    _PROBE,
+)
 CONTROLLER_UP = Metric(
     "keywatch_controller_up",
     MetricKind.GAUGE,

@@ -7,6 +7,7 @@ Controllers that are named in the configuration tell the two apart at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -20,6 +21,7 @@ from keywatch.kafka.errors import name_of, reason_of
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.rights import DESCRIBE_CLUSTER
 from keywatch.kafka.topology import Topology
+from keywatch.kafka.wire.features import ask_features, read_features
 from keywatch.kafka.wire.quorum import Quorum, QuorumReplica, describe_quorum, read_describe_quorum
 from keywatch.metrics import quorum as cat
 from keywatch.probes.cluster.fencing import Fencing
@@ -37,6 +39,7 @@ _SILENT_AFTER = 2.0
 _ALONE_AFTER = 1.5
 # A leader that was elected a moment ago has not heard of everybody yet, on a busy machine for longer.
 _NEW_FOR = 3.0
+_FEATURES_EVERY, _FEATURES_WITHIN = 30.0, 0.3
 _SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
 _UNKNOWABLE = frozenset({Reason.UNSUPPORTED, Reason.AUTHORIZATION})
 
@@ -69,6 +72,8 @@ class QuorumProbe:
         self._elected_at = float("-inf")
         self._clock = clock
         self._fencing = Fencing(cluster, topology)
+        self._features_due = float("-inf")
+        self._levels: dict[tuple[str], float] = {}
         self._unknown: set[Reason] = set()
 
     async def run(self, timeout: float) -> Collection[Sample]:
@@ -81,7 +86,9 @@ class QuorumProbe:
         if isinstance(answer, str):
             return [Sample(cat.QUORUM_UP, (self.cluster,), 0.0, answer), *self._unknown_reason(None)]
         if isinstance(answer, Quorum):
-            return [*self._told(answer), *self._unknown_reason(None)]
+            await self._read_features(deadline)
+            levels = [Sample(cat.CLUSTER_FEATURE_LEVEL, (self.cluster, *one), at) for one, at in self._levels.items()]
+            return [*self._told(answer), *levels, *self._unknown_reason(None)]
         if answer.reason in _UNKNOWABLE:
             return self._unknown_reason(answer.reason)
         if answer.reason not in _SILENCE:
@@ -165,6 +172,17 @@ class QuorumProbe:
 
     def _living(self) -> list[str]:
         return [broker.label for broker in self._topology.living()]
+
+    async def _read_features(self, deadline: Deadline) -> None:
+        """Read now and then which levels of features are finalized; what is not answered soon is asked later."""
+        living = self._living()
+        if not living or self._clock() < self._features_due:
+            return
+        self._features_due = self._clock() + _FEATURES_EVERY
+        timeout = min(_FEATURES_WITHIN, deadline.left)
+        with contextlib.suppress(BrokerError):
+            levels = await self._peers.ask(living[0], ask_features(), timeout, read_features)
+            self._levels = {(feature,): float(level) for feature, level in levels.items()}
 
     async def _one(self, label: str, timeout: float) -> Quorum:
         found = await self._peers.ask(label, describe_quorum(), timeout, read_describe_quorum)

@@ -17,6 +17,7 @@ from keywatch.kafka.controllers import Asked, Controllers
 from keywatch.kafka.peers import Peers
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.codec import Reader
+from keywatch.kafka.wire.features import ask_features
 from keywatch.kafka.wire.quorum import Quorum, QuorumReplica, describe_quorum, read_describe_quorum
 from keywatch.kafka.wire.request import Request
 from keywatch.metrics import quorum as cat
@@ -56,6 +57,8 @@ class Brokers:
 
     async def ask(self, label: str, request: Request, timeout: float, _: Callable[[Reader], Quorum]) -> Quorum:
         """Answer, or be silent until the time is over."""
+        if request == ask_features():
+            return cast("Quorum", {"metadata.version": 29})
         assert request == describe_quorum()
         self.asked.append(label)
         answer = self.answers[int(label)]
@@ -124,6 +127,13 @@ async def test_a_leader_with_followers_is_up_and_who_lags_is_told() -> None:
     assert values(found, cat.BROKER_METADATA_LAG_RECORDS) == {("1",): 0.0, ("2",): 10.0}
     assert notes(found) == []
     assert values(await run(probe(Brokers(WELL))), cat.QUORUM_ELECTIONS_TOTAL) == {(): 0.0}
+
+
+async def test_levels_of_features_are_asked_for_now_and_then() -> None:
+    brokers = Brokers(WELL)
+    made = probe(brokers)
+    assert values(await run(made), cat.CLUSTER_FEATURE_LEVEL) == {("metadata.version",): 29.0}
+    assert values(await run(made), cat.CLUSTER_FEATURE_LEVEL) == {("metadata.version",): 29.0}
 
 
 async def test_each_election_is_counted() -> None:
