@@ -18,6 +18,7 @@ pytestmark = pytest.mark.kafka
 SEEN_WITHIN = 4.0
 """What is left of five seconds goes to Prometheus and Alertmanager."""
 UP, LEADS, CONTROLLER = "keywatch_quorum_up", "keywatch_controller_leads", "keywatch_controller_up"
+LEVEL = "keywatch_cluster_feature_level"
 QUIET = {"groups": {"enabled": False}, "topics": {"watch": []}}
 BROKERS_ALONE = 7.0
 """Where only brokers can be asked, an election has to be waited for."""
@@ -57,15 +58,13 @@ def test_a_majority_that_is_lost_is_seen_while_everything_else_looks_well(
     within = SEEN_WITHIN if named or which == "both followers" else BROKERS_ALONE
     with ExporterProcess(config(cluster, named=named)) as exporter:
         head = leader(cluster, exporter.until(well, 120, "all controllers follow"))
+        exporter.until(lambda s: (s.value(LEVEL, feature="metadata.version") or 0) > 20, 20, "it speaks as Kafka 4")
         follower, other = [node for node in cluster.controllers if node is not head]
         second = head if which == "leader and follower" else other
         with Recorder(exporter) as recorder:
             lost = max(follower.kill(), second.kill())
             recorder.first(lambda s: s.value(UP) == 0, lost, within, "the loss is seen")
             exporter.until(lambda s: s.at > lost + 8, 20, "a while has passed")
-        level = recorder.scrapes[0].value("keywatch_cluster_feature_level", feature="metadata.version")
-        assert level is not None
-        assert level > 20, "of Kafka 4"
         for seen in recorder.scrapes:
             assert seen.value("keywatch_cluster_up") == 1
             assert list(seen.all("keywatch_broker_up").values()) == [1.0] * 3

@@ -39,7 +39,7 @@ _SILENT_AFTER = 2.0
 _ALONE_AFTER = 1.5
 # A leader that was elected a moment ago has not heard of everybody yet, on a busy machine for longer.
 _NEW_FOR = 3.0
-_FEATURES_EVERY, _FEATURES_WITHIN = 30.0, 0.3
+_FEATURES_EVERY, _FEATURES_AGAIN, _FEATURES_WITHIN = 30.0, 5.0, 1.0
 _SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
 _UNKNOWABLE = frozenset({Reason.UNSUPPORTED, Reason.AUTHORIZATION})
 
@@ -178,11 +178,12 @@ class QuorumProbe:
         living = self._living()
         if not living or self._clock() < self._features_due:
             return
-        self._features_due = self._clock() + _FEATURES_EVERY
+        self._features_due = self._clock() + _FEATURES_AGAIN
         timeout = min(_FEATURES_WITHIN, deadline.left)
         with contextlib.suppress(BrokerError):
             levels = await self._peers.ask(living[0], ask_features(), timeout, read_features)
             self._levels = {(feature,): float(level) for feature, level in levels.items()}
+            self._features_due = self._clock() + _FEATURES_EVERY
 
     async def _one(self, label: str, timeout: float) -> Quorum:
         found = await self._peers.ask(label, describe_quorum(), timeout, read_describe_quorum)
