@@ -17,7 +17,6 @@ class LimitSection(Section):
     groups: Pattern = Field(".*", description="Pattern of groups.")
     records: float | None = Field(None, ge=0, description="Records; unset: any.")
     seconds: float | None = Field(None, ge=0, description="Seconds; unset: any.")
-
     retention_left: float | None = Field(
         None, ge=0, description="Seconds until unread records may be deleted by their topic's retention; unset: any."
     )

@@ -28,12 +28,14 @@ class Brokers:
 
     def __init__(self) -> None:
         self.whole: list[bool] = []
+        self.asked: list[str] = []
         self.in_sync: tuple[int, ...] = (1, 2)
 
     async def ask(self, label: str, request: Request, _timeout: float, read: Callable[[Reader], _T]) -> _T:
         """Answer Metadata."""
         if request.api != METADATA:
             raise BrokerError(Reason.UNSUPPORTED, "an old broker")
+        self.asked.append(label)
         self.whole.append(request.body.startswith(b"\xff\xff\xff\xff"))
         order = range(5) if label == "1" else range(4, -1, -1)
         body = Writer().int32(0)
@@ -129,6 +131,16 @@ def test_while_a_replica_is_missing_everything_is_read_every_time(bed: Bed) -> N
     assert bed.seconds(8) == [False, False, False, False, True, True, True, True]
     bed.brokers.in_sync = (1, 2)
     assert bed.seconds(3) == [True, False, False]
+
+
+def test_a_broker_that_is_cut_off_is_not_believed_unless_all_are(bed: Bed) -> None:
+    bed.topology.fence(["1"])
+    bed.brokers.asked.clear()
+    bed.seconds(3)
+    assert set(bed.brokers.asked) == {"2"}
+    bed.topology.fence(["1", "2"])
+    bed.seconds(1)
+    assert set(bed.brokers.asked) == {"1", "2"}
 
 
 def test_a_small_cluster_is_read_every_time() -> None:

@@ -264,3 +264,15 @@ async def test_brokers_that_turn_out_to_be_frozen_say_nothing_of_the_controllers
     asyncio.get_running_loop().call_later(0.1, freeze)
     with pytest.raises(ProbeError, match="are down by now"):
         await run(made, 0.5)
+
+
+async def test_whoever_another_had_to_be_asked_beside_and_whoever_is_fenced_comes_last() -> None:
+    brokers = Brokers(None, WELL, WELL)
+    made = probe(brokers)
+    while "1" not in brokers.asked:
+        await run(made)
+    brokers.asked.clear()
+    for _ in range(3):
+        made._topology.fence(["2"])  # which each run judges anew
+        await run(made)
+    assert set(brokers.asked) == {"3"}
