@@ -32,8 +32,9 @@ test: .venv/.dev ## run all tests; what the machine lacks is skipped with its re
 # Tests of the code itself, without servers: what a change of Python or of a dependency breaks shows here.
 PLAIN := tests/exporter tests/wheel tests/alerts tests/dashboards/test_cli.py tests/dashboards/test_dashboards.py
 
+MEASURED := --cov --cov-report=term:skip-covered
 coverage: .venv/.dev ## measure which lines the plain tests run; fails below the floor in pyproject.toml
-	$(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report=term:skip-covered tests/exporter
+	$(BIN)/pytest -q -n 2 --dist loadfile $(MEASURED) tests/exporter
 
 .venv-oldest/.made: requirements/oldest.lock requirements/dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv-oldest
@@ -42,8 +43,8 @@ coverage: .venv/.dev ## measure which lines the plain tests run; fails below the
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-test-oldest: .venv-oldest/.made ## run the plain tests with the oldest dependencies that pyproject.toml allows
-	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(PLAIN)
+test-oldest: .venv-oldest/.made ## run the plain tests with the oldest dependencies allowed (COVERAGE=1: and measure it)
+	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(if $(COVERAGE),$(MEASURED)) $(PLAIN)
 
 KAFKA_RELEASE ?= 3.9.1
 OF_ANY_KAFKA := $(addprefix tests/kafka/test_exporter_,faults.py identity.py limits.py)

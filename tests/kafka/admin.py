@@ -61,6 +61,8 @@ def client_settings(bootstrap: str, more: Settings | None = None) -> dict[str, A
         "bootstrap.servers": bootstrap,
         "socket.timeout.ms": int(_SOCKET_SECONDS * 1000),
         "reconnect.backoff.max.ms": 500,
+        # Brokers come back at their addresses here; the way by the bootstrap drops and makes threads of the client.
+        "metadata.recovery.strategy": "none",
         "log_level": 0,
     }
     return quick | {"error_cb": lambda error: None} | dict(more or {})  # noqa: ARG005 - the default callback prints

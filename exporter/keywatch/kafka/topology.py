@@ -82,6 +82,7 @@ class Topology:
         self._in_metadata: frozenset[int] = frozenset()
         self._state: dict[str, bool] = {}
         self._missed: set[str] = set()
+        self._missed_at: dict[str, float] = {}
         self._fenced: frozenset[str] = frozenset()
         self._reasons: dict[str, Reason | None] = {}
         self._on_brokers: list[Callable[[], None]] = []
@@ -186,9 +187,14 @@ class Topology:
         """Return whether every broker that should exist was found either up or down."""
         return all(label in self._state for label in self._brokers)
 
-    def doubted(self, broker: int) -> bool:
-        """Return whether the broker did not answer when it was last asked, whether or not that is a verdict yet."""
-        return str(broker) in self._missed or not self.lives(broker)
+    def doubted(self, broker: int, within: float = 0.0) -> bool:
+        """Return whether the broker did not answer when it was last asked, whether or not that is a verdict yet.
+
+        With `within`, also one that answers again but did not some time in the last `within` seconds.
+        """
+        if str(broker) in self._missed or not self.lives(broker):
+            return True
+        return self._clock() - self._missed_at.get(str(broker), float("-inf")) < within
 
     def report_answer(self, label: str) -> None:
         """Record that a broker answered something on some connection."""
@@ -212,6 +218,7 @@ class Topology:
             self._missed.discard(label)
         elif label in self._brokers:
             self._missed.add(label)
+            self._missed_at[label] = self._clock()
 
     def report(self, label: str, up: bool, reason: Reason | None = None) -> None:
         """Take a verdict of the broker probe, with the reason when it is down."""
@@ -313,6 +320,7 @@ class Topology:
                 if label in brokers and brokers[label].endpoint == self._brokers[label].endpoint
             }
             self._missed.intersection_update(brokers)
+            self._missed_at = {label: at for label, at in self._missed_at.items() if label in brokers}
             self._answered = {label: at for label, at in self._answered.items() if label in brokers}
             self.throttle.retain(frozenset(brokers))
             self._brokers = brokers

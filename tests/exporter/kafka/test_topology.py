@@ -267,3 +267,19 @@ def test_a_cluster_is_calm_again_when_who_missed_is_retired() -> None:
         assert topology.calm()
         topology.report_attempt("3", answered=False)
     assert topology.calm()
+
+
+def test_a_broker_that_answers_again_was_silent_a_moment_ago_for_as_long_as_asked() -> None:
+    clock = Clock()
+    topology = Topology([SEED], clock=clock)
+    topology.record(metadata([1, 2]))
+    topology.report("1", up=True)
+    topology.report_attempt("1", answered=False)
+    assert topology.doubted(1)
+    topology.report_attempt("1", answered=True)
+    clock.now = 4.0
+    assert not topology.doubted(1)
+    assert topology.doubted(1, within=5.0)
+    assert not topology.doubted(2, within=5.0)
+    clock.now = 5.0
+    assert not topology.doubted(1, within=5.0)

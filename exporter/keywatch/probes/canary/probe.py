@@ -31,6 +31,8 @@ _COUNTERS = (
 )
 # After leadership moved the client may still send to the old leader for one refresh of its metadata.
 _MOVING_FOR = 5.0
+# A replica that answers again first fetches what it missed, before it holds what is sent now.
+_CATCHES_UP_FOR = 5.0
 # What says of keywatch that it has to wait, and nothing of records.
 _KEPT_OUT = frozenset({Reason.THROTTLED, Reason.CONNECTION_LIMIT, Reason.EXHAUSTED})
 
@@ -216,9 +218,14 @@ class CanaryProbe:
         reason, detail = entry.failure or (Reason.TIMEOUT_RESPONSE, "no answer in time")
         state = self._topic.partitions.get(entry.partition)
         if reason in (Reason.TIMEOUT_RESPONSE, Reason.RESET, Reason.REFUSED) and state is not None:
-            dead = [broker for broker in (*state.in_sync, *state.replicas) if self._topology.doubted(broker)]
+            replicas = dict.fromkeys((*state.in_sync, *state.replicas))
+            dead = [broker for broker in replicas if self._topology.doubted(broker)]
             if dead and str(dead[0]) != entry.broker:
                 return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
+            within = self._clock() - entry.sent + _CATCHES_UP_FOR
+            late = [broker for broker in replicas if self._topology.doubted(broker, within)]
+            if late and str(late[0]) != entry.broker:
+                return Reason.REPLICA_DOWN, f"acks=all waited for broker {late[0]}, which did not answer a moment ago"
         if reason is Reason.AUTHORIZATION:
             return reason, WRITE_CANARY.missing(self._topic.name)
         if entry.failure is None and entry.offset is not None:

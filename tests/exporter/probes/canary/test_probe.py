@@ -6,10 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from keywatch.config.endpoint import Endpoint
 from keywatch.demo.embedded import EmbeddedCluster
+from keywatch.engine.probe import Reason, Schedule
+from keywatch.kafka.peers import Peers
+from keywatch.kafka.topology import Topology
 from keywatch.metrics.canary import CANARY_DOWN_REASON, CANARY_UP
+from keywatch.probes.canary.ledger import CanaryRecord
+from keywatch.probes.canary.probe import CanaryProbe
+from keywatch.probes.canary.topic import CanaryTopic
 from keywatch.service.config_file import from_data
 from keywatch.service.watch import Watch
+from tests.exporter.fakes.metadata import metadata, partition
 from tests.exporter.waiting import until
 
 PRODUCE, NOT_ENOUGH_REPLICAS = 0, 19
@@ -48,3 +56,27 @@ async def test_records_that_a_broker_refuses_are_told_with_its_reason_until_they
         assert reason() == 0
     finally:
         await watch.stop()
+
+
+@pytest.mark.parametrize(("later", "reason"), [(0.1, Reason.REPLICA_DOWN), (9.0, Reason.TIMEOUT_RESPONSE)])
+def test_a_replica_that_answers_again_explains_for_a_while_why_a_record_that_waited_for_it_is_late(
+    later: float, reason: Reason
+) -> None:
+    now = [100.0]
+
+    def clock() -> float:
+        return now[0]
+
+    topology = Topology([Endpoint("seed", 9092)], clock=clock)
+    topology.record(metadata([1, 2], {"keywatch-canary": [partition(1, [1, 2])]}))
+    peers = Peers(topology, None)
+    topic = CanaryTopic("keywatch-canary", topology, peers)
+    probe = CanaryProbe("kafka", topology, peers, topic, Schedule(1.0, 1.0), link=lambda: peers, clock=clock)
+    for broker in ("1", "2"):
+        topology.report(broker, up=True)
+    topology.report_attempt("2", answered=False)
+    topology.report_attempt("2", answered=True)
+    now[0] += later
+    trouble = probe._trouble(CanaryRecord(0, 1, "1", now[0] - 1.0))
+    assert trouble is not None
+    assert trouble[0] is reason
