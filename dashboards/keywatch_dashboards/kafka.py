@@ -6,7 +6,7 @@ from keywatch.engine.probe import Reason
 from keywatch.metrics import canary as sent
 from keywatch.metrics import cluster as has
 from keywatch.metrics.metric import Metric
-from keywatch_dashboards import house, kafka_canary, kafka_partitions, kafka_quorum, palette
+from keywatch_dashboards import house, kafka_canary, kafka_disks, kafka_partitions, kafka_quorum, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
 from keywatch_dashboards.house import Band, Section
 from keywatch_dashboards.panels import Stat, StateTimeline, Table, TimeSeries
@@ -61,6 +61,7 @@ def build() -> Dashboard:
                 [Band(8, kafka_canary.crossing()), Band(7, kafka_canary.lost())],
             ),
             Section("Partitions", [Band(8, kafka_partitions.partitions()), Band(9, kafka_partitions.topics())]),
+            Section("Disks", [Band(7, kafka_disks.directories()), Band(8, kafka_disks.sizes())]),
             Section("Control plane", [Band(6, kafka_quorum.quorum()), Band(7, kafka_quorum.behind())]),
             Section("Addresses, certificates and what Kafka itself tells", [Band(8, _addresses())], closed=True),
         ],

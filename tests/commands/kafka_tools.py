@@ -26,6 +26,7 @@ _CLASSES: Final = {
     "kafka-delete-records": "DeleteRecordsCommand",
     "kafka-get-offsets": "GetOffsetShell",
     "kafka-leader-election": "LeaderElectionCommand",
+    "kafka-log-dirs": "LogDirsCommand",
     "kafka-metadata-quorum": "MetadataQuorumCommand",
     "kafka-reassign-partitions": "reassign.ReassignPartitionsCommand",
     "kafka-topics": "TopicCommand",

@@ -119,4 +119,4 @@ def test_a_probe_is_called_by_the_last_part_of_its_path() -> None:
     places = {module: module.removesuffix(".probe").rpartition(".")[2] for module in called}
     queues = {"probes.dead_letters.topics": "dlq", "probes.dead_letters.folder": "dlq"}
     assert called == {**places, **queues}
-    assert len(called) == 18
+    assert len(called) == 19

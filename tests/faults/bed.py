@@ -38,6 +38,11 @@ RIGHTS = [
     Right("Describe", "Group", "*"),
 ]
 """The least that keywatch needs."""
+SECOND = "second"
+"""The name of the second log directory in each broker's folder; the first is where its metadata lies."""
+WRITTEN_WITHIN = 0.5
+"""Seconds after which a broker writes to each log directory at the latest; five by default."""
+_CHECKPOINTS = {"replica.high.watermark.checkpoint.interval.ms": str(int(WRITTEN_WITHIN * 1000))}
 _SPLIT_WELL = {
     "keywatch_broker_up": 3,
     "keywatch_broker_fenced": 0,
@@ -168,6 +173,8 @@ class Bed:
             "keywatch_dlq_up": 2,
             "keywatch_dlq_records": 0,
         }
+        if access.ACCESSES[self.way].listener != access.USERS:  # who has not the right to ask
+            wanted["keywatch_log_dir_up"] = 6
         own = {name: scrape.total(name, cluster=self.cluster) for name in wanted}
         wrong = [f"{name} {own[name]}" for name, value in wanted.items() if own[name] != value]
         beside = access.ACCESSES[self.way].beside
@@ -223,8 +230,8 @@ def bed(*, twin: bool = False) -> Iterator[Bed]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywatch-faults-")))
         (folder / "dead").mkdir()
         ports = stack.enter_context(PortReservation())
-        settings = _BALANCE | _RENEWALS | _DELETED_FOR_GOOD | acls.AUTHORIZER
-        kafka = KafkaCluster(3, listeners=access.LISTENERS, extra=settings)
+        settings = _BALANCE | _RENEWALS | _DELETED_FOR_GOOD | _CHECKPOINTS | acls.AUTHORIZER
+        kafka = KafkaCluster(3, listeners=access.LISTENERS, extra=settings, log_dirs=("data", SECOND))
         stack.callback(kafka.stop)
         proxies = [_before(stack, ports, kafka, number, access.PROXIED) for number in (1, 2, 3)]
         links = [_before(stack, ports, kafka, number, access.KEYCLOAK) for number in (1, 2, 3)]

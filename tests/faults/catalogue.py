@@ -9,6 +9,7 @@ from tests.faults import (
     consumers,
     controllers,
     dead_letters,
+    disks,
     exporter,
     identity,
     keycloak,
@@ -18,7 +19,10 @@ from tests.faults import (
 )
 from tests.faults.fault import Fault
 
-_FAMILIES = (brokers, controllers, network, identity, partitions, consumers, dead_letters, exporter, security, keycloak)
+_FAMILIES = (
+    *(brokers, controllers, disks, network, identity, partitions),
+    *(consumers, dead_letters, exporter, security, keycloak),
+)
 
 
 def catalogue() -> list[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import re
 import secrets
 import shutil
@@ -22,6 +23,7 @@ from tests.kafka.ports import PortReservation
 from tests.kafka.readiness import wait_serving
 
 _FORMAT_SECONDS = 240.0
+_DATA = "data"
 # A node lives in a third of the memory that Kafka's own scripts give it. C1 alone compiles enough for tests and leaves
 # the cores to them. Without -UsePerfData a killed JVM would leave a file in the system's temporary folder.
 _JVM = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
@@ -36,8 +38,8 @@ class KafkaCluster:
     password) may use SASL/PLAIN; SCRAM's users are made by `admin.set_scram_password`. `client_auth` is what TLS
     listeners ask of clients: `none`, `requested` or `required`. `extra` are settings of all nodes, stronger than the
     harness's own; `jvm` are options of their JVMs in place of those that make a start quick. With `controllers` so many
-    dedicated ones make up the quorum, and the nodes are brokers only. A cluster that was made
-    holds ports, so it must be stopped also when it never started.
+    dedicated ones make up the quorum, and the nodes are brokers only. `log_dirs` are the names of the log directories
+    in each node's folder. A cluster that was made holds ports, so it must be stopped also when it never started.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class KafkaCluster:
         extra: Mapping[str, str] | None = None,
         jvm: Sequence[str] | None = None,
         controllers: int = 0,
+        log_dirs: Sequence[str] = (_DATA,),
     ) -> None:
         self.folder = Path(tempfile.gettempdir()) / f"keywatch-kafka-{secrets.token_hex(6)}"
         self.id = _random_id()
@@ -62,6 +65,7 @@ class KafkaCluster:
         self._offsets_partitions = int((extra or {}).get("offsets.topic.num.partitions", offsets_partitions))
         self._extra = dict(extra or {})
         self._jvm = jvm
+        self._log_dirs = tuple(log_dirs)
         self._guard: Guard | None = None
         self._ports = PortReservation()
         names = [settings.INTERNAL, *(listener.name for listener in self._listeners)]
@@ -150,7 +154,7 @@ class KafkaCluster:
         found = settings.for_tests(len(self.nodes), self._offsets_partitions)
         found |= settings.for_node(
             node_id=node.id,
-            log_dir=node.folder / "data",
+            log_dirs=[node.folder / name for name in self._log_dirs],
             voters=voters,
             listeners=self._listeners,
             own=own,
@@ -193,9 +197,9 @@ class KafkaCluster:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FORMAT_SECONDS)
         if done.returncode != 0:
             raise KafkaStartError(f"formatting failed (exit {done.returncode}):\n{(done.stdout + done.stderr)[-4000:]}")
-        for node in others:
-            shutil.copytree(first.folder / "data", node.folder / "data")
-            meta = node.folder / "data" / "meta.properties"
+        for node, name in itertools.product(others, self._log_dirs):
+            shutil.copytree(first.folder / name, node.folder / name)
+            meta = node.folder / name / "meta.properties"
             text = re.sub(r"(?m)^node\.id=.*$", f"node.id={node.id}", meta.read_text(encoding="latin-1"))
             text = re.sub(r"(?m)^directory\.id=.*$", f"directory.id={_random_id()}", text)
             meta.write_text(text, encoding="latin-1")

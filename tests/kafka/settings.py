@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def for_tests(nodes: int, offsets_partitions: int) -> dict[str, str]:
 def for_node(
     *,
     node_id: int,
-    log_dir: Path,
+    log_dirs: Sequence[Path],
     voters: Mapping[int, str],
     listeners: Iterable[Listener],
     own: Mapping[str, str],
@@ -98,7 +98,7 @@ def for_node(
         "inter.broker.listener.name": INTERNAL,
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "listeners": ",".join(f"{name}://{address}" for name, address in own.items()),
-        "log.dirs": str(log_dir),
+        "log.dirs": ",".join(map(str, log_dirs)),
         **({"advertised.listeners": told} if told else {}),
     }
 

@@ -64,7 +64,7 @@ def well(scrape: Scrape) -> bool:
         and scrape.value("keywatch_dlq_up") == 1
         and len(scrape.all("keywatch_dlq_newest_timestamp_seconds")) == 1
         and scrape.total("keywatch_topic_min_insync_replicas", topic=scene.EVENTS) == 1
-        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 10
+        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 11
     )
 
 

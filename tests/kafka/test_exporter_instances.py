@@ -62,7 +62,7 @@ def well(scrape: Scrape) -> bool:
         scrape.total("keywatch_broker_up") == scrape.total("keywatch_canary_up") == 3
         and scrape.total("keywatch_group_up") == len(GROUPS)
         and scrape.total("keywatch_group_lag_seconds_estimated") == 0
-        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 9
+        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 10
     )
 
 

@@ -45,7 +45,7 @@ def well(scrape: Scrape) -> bool:
         and (scrape.value("keywatch_group_lag_seconds", group="siem", topic=scene.EVENTS) or 0) > 0
         and scrape.value("keywatch_group_lag_seconds_estimated", group="siem") == 0
         and scrape.total("keywatch_topic_min_insync_replicas", topic=scene.EVENTS) == 1
-        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 9
+        and scrape.total("keywatch_probe_success") == len(scrape.all("keywatch_probe_success")) == 10
     )
 
 

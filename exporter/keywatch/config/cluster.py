@@ -59,6 +59,17 @@ class QuorumSection(Section):
         return value
 
 
+class LogDirsSection(Section):
+    """Probe `log_dirs`: do the brokers' disks hold, and how full are they?"""
+
+    enabled: bool = Field(True, description="Whether brokers are asked for their log directories.")
+    period: Period = Field(1.0, description="Seconds between two questions to a broker.")
+    timeout: Timeout = Field(1.5, description="Seconds a broker has to answer.")
+    sizes_every: float = Field(
+        60.0, ge=0, le=86_400, description="Seconds between two reads of the topics' sizes on a broker; 0: never."
+    )
+
+
 class TopicsSection(Section):
     """Probes `topics`, `offsets` and `configs`: which partitions work, and where do they end?"""
 

@@ -15,7 +15,7 @@ from pydantic import (
 
 from keywatch.config.canary import CanarySection
 from keywatch.config.client import Setting, SettingValue, check_code, redacted
-from keywatch.config.cluster import BrokerSection, ClusterSection, QuorumSection, TopicsSection
+from keywatch.config.cluster import BrokerSection, ClusterSection, LogDirsSection, QuorumSection, TopicsSection
 from keywatch.config.dead_letters import DlqSection, distinct
 from keywatch.config.endpoint import Endpoint, endpoint
 from keywatch.config.events import Events
@@ -44,6 +44,7 @@ class Cluster(Section):
     broker: BrokerSection = BrokerSection()
     cluster: ClusterSection = ClusterSection()
     quorum: QuorumSection = QuorumSection()
+    log_dirs: LogDirsSection = LogDirsSection()
     topics: TopicsSection = TopicsSection()
     groups: GroupsSection = GroupsSection()
     canary: CanarySection = CanarySection()

@@ -21,7 +21,7 @@ from keywatch.engine.about import About
 from keywatch.probes.canary import about as canary_about
 from keywatch.probes.canary import probe as canary
 from keywatch.probes.cluster import about as cluster_about
-from keywatch.probes.cluster import broker, cluster, configs, offsets, quorum, topics
+from keywatch.probes.cluster import broker, cluster, configs, log_dirs, offsets, quorum, topics
 from keywatch.probes.dead_letters import about as dead_letters_about
 from keywatch.probes.dead_letters import folder as dead_letters_folder
 from keywatch.probes.dead_letters import topics as dead_letters_topics
@@ -42,6 +42,7 @@ MODULES: Final[Mapping[str, tuple[ModuleType, ...]]] = {
     "broker": (broker,),
     "cluster": (cluster,),
     "quorum": (quorum,),
+    "log_dirs": (log_dirs,),
     "topics": (topics,),
     "configs": (configs,),
     "offsets": (offsets,),

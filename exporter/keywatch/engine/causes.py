@@ -7,19 +7,20 @@ from typing import Final
 
 from keywatch.engine.incident import Incident
 from keywatch.engine.probe import Reason
-from keywatch.metrics import cluster, dead_letters, groups, keycloak, logs, quorum, reconciliation
+from keywatch.metrics import cluster, dead_letters, groups, keycloak, log_dirs, logs, quorum, reconciliation
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
 
 _KAFKA: Final = frozenset({
-    *("canary", "configs", "dlq", "events", "groups", "log_canary", "log_lag"),
+    *("canary", "configs", "dlq", "events", "groups", "log_canary", "log_dirs", "log_lag"),
     *("offsets", "quorum", "reconciliation", "topics"),
 })  # fmt: skip
 _CAUSES: Final[Mapping[Metric, frozenset[str]]] = {
     cluster.CLUSTER_UP: _KAFKA | {"broker", "cluster"},
     cluster.BROKER_UP: _KAFKA | {"cluster"},
     quorum.BROKER_FENCED: _KAFKA - {"quorum"},
+    log_dirs.LOG_DIR_UP: _KAFKA - {"quorum", "configs"},
     keycloak.KEYCLOAK_UP: frozenset({"reconciliation"}),
     logs.ELASTICSEARCH_UP: frozenset({"log_canary", "log_lag", "logstash"}),
     logs.LOGSTASH_UP: frozenset({"log_canary", "log_lag"}),

@@ -82,7 +82,7 @@ class Reason(StrEnum):
         "protocol",
         "The answer is not what was expected: another program, a proxy, or an error without a better name.",
     )
-    STORAGE = "storage", "A disk is full, or a folder cannot be read."
+    STORAGE = "storage", "A disk is full, a log directory of a broker has failed, or a folder cannot be read."
     STUCK = (
         "stuck",
         "A run, or a call of it on a thread, outlived its deadline, and no second one is started beside it.",

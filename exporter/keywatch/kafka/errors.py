@@ -49,7 +49,7 @@ _REASONS: dict[int, Reason] = {
     10: Reason.REJECTED,  # MESSAGE_TOO_LARGE
     44: Reason.REJECTED,  # POLICY_VIOLATION
     87: Reason.REJECTED,  # INVALID_RECORD
-    56: Reason.REJECTED,  # KAFKA_STORAGE_ERROR
+    56: Reason.STORAGE,  # KAFKA_STORAGE_ERROR
     UNSUPPORTED_VERSION: Reason.UNSUPPORTED,
     KafkaError._TRANSPORT: Reason.RESET,  # noqa: SLF001 - librdkafka's own codes are named with an underscore
     KafkaError._ALL_BROKERS_DOWN: Reason.REFUSED,  # noqa: SLF001

@@ -54,8 +54,8 @@ DESCRIBE_CLUSTER: Final = KafkaRight(
     "Cluster",
     "the cluster",
     CLUSTER,
-    "controllers without a majority are not seen; a reassignment that was under way before keywatch looked counts as "
-    "partitions that lack replicas",
+    "controllers without a majority and failed log directories are not seen; a reassignment that was under way before "
+    "keywatch looked counts as partitions that lack replicas",
 )
 DESCRIBE_BROKERS: Final = KafkaRight(
     "DescribeConfigs",

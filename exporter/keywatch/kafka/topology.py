@@ -84,6 +84,7 @@ class Topology:
         self._missed: set[str] = set()
         self._missed_at: dict[str, float] = {}
         self._fenced: frozenset[str] = frozenset()
+        self._broken_disks: frozenset[str] = frozenset()
         self._reasons: dict[str, Reason | None] = {}
         self._on_brokers: list[Callable[[], None]] = []
         self._on_liveness: list[Callable[[], None]] = []
@@ -211,6 +212,14 @@ class Topology:
     def is_fenced(self, label: str) -> bool:
         """Return whether a broker is cut off from the controllers, though it answers."""
         return label in self._fenced
+
+    def report_disks(self, broken: Iterable[str]) -> None:
+        """Record which brokers lack a log directory that failed, so that replicas there hold nobody's records."""
+        self._broken_disks = frozenset(broken)
+
+    def lacks_disk(self, broker: int) -> bool:
+        """Return whether a log directory of the broker with this id has failed."""
+        return str(broker) in self._broken_disks
 
     def report_attempt(self, label: str, answered: bool) -> None:
         """Take the outcome of one attempt of the broker probe."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
-from keywatch.config.cluster import BrokerSection, ClusterSection, QuorumSection, TopicsSection
+from keywatch.config.cluster import BrokerSection, ClusterSection, LogDirsSection, QuorumSection, TopicsSection
 from keywatch.config.dead_letters import DlqSection
 from keywatch.config.endpoint import endpoint
 from keywatch.config.events import EventsSection
@@ -33,6 +33,7 @@ from keywatch.probes.canary.topic import CanaryTopic
 from keywatch.probes.cluster.broker import BrokerProbe
 from keywatch.probes.cluster.cluster import ClusterProbe
 from keywatch.probes.cluster.configs import ConfigsProbe
+from keywatch.probes.cluster.log_dirs import LogDirsProbe
 from keywatch.probes.cluster.offsets import OffsetsProbe
 from keywatch.probes.cluster.quorum import QuorumProbe
 from keywatch.probes.cluster.topics import TopicsProbe
@@ -75,6 +76,7 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
     for section, name, make, made_of in (
         (cluster.quorum, QuorumProbe.name, _quorum, (cluster.quorum,)),
+        (cluster.log_dirs, LogDirsProbe.name, _log_dirs, (cluster.log_dirs, topics, TopicsBound.of(cluster.topics))),
         (cluster.groups, GroupsProbe.name, _groups, (cluster.groups, topics)),
         (cluster.groups, RetentionProbe.name, _retention, ()),
         (cluster.canary, CanaryProbe.name, _canary, (cluster.canary,)),
@@ -133,6 +135,17 @@ def _quorum(base: Base, section: QuorumSection) -> Probe:
     controllers = Controllers([endpoint(text) for text in section.controllers], base.security, base.resolver)
     schedule = Schedule(section.period, section.timeout)
     return QuorumProbe(base.cluster, base.topology, base.peers(), schedule, controllers=controllers)
+
+
+def _log_dirs(base: Base, section: LogDirsSection, topics: Patterns, bound: TopicsBound) -> Probe:
+    return LogDirsProbe(
+        base.cluster,
+        base.topology,
+        base.peers(),
+        Schedule(section.period, section.timeout),
+        chosen=base.chosen_topics(topics, bound),
+        sizes_every=section.sizes_every,
+    )
 
 
 def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:

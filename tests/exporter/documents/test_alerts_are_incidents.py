@@ -84,6 +84,11 @@ SHOWN_AS: Final = {
     "KafkaQuorumLost": "keywatch_quorum_up",
     "KafkaBrokerFenced": "keywatch_broker_fenced",
     "KafkaControllerDown": "keywatch_controller_up",
+    "KafkaLogDirOffline": "keywatch_log_dir_up",
+    "KafkaDiskNearlyFull": "keywatch_log_dir_free_bytes",
+    "KafkaDiskFullSoon": _HISTORY,
+    "KafkaDiskFullWithinDay": _HISTORY,
+    "KafkaDiskSkew": "it is nothing that hurts by itself: the dashboard of Kafka shows it",
     "KafkaBrokerDown": "keywatch_broker_up",
     "KafkaOtherCluster": "keywatch_broker_up",
     "KafkaAuthenticationFailed": "keywatch_broker_up",
@@ -145,7 +150,7 @@ def test_each_alert_on_a_series_of_ours_is_an_incident_or_says_why_not() -> None
 def test_what_pages_is_shown_unless_keywatch_does_not_run() -> None:
     silent = {name for name, shown in SHOWN_AS.items() if shown not in _METRICS}
     paging = {name for name, severity, _ in _alerts() if severity == "critical"}
-    assert silent & paging == {"KeywatchDown", "KeywatchAbsent"}
+    assert silent & paging == {"KeywatchDown", "KeywatchAbsent", "KafkaDiskFullSoon"}  # the last one looks back an hour
 
 
 def _noted_by_probes() -> set[str]:

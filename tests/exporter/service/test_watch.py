@@ -20,7 +20,7 @@ from keywatch.service.config_file import from_data
 from keywatch.service.watch import Watch
 from tests.exporter.waiting import until
 
-ALL = {"broker", "cluster", "quorum", "topics", "configs", "offsets", "groups", "retention", "canary"}
+ALL = {"broker", "cluster", "quorum", "log_dirs", "topics", "configs", "offsets", "groups", "retention", "canary"}
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ async def test_the_same_again_changes_nothing(watch: Watch, clusters: dict[str, 
         ({"groups": {"enabled": False}}, {"groups", "retention"}),
         ({"canary": {"period": 2}}, {"canary"}),
         ({"canary": {"enabled": False}}, {"canary"}),
-        ({"canary": {"topic": "mine"}}, {"canary", "topics", "configs", "offsets", "groups"}),
-        ({"topics": {"watch": ["events"]}}, {"cluster", "topics", "configs", "offsets"}),
-        ({"topics": {"exclude": ["x"]}}, {"topics", "configs", "offsets", "groups"}),
+        ({"canary": {"topic": "mine"}}, {"canary", "topics", "configs", "offsets", "groups", "log_dirs"}),
+        ({"topics": {"watch": ["events"]}}, {"cluster", "topics", "configs", "offsets", "log_dirs"}),
+        ({"topics": {"exclude": ["x"]}}, {"topics", "configs", "offsets", "groups", "log_dirs"}),
         ({"cluster": {"ask": 3}}, {"cluster"}),
         ({"broker": {"misses": 3}}, {"broker"}),
         ({"broker": {"expected": [1, 2, 3]}}, set()),

@@ -31,7 +31,7 @@ ABOUT: Final[Mapping[str, About]] = {
         ),
         reasons=peers.REASONS
         | {Reason.NO_METADATA, Reason.UNKNOWN_TOPIC, Reason.NO_LEADER, Reason.NOT_ENOUGH_REPLICAS}
-        | {Reason.REPLICA_DOWN, Reason.AUTHORIZATION, Reason.REJECTED},
+        | {Reason.REPLICA_DOWN, Reason.AUTHORIZATION, Reason.REJECTED, Reason.STORAGE},
         guides=("security.md", "several-instances.md"),
     )
 }

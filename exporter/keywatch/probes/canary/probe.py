@@ -15,7 +15,7 @@ from keywatch.kafka.peers import Peers
 from keywatch.kafka.rights import READ_TOPICS, WRITE_CANARY
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
-from keywatch.kafka.wire.requests import TopicPartition
+from keywatch.kafka.wire.requests import PartitionState, TopicPartition
 from keywatch.metrics import canary as cat
 from keywatch.probes.canary.ledger import CanaryLedger, CanaryRecord
 from keywatch.probes.canary.link import CanaryLink
@@ -218,14 +218,9 @@ class CanaryProbe:
         reason, detail = entry.failure or (Reason.TIMEOUT_RESPONSE, "no answer in time")
         state = self._topic.partitions.get(entry.partition)
         if reason in (Reason.TIMEOUT_RESPONSE, Reason.RESET, Reason.REFUSED) and state is not None:
-            replicas = dict.fromkeys((*state.in_sync, *state.replicas))
-            dead = [broker for broker in replicas if self._topology.doubted(broker)]
-            if dead and str(dead[0]) != entry.broker:
-                return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
-            within = self._clock() - entry.sent + _CATCHES_UP_FOR
-            late = [broker for broker in replicas if self._topology.doubted(broker, within)]
-            if late and str(late[0]) != entry.broker:
-                return Reason.REPLICA_DOWN, f"acks=all waited for broker {late[0]}, which did not answer a moment ago"
+            waits = self._waits_for(entry, state)
+            if waits is not None:
+                return waits
         if reason is Reason.AUTHORIZATION:
             return reason, WRITE_CANARY.missing(self._topic.name)
         if entry.failure is None and entry.offset is not None:
@@ -236,6 +231,23 @@ class CanaryProbe:
         if reason is Reason.TIMEOUT_RESPONSE and (rest := self._topology.throttle.lately(entry.broker)):
             return Reason.THROTTLED, f"Kafka throttles keywatch: broker {entry.broker} wants {rest:.1f} s of rest"
         return reason, detail
+
+    def _waits_for(self, entry: CanaryRecord, state: PartitionState) -> tuple[Reason, str] | None:
+        """Say for which replica a record waited, or that its leader's disk failed; None when nothing is known of it."""
+        replicas = dict.fromkeys((*state.in_sync, *state.replicas))
+        dead = [broker for broker in replicas if self._topology.doubted(broker)]
+        if dead and str(dead[0]) != entry.broker:
+            return Reason.REPLICA_DOWN, f"acks=all waits for broker {dead[0]}, which does not answer"
+        within = self._clock() - entry.sent + _CATCHES_UP_FOR
+        late = [broker for broker in replicas if self._topology.doubted(broker, within)]
+        if late and str(late[0]) != entry.broker:
+            return Reason.REPLICA_DOWN, f"acks=all waited for broker {late[0]}, which did not answer a moment ago"
+        broken = [broker for broker in replicas if self._topology.lacks_disk(broker)]
+        if entry.broker in map(str, broken):
+            return Reason.STORAGE, f"a log directory of broker {entry.broker} has failed"
+        if broken:
+            return Reason.REPLICA_DOWN, f"acks=all waits for broker {broken[0]}, of which a log directory has failed"
+        return None
 
     def _counts(self) -> list[Sample]:
         samples: list[Sample] = []

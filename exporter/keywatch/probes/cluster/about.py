@@ -1,4 +1,4 @@
-"""What people are told of the probes `broker`, `cluster`, `topics`, `configs` and `offsets` beside their series."""
+"""What people are told of the probes of this folder beside their series."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ ABOUT: Final[Mapping[str, About]] = {
         rights=(Right(DESCRIBE_CLUSTER, "nothing is known, and `…_unknown_reason` says `authorization`"),),
         reasons=peers.REASONS | {Reason.AUTHORIZATION, Reason.NO_LEADER},
     ),
+    "log_dirs": About(
+        needs="""
+            - Every broker that probe `broker` does not know to be down is asked itself. What lies on their disks by
+              topic is asked of one broker a run, and of each again after `sizes_every` seconds.
+            - Volumes are told by Kafka 3.3 and newer; before, only whether a directory works and what lies there.
+            - Of the keys of `topics`, `include`, `exclude` and `max_topics` say of which topics sizes are told.
+            - A broker that loses its last directory ends, and is probe `broker`'s to name.
+        """,
+        rights=(Right(DESCRIBE_CLUSTER, "nothing is known, and `…_unknown_reason` says `authorization`"),),
+        reasons=peers.REASONS | {Reason.NO_METADATA, Reason.AUTHORIZATION, Reason.STORAGE},
+    ),
     "topics": About(
         needs="""
             - The cluster's metadata, which probe `cluster` reads. It asks nobody itself.
@@ -85,6 +96,6 @@ ABOUT: Final[Mapping[str, About]] = {
         """,
         rights=(Right(DESCRIBE_TOPICS, "those topics are left out, or their partitions counted as unread"),),
         reasons=peers.REASONS
-        | {Reason.NO_METADATA, Reason.NO_LEADER, Reason.UNKNOWN_TOPIC, Reason.AUTHORIZATION, Reason.REJECTED},
+        | {Reason.NO_METADATA, Reason.NO_LEADER, Reason.UNKNOWN_TOPIC, Reason.AUTHORIZATION, Reason.STORAGE},
     ),
 }

@@ -21,7 +21,7 @@ ABOUT: Final[Mapping[str, About]] = {
         """,
         rights=(Right(READ_TOPICS, "it fails with `authorization` and names the topic"),),
         reasons=peers.REASONS
-        | {Reason.NO_METADATA, Reason.UNKNOWN_TOPIC, Reason.NO_LEADER, Reason.AUTHORIZATION, Reason.REJECTED},
+        | {Reason.NO_METADATA, Reason.UNKNOWN_TOPIC, Reason.NO_LEADER, Reason.AUTHORIZATION, Reason.STORAGE},
         guides=("listeners.md", "security.md"),
     )
 }

@@ -31,6 +31,29 @@ def cluster() -> Iterator[EmbeddedCluster]:
         yield made
 
 
+class Bed:
+    """A probe whose one partition has replicas on brokers 1, which leads, and 2, and a clock that is told the time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.topology = Topology([Endpoint("seed", 9092)], clock=lambda: self.now)
+        self.topology.record(metadata([1, 2, 3], {"keywatch-canary": [partition(1, [1, 2])]}))
+        for broker in ("1", "2", "3"):
+            self.topology.report(broker, up=True)
+        peers = Peers(self.topology, None)
+        topic = CanaryTopic("keywatch-canary", self.topology, peers)
+        schedule = Schedule(1.0, 1.0)
+        self._probe = CanaryProbe(
+            "kafka", self.topology, peers, topic, schedule, link=lambda: peers, clock=lambda: self.now
+        )
+
+    def why_late(self) -> tuple[Reason, str]:
+        """Return what is said of a record that was sent a second ago and not answered."""
+        trouble = self._probe._trouble(CanaryRecord(0, 1, "1", self.now - 1.0))
+        assert trouble is not None
+        return trouble
+
+
 async def test_records_that_a_broker_refuses_are_told_with_its_reason_until_they_cross_again(
     cluster: EmbeddedCluster,
 ) -> None:
@@ -62,21 +85,22 @@ async def test_records_that_a_broker_refuses_are_told_with_its_reason_until_they
 def test_a_replica_that_answers_again_explains_for_a_while_why_a_record_that_waited_for_it_is_late(
     later: float, reason: Reason
 ) -> None:
-    now = [100.0]
+    bed = Bed()
+    bed.topology.report_attempt("2", answered=False)
+    bed.topology.report_attempt("2", answered=True)
+    bed.now += later
+    assert bed.why_late()[0] is reason
 
-    def clock() -> float:
-        return now[0]
 
-    topology = Topology([Endpoint("seed", 9092)], clock=clock)
-    topology.record(metadata([1, 2], {"keywatch-canary": [partition(1, [1, 2])]}))
-    peers = Peers(topology, None)
-    topic = CanaryTopic("keywatch-canary", topology, peers)
-    probe = CanaryProbe("kafka", topology, peers, topic, Schedule(1.0, 1.0), link=lambda: peers, clock=clock)
-    for broker in ("1", "2"):
-        topology.report(broker, up=True)
-    topology.report_attempt("2", answered=False)
-    topology.report_attempt("2", answered=True)
-    now[0] += later
-    trouble = probe._trouble(CanaryRecord(0, 1, "1", now[0] - 1.0))
-    assert trouble is not None
-    assert trouble[0] is reason
+@pytest.mark.parametrize(
+    ("broken", "reason", "words"),
+    [
+        ("2", Reason.REPLICA_DOWN, "acks=all waits for broker 2, of which a log directory has failed"),
+        ("1", Reason.STORAGE, "a log directory of broker 1 has failed"),
+        ("3", Reason.TIMEOUT_RESPONSE, "no answer in time"),
+    ],
+)
+def test_a_disk_that_failed_explains_why_a_record_is_late(broken: str, reason: Reason, words: str) -> None:
+    bed = Bed()
+    bed.topology.report_disks([broken])
+    assert bed.why_late() == (reason, words)
