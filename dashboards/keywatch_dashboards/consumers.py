@@ -28,7 +28,7 @@ def build() -> Dashboard:
         [
             Section("Now", [Band(4, _now()), Band(9, [_table()])]),
             Section("Lag", [Band(9, _lag()), Band(8, _trend()), Band(8, [_retention()])]),
-            Section("States", [Band(8, _states()), Band(8, _beside())]),
+            Section("States", [Band(8, _states()), Band(8, _beside()), Band(7, [_rewound()])]),
             Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
         ],
         component="consumers",
@@ -283,6 +283,24 @@ def _beside() -> list[Panel]:
             ],
         ),
     ]
+
+
+def _rewound() -> Panel:
+    by = ("group", "topic")
+    lately = f"time() - {now(lag_metrics.GROUP_REWOUND_TIMESTAMP_SECONDS, *by, where=_G)} < 300"
+    return TimeSeries(
+        title="Commits that went back",
+        description="Which group reads records again, because its offsets were reset, and how many? For five minutes.",
+        low=0,
+        decimals=0,
+        no_value="none",
+        targets=[
+            query(
+                f"{now(lag_metrics.GROUP_REWOUND_OFFSETS, *by, where=_G)}\nand {lately}",
+                "{{cluster}} / {{group}} / {{topic}}",
+            )
+        ],
+    )
 
 
 def _partitions() -> list[Panel]:

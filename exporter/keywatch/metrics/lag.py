@@ -52,6 +52,20 @@ GROUP_LEFT_RECORDS = Metric(
     _CGT,
     "groups",
 )
+GROUP_REWOUND_TIMESTAMP_SECONDS = Metric(
+    "keywatch_group_rewound_timestamp_seconds",
+    MetricKind.GAUGE,
+    "When the group's commits on the topic were last seen to have gone back: it reads those records again.",
+    _CGT,
+    "groups",
+)
+GROUP_REWOUND_OFFSETS = Metric(
+    "keywatch_group_rewound_offsets",
+    MetricKind.GAUGE,
+    "By how many offsets they went back then, all partitions together.",
+    _CGT,
+    "groups",
+)
 GROUP_WATCHED = Metric(
     "keywatch_group_watched",
     MetricKind.GAUGE,
@@ -68,5 +82,7 @@ METRICS: Final = (
     GROUP_UNCOMMITTED_RECORDS,
     GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED,
     GROUP_LEFT_RECORDS,
+    GROUP_REWOUND_TIMESTAMP_SECONDS,
+    GROUP_REWOUND_OFFSETS,
     GROUP_WATCHED,
 )

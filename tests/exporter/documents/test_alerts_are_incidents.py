@@ -40,6 +40,7 @@ SHOWN_AS: Final = {
     "KafkaGroupPartitionsUnknown": "keywatch_group_partitions_unknown",
     "KafkaGroupRecordsNearDeletion": "keywatch_group_retention_left_seconds",
     "KafkaGroupRecordsDeletedWithinDay": "keywatch_group_retention_left_seconds",
+    "KafkaGroupRewound": "keywatch_group_rewound_timestamp_seconds",
     "KafkaGroupRecordsSkipped": "keywatch_group_partitions_out_of_range",
     "KafkaGroupPartitionUncommitted": "keywatch_group_partitions_assigned_uncommitted",
     "KeycloakEventsDeadLettered": "keywatch_dlq_records",

@@ -172,6 +172,8 @@ class GroupsProbe:
         for topic in self._renewals.since_last_call():
             for known in (self._ends, self._starts, self._histories, self._times):
                 known.drop(topic)
+            for group_series in self._index.series.values():
+                group_series.drop(topic)
         if self._clock() - self._doubted >= _COMPACTED_DOUBT_SECONDS:
             self._doubted = self._clock()
             for partition in self._times.doubt(self._topology.compacted):

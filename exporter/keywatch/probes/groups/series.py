@@ -15,6 +15,7 @@ from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
 from keywatch.probes.groups.reads import Reads
+from keywatch.probes.groups.rewinds import Rewinds
 from keywatch.probes.groups.standing import Standing
 from keywatch.probes.groups.uncommitted import Arrivals, Filled, Holding
 
@@ -83,6 +84,7 @@ class GroupSeries:
         self._ageless = False
         self._abandoned = False
         self._standing = Standing()
+        self._rewinds = Rewinds()
 
     @property
     def retention_limit(self) -> float | None:
@@ -138,6 +140,8 @@ class GroupSeries:
         if left:
             lags = [lag for lag in lags if lag.partition.topic not in left]
         topics = by_topic(lags)
+        self._rewinds.record(lags, self.group.coordinator, self.group.asked, now)
+        self._rewinds.retain(topics)
         self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
         self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
@@ -149,6 +153,7 @@ class GroupSeries:
         self._lag = list(self._lag_series(topics, rows, now))
         if left:
             self._lag.append(self._left_series(rows))
+        self._lag += self._rewound_series(rows)
         if self._detail:
             self._lag += self._detail_series(lags, rows)
         self._rows = rows
@@ -167,6 +172,10 @@ class GroupSeries:
             return False
         self._uncommitted, self._arrived = uncommitted, arrived
         return True
+
+    def drop(self, topic: str) -> None:
+        """Drop what was known of a topic, because it was made anew."""
+        self._rewinds.drop(topic)
 
     def age(self, now: float) -> bool:
         """Let the lag in seconds grow to `now`; returns whether that was enough: an age of 0 may stay so or may not."""
@@ -255,6 +264,13 @@ class GroupSeries:
             if lag.partition.topic in self.reads.left:
                 left[lag.partition.topic] = left.get(lag.partition.topic, 0) + (lag.records or 0)
         return self._put(lag_metrics.GROUP_LEFT_RECORDS, self._topics(left, rows), list(left.values()), ())
+
+    def _rewound_series(self, rows: dict[tuple[object, ...], Rows]) -> Iterable[MetricSeries]:
+        last = self._rewinds.last
+        if last:
+            labels = self._topics(last, rows)
+            yield self._put(lag_metrics.GROUP_REWOUND_TIMESTAMP_SECONDS, labels, [one.at for one in last.values()], ())
+            yield self._put(lag_metrics.GROUP_REWOUND_OFFSETS, labels, [one.offsets for one in last.values()], ())
 
     def _detail_series(
         self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]
