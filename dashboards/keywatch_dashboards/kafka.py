@@ -60,7 +60,14 @@ def build() -> Dashboard:
                 "Canary: a record through each broker, every second",
                 [Band(8, kafka_canary.crossing()), Band(7, kafka_canary.lost())],
             ),
-            Section("Partitions", [Band(8, kafka_partitions.partitions()), Band(9, kafka_partitions.topics())]),
+            Section(
+                "Partitions",
+                [
+                    Band(8, kafka_partitions.partitions()),
+                    Band(9, kafka_partitions.topics()),
+                    Band(7, kafka_partitions.settings()),
+                ],
+            ),
             Section("Disks", [Band(7, kafka_disks.directories()), Band(8, kafka_disks.sizes())]),
             Section("Control plane", [Band(6, kafka_quorum.quorum()), Band(7, kafka_quorum.behind())]),
             Section("Addresses, certificates and what Kafka itself tells", [Band(8, _addresses())], closed=True),

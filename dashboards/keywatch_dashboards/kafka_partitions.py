@@ -7,7 +7,7 @@ from keywatch.metrics import retention as promised
 from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Panel, Step, newest, query
-from keywatch_dashboards.panels import Table, TimeSeries
+from keywatch_dashboards.panels import StateTimeline, Table, TimeSeries
 from keywatch_dashboards.queries import now
 
 _BROKER = "{{cluster}} / {{broker}}"
@@ -53,6 +53,24 @@ def partitions() -> list[Panel]:
                 )
             ],
         ),
+    ]
+
+
+def settings() -> list[Panel]:
+    """Draw which settings are not what the configuration demands, and since when."""
+    return [
+        StateTimeline(
+            title="Settings that are not as expected",
+            description="Which setting of which topic is not what topics.expect demands, and since when?",
+            mappings=house.words({0: ("not as expected", house.ATTENTION)}),
+            no_value="all as expected, or nothing is expected",
+            targets=[
+                query(
+                    f"{now(promised.TOPIC_AS_EXPECTED, 'topic', 'setting')} == 0",
+                    "{{cluster}} / {{topic}} / {{setting}}",
+                )
+            ],
+        )
     ]
 
 

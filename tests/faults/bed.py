@@ -30,6 +30,8 @@ from tests.keycloak.server import KeycloakServer
 
 EVENTS, WORK, AUDIT, DEAD, CANARY = "keycloak-events", "work", "audit", "events-dlq", "keywatch-canary"
 LAG_LIMIT = 100
+WORN, RETENTION_LEFT = "worn", 100.0
+"""How groups of soft faults begin, and the seconds until deletion that are their limit."""
 WINDOW = 10.0
 """Seconds that keywatch waits for an event before it is missing: the default."""
 RIGHTS = [
@@ -205,7 +207,12 @@ class Bed:
             "name": way.cluster,
             "bootstrap": access.bootstrap(self.kafka, way),
             "topics": {"watch": [EVENTS, AUDIT]},
-            "groups": {"limits": [{"groups": GROUP, "records": LAG_LIMIT}]},
+            "groups": {
+                "limits": [
+                    {"groups": GROUP, "records": LAG_LIMIT},
+                    {"groups": f"{WORN}-.*", "records": 1_000_000, "retention_left": RETENTION_LEFT},
+                ]
+            },
             "keycloaks": [{"name": "kc", "url": self.keycloak.management_url}],
             "events": [{"listener": "snuk87", "reconcile": {"window": WINDOW}}],
             "dlq": [

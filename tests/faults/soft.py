@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
 
 from tests.faults import document
 from tests.faults.__main__ import requirements_missing
-from tests.faults.bed import AUDIT, DEAD, EVENTS, WORK, Bed, bed
+from tests.faults.bed import AUDIT, DEAD, EVENTS, RETENTION_LEFT, WORK, WORN, Bed, bed
 from tests.faults.partitions import alter
 from tests.faults.traffic import Readers
 from tests.faults.turns import say
@@ -33,6 +33,7 @@ _LATE_MS = 11_000
 _SLOW_SECONDS = 1.2
 _RESTLESS = "restless"
 _DAY = 86_400
+_BRIEF, _HOUR = "kept-for-minutes", "kept-for-an-hour"
 # The longest `for`, the longest window before it, and an evaluation or two.
 _WITHIN = 15 * 60.0
 
@@ -59,6 +60,10 @@ def soft_faults() -> list[Soft[Bed]]:
     return [
         Soft("KafkaGroupStuck", "members that stay and read nothing while records come", stuck),
         Soft("KafkaGroupRebalancing", "members that come and go without a farewell", restless),
+        Soft("KafkaGroupRewound", "offsets of a group that were reset", rewound),
+        Soft("KafkaGroupRecordsSkipped", "a commit beyond the end of a partition", beyond),
+        Soft("KafkaGroupRecordsNearDeletion", "a record unread in a topic that keeps it for two minutes", brief),
+        Soft("KafkaGroupRecordsDeletedWithinDay", "a record unread since most of its topic's hour", brief),
         Soft("KafkaPartitionsUnderReplicated", "a follower that was away, throttled to a byte a second", throttled),
         Soft("KafkaCanarySlow", f"a broker's answers {_SLOW_SECONDS:g} s late", slow),
         Soft("KeycloakEventsLate", f"events held back for {_LATE_MS / 1000:g} s", mistreated),
@@ -157,6 +162,33 @@ def burst(bed: Bed) -> Iterator[None]:
     with _again_and_again(lambda: driver.login_wrongly(REALM, USER), 0.2):
         yield
     driver.close()
+
+
+@contextmanager
+def rewound(bed: Bed) -> Iterator[None]:
+    """Commit what is read of a topic, and less once keywatch knows of it."""
+    group, at = f"{WORN}-rewound", (WORK, 0)
+    admin.commit(bed.kafka.bootstrap, group, {at: 1})
+    bed.exporter.until(lambda s: s.value("keywatch_group_lag_records", group=group) is not None, 60, "it is known")
+    admin.commit(bed.kafka.bootstrap, group, {at: 0})
+    yield
+
+
+@contextmanager
+def beyond(bed: Bed) -> Iterator[None]:
+    """Commit an offset that a partition has not reached."""
+    admin.commit(bed.kafka.bootstrap, f"{WORN}-beyond", {(AUDIT, 0): 1_000_000})
+    yield
+
+
+@contextmanager
+def brief(bed: Bed) -> Iterator[None]:
+    """Leave a record unread in topics that keep it for minutes, or for an hour of which most is over."""
+    for name, kept, age in ((_BRIEF, RETENTION_LEFT * 1.2, 0.0), (_HOUR, 3600.0, 2400.0)):
+        admin.create_topic(bed.kafka.bootstrap, name, configs={"retention.ms": str(int(kept * 1000))})
+        admin.produce(bed.kafka.bootstrap, name, 1, timestamps=[int((time.time() - age) * 1000)])
+        admin.commit(bed.kafka.bootstrap, f"{WORN}-{name}", {(name, 0): 0})
+    yield
 
 
 @contextmanager

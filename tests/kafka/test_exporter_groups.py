@@ -125,6 +125,21 @@ def test_lag_is_zero_in_both_units_when_all_is_committed(cluster: KafkaCluster) 
         assert 599 <= seconds <= 610, "the age is the record's own, not when it was seen"
 
 
+def test_offsets_that_are_reset_are_told_with_how_far(cluster: KafkaCluster) -> None:
+    admin.create_topic(cluster.bootstrap, "again")
+    admin.produce(cluster.bootstrap, "again", 30)
+    admin.commit(cluster.bootstrap, "rewound", {("again", 0): 30})
+    labels = {"group": "rewound", "topic": "again"}
+    with ExporterProcess(scene.config(cluster.bootstrap)) as exporter:
+        seen = exporter.until(lambda s: s.value("keywatch_group_lag_records", **labels) == 0, 60, "all is read")
+        assert seen.value("keywatch_group_rewound_offsets", **labels) is None
+        begun = time.time()
+        admin.commit(cluster.bootstrap, "rewound", {("again", 0): 10})
+        told = exporter.until(lambda s: s.value("keywatch_group_rewound_offsets", **labels) == 20, 30, "it went back")
+        assert begun <= (told.value("keywatch_group_rewound_timestamp_seconds", **labels) or 0) <= time.time()
+        assert told.value("keywatch_group_lag_records", **labels) == 20
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_members_and_states_of_both_group_protocols(cluster: KafkaCluster, protocol: str) -> None:
     topic, group = f"members-{protocol}", f"team-{protocol}"

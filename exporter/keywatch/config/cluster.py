@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from keywatch import bounds
 from keywatch.config.endpoint import endpoint
@@ -70,12 +70,38 @@ class LogDirsSection(Section):
     )
 
 
+class ExpectSection(Section):
+    """What topics must promise; the first entry whose pattern fits counts, and what is unset is not looked at."""
+
+    topics: Pattern = Field(".*", description="Pattern of topics.")
+    replication_factor: int | None = Field(None, ge=1, le=100, description="Replicas of each partition, at least.")
+    min_insync_replicas: int | None = Field(None, ge=1, le=100, description="`min.insync.replicas`, at least.")
+    retention: float | None = Field(None, ge=1, le=1e10, description="Seconds, `retention.ms`, at least.")
+    max_message_bytes: int | None = Field(None, ge=1, le=2**31 - 1, description="`max.message.bytes`, at least.")
+    cleanup_policy: tuple[Literal["delete", "compact"], ...] | None = Field(
+        None, min_length=1, description="`cleanup.policy`, just so."
+    )
+    unclean_leader_election: bool | None = Field(
+        None, description="`unclean.leader.election.enable`, just so: true loses records."
+    )
+    severity: Literal["warning", "critical"] = Field(
+        "warning", description="What a mismatch is: a ticket, or a page (critical)."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set - {"topics", "severity"}:
+            raise ValueError("nothing is expected; name a setting such as min_insync_replicas")
+        return self
+
+
 class TopicsSection(Section):
     """Probes `topics`, `offsets` and `configs`: which partitions work, and where do they end?"""
 
     include: tuple[Pattern, ...] = Field((".*",), min_length=1, description="Patterns of topics to report.")
     exclude: tuple[Pattern, ...] = Field((), description="Patterns of topics to leave out.")
     watch: tuple[TopicName, ...] = Field((), description="Topics that must exist.")
+    expect: tuple[ExpectSection, ...] = Field((), description="What topics must promise.")
     max_topics: int = Field(
         bounds.TOPICS, ge=1, le=1_000_000, description="How many topics are reported; `watch` is reported beside."
     )

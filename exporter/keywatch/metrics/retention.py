@@ -29,6 +29,14 @@ TOPIC_RETENTION_SECONDS = Metric(
     ("cluster", "topic"),
     "configs",
 )
+TOPIC_AS_EXPECTED = Metric(
+    "keywatch_topic_as_expected",
+    MetricKind.GAUGE,
+    "1 when a setting of the topic is what `topics.expect` demands, 0 when it is not; `severity` is whom that calls.",
+    ("cluster", "topic", "setting", "severity"),
+    "configs",
+    health=True,
+)
 GROUP_RETENTION_LEFT_SECONDS = Metric(
     "keywatch_group_retention_left_seconds",
     MetricKind.GAUGE,

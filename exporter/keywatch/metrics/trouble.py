@@ -10,18 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from keywatch.metrics import (
-    canary,
-    cluster,
-    dead_letters,
-    events,
-    exporter,
-    keycloak,
-    lag,
-    log_canary,
-    logs,
-    reconciliation,
-)
+from keywatch.metrics import canary, cluster, dead_letters, events, exporter, keycloak, log_canary, logs, reconciliation
 from keywatch.metrics.metric import Metric
 
 Labels = tuple[str, ...]
@@ -81,13 +70,6 @@ def _old(most: float, words: str) -> Judge:
     return judge
 
 
-def _lately(within: float, words: str) -> Judge:
-    def judge(_: Labels, value: float, now: float) -> str | None:
-        return words.format(duration(max(now - value, 0.0))) if now - value < within else None
-
-    return judge
-
-
 def _lying(_: Labels, value: float, __: float) -> str | None:
     return f"{value:.0f} dead letter{' lies' if value == 1 else 's lie'} in it" if value > 0 else None
 
@@ -107,7 +89,6 @@ GAUGES: Final[Mapping[Metric, Judge]] = {
     canary.CANARY_LAST_ROUND_TRIP_SECONDS: _slow(1.0, "a record takes long to come back:"),
     dead_letters.DLQ_RECORDS: _lying,
     dead_letters.DLQ_OLDEST_TIMESTAMP_SECONDS: _old(_DAY, "its oldest dead letter has lain there for {}"),
-    lag.GROUP_REWOUND_TIMESTAMP_SECONDS: _lately(300.0, "its commits went back {} ago: it reads records again"),
     reconciliation.EVENTS_JUDGED_TIMESTAMP_SECONDS: _old(300.0, "whether events are missing was last known {} ago"),
     reconciliation.KEYCLOAK_CLOCK_SKEW_SECONDS: _skewed,
     keycloak.KEYCLOAK_RESPONSE_SECONDS: _slow(0.5, "answers slowly:"),

@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from keywatch.config.canary import DEFAULT_CANARY_TOPIC, CanarySection
-from keywatch.config.cluster import BrokerSection, ClusterSection, LogDirsSection, QuorumSection, TopicsSection
+from keywatch.config.cluster import (
+    BrokerSection,
+    ClusterSection,
+    ExpectSection,
+    LogDirsSection,
+    QuorumSection,
+    TopicsSection,
+)
 from keywatch.config.dead_letters import DlqSection
 from keywatch.config.endpoint import endpoint
 from keywatch.config.events import EventsSection
@@ -53,6 +60,7 @@ from keywatch.probes.reconciliation.probe import ReconciliationProbe
 from keywatch.probes.reconciliation.scope import Scope
 from keywatch.service import wiring_logs
 from keywatch.service.base import Base, ProbePlan, TopicsBound
+from keywatch.service.expectations import expectation
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 _RETENTION_SCHEDULE = Schedule(period=5.0, timeout=3.0)
@@ -72,7 +80,7 @@ def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
     watch = (*cluster.topics.watch, *(topic for queue in cluster.dlq for topic in queue.named_topics))
     plan(ClusterProbe.name, _cluster, cluster.cluster, watch)
     plan(TopicsProbe.name, _topics, cluster.topics, topics)
-    plan(ConfigsProbe.name, _configs, topics, TopicsBound.of(cluster.topics))
+    plan(ConfigsProbe.name, _configs, cluster.topics.expect, topics, TopicsBound.of(cluster.topics))
     plan(OffsetsProbe.name, _offsets, cluster.topics, topics)
     for section, name, make, made_of in (
         (cluster.quorum, QuorumProbe.name, _quorum, (cluster.quorum,)),
@@ -154,9 +162,9 @@ def _topics(base: Base, section: TopicsSection, topics: Patterns) -> Probe:
     return TopicsProbe(base.cluster, base.topology, schedule, chosen=chosen, detail=section.detail)
 
 
-def _configs(base: Base, topics: Patterns, bound: TopicsBound) -> Probe:
-    chosen = base.chosen_topics(topics, bound)
-    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, chosen=chosen)
+def _configs(base: Base, expect: tuple[ExpectSection, ...], topics: Patterns, bound: TopicsBound) -> Probe:
+    chosen, expected = base.chosen_topics(topics, bound), [expectation(one) for one in expect]
+    return ConfigsProbe(base.cluster, base.topology, base.peers(), _CONFIGS_SCHEDULE, chosen=chosen, expect=expected)
 
 
 def _offsets(base: Base, section: TopicsSection, topics: Patterns) -> Probe:

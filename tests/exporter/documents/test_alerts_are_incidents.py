@@ -85,6 +85,8 @@ SHOWN_AS: Final = {
     "KafkaQuorumLost": "keywatch_quorum_up",
     "KafkaBrokerFenced": "keywatch_broker_fenced",
     "KafkaControllerDown": "keywatch_controller_up",
+    "KafkaTopicUnsafe": "keywatch_topic_as_expected",
+    "KafkaTopicNotAsExpected": "keywatch_topic_as_expected",
     "KafkaLogDirOffline": "keywatch_log_dir_up",
     "KafkaDiskNearlyFull": "keywatch_log_dir_free_bytes",
     "KafkaDiskFullSoon": _HISTORY,

@@ -21,6 +21,8 @@ DOCS = Path(__file__).parents[3] / "docs"
 # Where each label's values come from; a label that is not here would need the same thought first.
 BOUNDED_BY = {
     "feature": "an answer, of 50 features at most, with names of 61 letters at most",
+    "setting": "the settings that `topics.expect` knows",
+    "severity": "the configuration",
     "log_dir": "what each broker names, 64 of each at most",
     "controller": "the quorum, of 2,000 voters at most",
     "cluster": "the configuration",

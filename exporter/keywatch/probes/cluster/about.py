@@ -78,7 +78,8 @@ ABOUT: Final[Mapping[str, About]] = {
     "configs": About(
         needs="""
             - The cluster's metadata, which probe `cluster` reads. One living broker is asked in each run.
-            - It runs every 10 s and has 3 s, and of the keys below only `include` and `exclude` concern it.
+            - It runs every 10 s and has 3 s. Of the keys below `include`, `exclude`, `expect` and those that bound
+              topics concern it.
         """,
         rights=(
             Right(DESCRIBE_TOPICS, "those topics are left out"),

@@ -18,13 +18,18 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire import requests
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics import retention as promised
-
-_SETTINGS = _MIN_IN_SYNC, _CLEANUP, _RETENTION, _UNCLEAN = (
-    "min.insync.replicas",
-    "cleanup.policy",
-    "retention.ms",
-    "unclean.leader.election.enable",
+from keywatch.probes.cluster.expected import (
+    CLEANUP,
+    MESSAGE_BYTES,
+    MIN_IN_SYNC,
+    REPLICATION,
+    RETENTION,
+    UNCLEAN,
+    Expectation,
+    compare,
 )
+
+_SETTINGS = (MIN_IN_SYNC, CLEANUP, RETENTION, UNCLEAN, MESSAGE_BYTES)
 _FLAGS = {"true": 1.0, "false": 0.0}
 _TOPICS_PER_REQUEST = 500
 _TOPICS_PER_PIECE = 500
@@ -49,13 +54,21 @@ class ConfigsProbe:
     target = ""
 
     def __init__(
-        self, cluster: str, topology: Topology, peers: Peers, schedule: Schedule, *, chosen: ChosenTopics
+        self,
+        cluster: str,
+        topology: Topology,
+        peers: Peers,
+        schedule: Schedule,
+        *,
+        chosen: ChosenTopics,
+        expect: Sequence[Expectation] = (),
     ) -> None:
         self.cluster = cluster
         self.schedule = schedule
         self._topology = topology
         self._peers = peers
         self._chosen = chosen
+        self._expect = tuple(expect)
         self._turn = 0
         self._known: dict[str, _Settings] = {}
         self._next = ""
@@ -132,14 +145,14 @@ class ConfigsProbe:
                 needs = DESCRIBE_CONFIGS.missing(topic)
                 words = needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(settings.error)}"
                 refused.append((reason, words))
-            elif (number := _number(settings.values.get(_MIN_IN_SYNC, ""))) is not None:
+            elif (number := _number(settings.values.get(MIN_IN_SYNC, ""))) is not None:
                 found[topic] = number
                 samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(number)))
             samples += self._promised(topic, settings)
-            if "compact" in settings.values.get(_CLEANUP, ""):
+            if "compact" in settings.values.get(CLEANUP, ""):
                 compacted.add(topic)
-            if "delete" in settings.values.get(_CLEANUP, ""):
-                kept = _number(settings.values.get(_RETENTION, ""), _LONGEST_MILLISECONDS)
+            if "delete" in settings.values.get(CLEANUP, ""):
+                kept = _number(settings.values.get(RETENTION, ""), _LONGEST_MILLISECONDS)
                 if kept is not None:  # -1: for ever
                     retention[topic] = kept / 1000
                     samples.append(Sample(promised.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
@@ -153,11 +166,19 @@ class ConfigsProbe:
         """Return what weakens a topic when it is changed, and is judged by nothing else."""
         labels = (self.cluster, topic)
         partitions = self._topology.existing.get(topic, {})
+        values = dict(settings.values)
         if partitions:
             fewest = min(len(state.replicas) for state in partitions.values())
+            values[REPLICATION] = str(fewest)
             yield Sample(promised.TOPIC_REPLICATION_FACTOR, labels, float(fewest))
-        if (flag := _FLAGS.get(settings.values.get(_UNCLEAN, ""))) is not None:
+        if (flag := _FLAGS.get(settings.values.get(UNCLEAN, ""))) is not None:
             yield Sample(promised.TOPIC_UNCLEAN_LEADER_ELECTION, labels, flag)
+        expectation = next((one for one in self._expect if topic in one.topics), None)
+        if expectation is None:
+            return
+        for setting, words in compare(expectation, values):
+            where = (*labels, setting, expectation.severity)
+            yield Sample(promised.TOPIC_AS_EXPECTED, where, float(not words), words or None)
 
 
 def _number(text: str, longest: int = _LONGEST_NUMBER) -> int | None:

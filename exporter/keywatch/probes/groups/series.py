@@ -15,7 +15,7 @@ from keywatch.metrics.metric import Metric
 from keywatch.patterns import Patterns
 from keywatch.probes.groups.lag import PartitionLag, TopicLag, by_topic
 from keywatch.probes.groups.reads import Reads
-from keywatch.probes.groups.rewinds import Rewinds
+from keywatch.probes.groups.rewound_series import RewoundSeries
 from keywatch.probes.groups.standing import Standing
 from keywatch.probes.groups.uncommitted import Arrivals, Filled, Holding
 
@@ -84,7 +84,7 @@ class GroupSeries:
         self._ageless = False
         self._abandoned = False
         self._standing = Standing()
-        self._rewinds = Rewinds()
+        self._rewound = RewoundSeries(self._labels)
 
     @property
     def retention_limit(self) -> float | None:
@@ -116,7 +116,7 @@ class GroupSeries:
         if told != self._told:
             self._told = told
             self._state = self._state_series()
-            self.series = [*self._state, *self._lag]
+            self.series = [*self._state, *self._lag, *self._rewound.series]
         read = (group.offsets, group.unread, group.reading, group.was_read)
         same = self._read is not None and all(new is old for new, old in zip(read, self._read, strict=True))
         if same and not moved:
@@ -140,8 +140,7 @@ class GroupSeries:
         if left:
             lags = [lag for lag in lags if lag.partition.topic not in left]
         topics = by_topic(lags)
-        self._rewinds.record(lags, self.group.coordinator, self.group.asked, now)
-        self._rewinds.retain(topics)
+        self._rewound.record(lags, self.group.coordinator, self.group.asked, now)
         self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
         self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
@@ -153,11 +152,11 @@ class GroupSeries:
         self._lag = list(self._lag_series(topics, rows, now))
         if left:
             self._lag.append(self._left_series(rows))
-        self._lag += self._rewound_series(rows)
         if self._detail:
             self._lag += self._detail_series(lags, rows)
         self._rows = rows
-        self.series = [*self._state, *self._lag]
+        self._rewound.tell(now, called_for=self._called_for)
+        self.series = [*self._state, *self._lag, *self._rewound.series]
 
     def record_uncommitted(
         self, holding: Callable[[str], Holding], filled: Filled, end: Callable[[TopicPartition], int | None]
@@ -175,10 +174,12 @@ class GroupSeries:
 
     def drop(self, topic: str) -> None:
         """Drop what was known of a topic, because it was made anew."""
-        self._rewinds.drop(topic)
+        self._rewound.drop(topic)
 
     def age(self, now: float) -> bool:
         """Let the lag in seconds grow to `now`; returns whether that was enough: an age of 0 may stay so or may not."""
+        if self._rewound.tell(now, called_for=self._called_for):
+            self.series = [*self._state, *self._lag, *self._rewound.series]
         if not self.behind or not self._since:
             return True
         if self._ageless:
@@ -188,7 +189,7 @@ class GroupSeries:
                 behind = {partition.topic for partition in self.behind}
                 ages = {t: now - since if t in behind else 0.0 for t, since in self._since.items()}
                 self._lag[index] = self._seconds(ages, series.rows, now)
-                self.series = [*self._state, *self._lag]
+                self.series = [*self._state, *self._lag, *self._rewound.series]
         return True
 
     def _state_series(self) -> list[MetricSeries]:
@@ -264,13 +265,6 @@ class GroupSeries:
             if lag.partition.topic in self.reads.left:
                 left[lag.partition.topic] = left.get(lag.partition.topic, 0) + (lag.records or 0)
         return self._put(lag_metrics.GROUP_LEFT_RECORDS, self._topics(left, rows), list(left.values()), ())
-
-    def _rewound_series(self, rows: dict[tuple[object, ...], Rows]) -> Iterable[MetricSeries]:
-        last = self._rewinds.last
-        if last:
-            labels = self._topics(last, rows)
-            yield self._put(lag_metrics.GROUP_REWOUND_TIMESTAMP_SECONDS, labels, [one.at for one in last.values()], ())
-            yield self._put(lag_metrics.GROUP_REWOUND_OFFSETS, labels, [one.offsets for one in last.values()], ())
 
     def _detail_series(
         self, lags: Sequence[PartitionLag], rows: dict[tuple[object, ...], Rows]

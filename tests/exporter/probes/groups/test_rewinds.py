@@ -76,6 +76,22 @@ def test_a_new_coordinator_that_had_not_read_all_yet_is_no_rewind() -> None:
     assert rewinds.last == {}
 
 
+def test_whoever_wants_to_be_called_for_the_group_is_told_for_five_minutes() -> None:
+    for named, words in (("siem", ["its commits went back by 3 offsets: it reads records again"]), ("other", [])):
+        bed = Bed(named=[named])
+        bed.peers.commits["siem"] = {PARTITIONS[0]: 4}
+        for _ in range(3):
+            bed.cycle()
+        bed.peers.commits["siem"] = {PARTITIONS[0]: 1}
+        for _ in range(6):
+            bed.cycle()
+        assert bed.notes(cat.GROUP_REWOUND_TIMESTAMP_SECONDS) == words
+        bed.now += 300
+        bed.cycle()
+        assert bed.notes(cat.GROUP_REWOUND_TIMESTAMP_SECONDS) == []
+        assert bed.series(cat.GROUP_REWOUND_OFFSETS) == {("siem", "a"): 3.0}
+
+
 def test_the_probe_tells_it_until_the_topic_is_made_anew() -> None:
     bed = Bed()
     bed.peers.commits["siem"] = {PARTITIONS[0]: 4, PARTITIONS[1]: 5, PARTITIONS[2]: 5}
