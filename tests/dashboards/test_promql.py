@@ -24,7 +24,10 @@ COURSES = {
     "keywatch_elasticsearch_status": "1x60",
     "keywatch_group_lag_records": "1000-1x60",
     "keywatch_group_members": "0x60",
+    "keywatch_group_rewound_timestamp_seconds": "700x60",
     "keywatch_group_state": "1x60",
+    "keywatch_log_dir_free_bytes": "9000-1x60",
+    "keywatch_topic_as_expected": "0x60",
     "up": "1x60",
     "vendor_cluster_size": "1x60",
 }

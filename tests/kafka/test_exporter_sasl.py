@@ -13,7 +13,7 @@ from tests.kafka import admin, scene
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.exporter_process import ExporterProcess, Recorder, Scrape, unexplained_failures
 from tests.kafka.fixtures import kafka_required
-from tests.kafka.token_server import TokenServer
+from tests.kafka.token_server import TokenServer, unsigned
 
 pytestmark = pytest.mark.kafka
 
@@ -83,6 +83,31 @@ def test_a_client_with_tokens_sees_everything_and_a_refused_one_is_named(cluster
             )
             assert reasons(seen) == {"authentication"}
             assert "status 401" in exporter.log.read_text(encoding="utf-8")
+
+
+def test_a_token_in_a_file_is_taken_as_it_is_renewed_and_one_that_ended_is_named(
+    cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+
+    def renew(life: float) -> None:
+        new = file.with_suffix(".new")
+        new.write_text(unsigned("keywatch", life), encoding="utf-8")
+        new.replace(file)
+
+    renew(3600.0)
+    extensions = {"logicalCluster": "lkc-1", "identityPoolId": "pool-1"}
+    with ExporterProcess(
+        config(cluster, mechanism="OAUTHBEARER", token_file=str(file), extensions=extensions)
+    ) as exporter:
+        exporter.until(well, 120, "everything is well")
+        renew(-60.0)
+        seen = exporter.until(down, 15, "it is down")
+        assert reasons(seen) == {"authentication"}
+        renew(3600.0)
+        exporter.until(well, 120, "everything is well again")
+        log = exporter.log.read_text(encoding="utf-8")
+        assert file.read_text(encoding="utf-8").split(".")[1] not in log
 
 
 @pytest.mark.parametrize(

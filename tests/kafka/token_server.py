@@ -51,9 +51,7 @@ class TokenServer:
         if authorization != f"Basic {expected}":
             self.refused += 1
             return 401, b'{"error":"invalid_client"}'
-        now = time.time()
-        claims = {"sub": self._client, "iat": now, "exp": now + self._life, "scope": "kafka"}
-        token = f"{_part({'alg': 'none'})}.{_part(claims)}."
+        token = unsigned(self._client, self._life)
         self.issued.append(token)
         return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": self._life}).encode()
 
@@ -65,6 +63,13 @@ class TokenServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def unsigned(client: str, life: float) -> str:
+    """Return a token for a client that is good for so many seconds from now on; less than none: it has ended."""
+    now = time.time()
+    claims = {"sub": client, "iat": now + min(life, 0.0) - 1.0, "exp": now + life, "scope": "kafka"}
+    return f"{_part({'alg': 'none'})}.{_part(claims)}."
 
 
 def _part(claims: dict[str, object]) -> str:

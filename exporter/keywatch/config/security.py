@@ -35,6 +35,12 @@ def _checked_token_url(text: str) -> str:
     return text
 
 
+def _not_auth(name: str) -> str:
+    if name == "auth":
+        raise ValueError("auth is the token itself; it is no extension")
+    return name
+
+
 class Named(Protocol):
     """A section of which there may be several, told apart by name."""
 
@@ -91,8 +97,12 @@ def check_tls(url: str, tls: TlsSection | None) -> None:
         raise ValueError("tls is given, but url is not https://")
 
 
+# As RFC 7628, 3.1 has keys and values; `auth` is the token's own. librdkafka joins them by commas.
+ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,100}$"), AfterValidator(_not_auth)]
+ExtensionValue = Annotated[str, Field(pattern=r"^[\x21-\x2b\x2d-\x7e]{1,1000}$")]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"]
 _OAUTH_KEYS = ("token_url", "client_id", "client_secret", "client_secret_file", "client_secret_env", "scope")
+_TOKEN_KEYS = ("token_ca_file", "token_file", "extensions")
 _USER_KEYS = ("username", "username_file", "password", "password_file", "password_env")
 
 
@@ -112,6 +122,14 @@ class SaslSection(Section):
     client_secret_env: Variable | None = Field(None, description="Variable that holds its secret.")
     scope: str | None = Field(None, description="Scope to ask for.")
     token_ca_file: FilePath | None = Field(None, description="PEM file of the authorities to trust for token_url.")
+    token_file: FilePath | None = Field(
+        None, description="File that holds a token, such as one that Kubernetes projects, in place of token_url."
+    )
+    extensions: dict[ExtensionName, ExtensionValue] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="What goes with a token, such as logicalCluster and identityPoolId (OAUTHBEARER).",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -120,21 +138,24 @@ class SaslSection(Section):
         if self.mechanism == "OAUTHBEARER":
             self._refuse((*_USER_KEYS,))
             needs = {"token_url": self.token_url, "client_id": self.client_id, "client_secret": secret}
+            if self.token_file is not None:
+                self._refuse((*_OAUTH_KEYS, "token_ca_file"), "token_file")
+                needs = {}
         elif self.mechanism == "GSSAPI":
-            self._refuse((*_USER_KEYS, *_OAUTH_KEYS, "token_ca_file"))
+            self._refuse((*_USER_KEYS, *_OAUTH_KEYS, *_TOKEN_KEYS))
             needs = {}
         else:
-            self._refuse((*_OAUTH_KEYS, "token_ca_file"))
+            self._refuse((*_OAUTH_KEYS, *_TOKEN_KEYS))
             needs = {"username": user, "password": password}
         missing = [key for key, given in needs.items() if not given]
         if missing:
             raise ValueError(f"{self.mechanism} needs {' and '.join(missing)}")
         return self
 
-    def _refuse(self, keys: tuple[str, ...]) -> None:
+    def _refuse(self, keys: tuple[str, ...], because_of: str = "") -> None:
         for key in keys:
-            if getattr(self, key) is not None:
-                raise ValueError(f"{key} means nothing to {self.mechanism}")
+            if getattr(self, key):
+                raise ValueError(f"{key} means nothing to {because_of or self.mechanism}")
 
 
 def _one_of(section: Section, name: str) -> str:

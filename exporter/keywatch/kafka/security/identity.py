@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ from keywatch.config.secret import Secret, SecretError, SecurityError
 from keywatch.config.security import SaslSection
 from keywatch.engine.looking import Looking
 from keywatch.kafka.connection import BrokerConnection
-from keywatch.kafka.security.oauth import TokenSource
+from keywatch.kafka.security.oauth import TokenFile, TokenSource
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
 from keywatch.net.tls import Tls, TlsSource, trusting
 
@@ -95,6 +96,8 @@ class ClusterSecurity:
                 raise SecurityError(("sasl", name), str(error)) from error
         if section.mechanism == "PLAIN":
             return Plain(self._secrets["username"], self._secrets["password"])
+        if section.token_file is not None:
+            return OAuthBearer(self._token_file(section.token_file), section.extensions)
         if section.mechanism == "OAUTHBEARER":
             source = TokenSource(
                 section.token_url or "",
@@ -103,20 +106,32 @@ class ClusterSecurity:
                 scope=section.scope,
                 context=trusting(section.token_ca_file, _TOKEN_CA) if section.token_ca_file else None,
             )
-            return OAuthBearer(source, self._secrets["client_secret"])
+            return OAuthBearer(source, section.extensions, self._secrets["client_secret"])
         if section.mechanism == "GSSAPI":
             return None
         return Scram(section.mechanism, self._secrets["username"], self._secrets["password"])
 
+    def _token_file(self, file: Path) -> TokenFile:
+        """Return a token's file, which clients read anew by themselves: none is made anew when it changes."""
+        try:
+            self._secrets["token"] = Secret(None, file)
+        except SecretError as error:
+            raise SecurityError(("sasl", "token_file"), str(error)) from error
+        return TokenFile(self._secrets["token"])
+
     def _sasl_settings(self, section: SaslSection) -> dict[str, Any]:
         settings: dict[str, Any] = {"sasl.mechanism": section.mechanism}
-        if section.mechanism == "OAUTHBEARER":
+        if section.token_file is not None:
+            settings["oauth_cb"] = partial(TokenFile(self._secrets["token"]).for_client, section.extensions)
+        elif section.mechanism == "OAUTHBEARER":
             settings |= {
                 "sasl.oauthbearer.method": "oidc",
                 "sasl.oauthbearer.client.id": section.client_id,
                 "sasl.oauthbearer.client.secret": self._secrets["client_secret"].current(),
                 "sasl.oauthbearer.token.endpoint.url": section.token_url,
             }
+            if section.extensions:
+                settings["sasl.oauthbearer.extensions"] = ",".join(f"{k}={v}" for k, v in section.extensions.items())
             if section.scope:
                 settings["sasl.oauthbearer.scope"] = section.scope
             if section.token_ca_file:

@@ -1,4 +1,4 @@
-"""Fetches access tokens with a client's credentials (RFC 6749, 4.4) and keeps one while it is good."""
+"""Where access tokens come from: a server, by a client's credentials (RFC 6749, 4.4), or a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import socket
 import ssl
 import time
-from base64 import b64encode
-from collections.abc import Callable
+from base64 import b64encode, urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import aiohttp
 
@@ -22,8 +23,54 @@ _RENEW_AT = 0.8
 _LONGEST_ANSWER = 65_536
 
 
+# How long a token is taken to be good that does not say so itself, until its file is looked at again.
+_GOOD_FOR = 60.0
+_LONGEST_CLAIMS = 16_384
+
+
 class TokenError(Exception):
     """No token was given; the text says why and holds no secret."""
+
+
+class Tokens(Protocol):
+    """What gives a token that is good now."""
+
+    async def token(self, timeout: float) -> str:
+        """Return it within `timeout` seconds; raises `TokenError`."""
+
+    def drop(self) -> None:
+        """Drop the token at hand, because a broker refused it."""
+
+
+class TokenFile:
+    """A token that somebody else renews in a file; what stands there counts, good or not: the broker says which."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    async def token(self, timeout: float) -> str:
+        """Return what stood in the file when it was last looked at."""
+        del timeout
+        return self._secret.current()
+
+    def drop(self) -> None:
+        """Do nothing: the file is looked at when it changes."""
+
+    def for_client(self, extensions: Mapping[str, str], _: str) -> tuple[str, float, str, dict[str, str]]:
+        """Return it as librdkafka asks for it: with the Unix time of its end, the principal, and extensions."""
+        token = self._secret.current()
+        return token, min(_end_of(token), time.time() + _GOOD_FOR), "", dict(extensions)
+
+
+def _end_of(token: str) -> float:
+    """Return when a token ends by its own word (RFC 7519, `exp`), in Unix time; infinity where it says nothing."""
+    claims = token.split(".")[1:2]
+    try:
+        text = claims[0][:_LONGEST_CLAIMS]
+        found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return float(found["exp"])
+    except (IndexError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return float("inf")
 
 
 class TokenSource:

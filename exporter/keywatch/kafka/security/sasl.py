@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
 from scramp import ScramClient, ScramException
@@ -15,7 +15,7 @@ from keywatch.engine.probe import Reason
 from keywatch.engine.threads import Threads
 from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.errors import ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, name_of
-from keywatch.kafka.security.oauth import TokenError, TokenSource
+from keywatch.kafka.security.oauth import TokenError, Tokens
 from keywatch.kafka.wire.codec import Reader, Writer
 from keywatch.kafka.wire.request import Request
 
@@ -163,9 +163,11 @@ class OAuthBearer:
 
     mechanism = "OAUTHBEARER"
 
-    def __init__(self, source: TokenSource, secret: Secret) -> None:
+    def __init__(self, source: Tokens, extensions: Mapping[str, str], *secrets: Secret) -> None:
+        """Take where tokens come from, what goes with them, and the secrets whose change makes clients be made anew."""
         self._source = source
-        self._secret = secret
+        self._pairs = "".join(f"\x01{name}={value}" for name, value in extensions.items())
+        self._secrets = secrets
 
     async def prove(self, exchange: Exchange) -> None:
         """Fetch a token when there is none, and send it; raises `BrokerError`."""
@@ -174,7 +176,7 @@ class OAuthBearer:
         except TokenError as error:
             raise exchange.refused(f"no token: {error}") from None
         try:
-            answer = await exchange.send(f"n,,\x01auth=Bearer {token}\x01\x01".encode())
+            answer = await exchange.send(f"n,,\x01auth=Bearer {token}{self._pairs}\x01\x01".encode())
             if answer:  # the broker's reason, which the client has to acknowledge before the refusal comes
                 await exchange.send(b"\x01")
                 raise exchange.refused("the token was refused")
@@ -185,7 +187,7 @@ class OAuthBearer:
 
     def version(self) -> tuple[int, ...]:
         """Return what changes when a secret changes."""
-        return _versions(self._secret)
+        return _versions(*self._secrets)
 
 
 def _versions(*secrets: Secret) -> tuple[int, ...]:
