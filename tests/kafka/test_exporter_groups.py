@@ -183,7 +183,13 @@ def test_own_clients_are_no_groups_and_patterns_choose(cluster: KafkaCluster) ->
     config = scene.config(cluster.bootstrap, groups={"include": ["wanted-.*"]}, topics={"include": ["chosen"]})
     with ExporterProcess(config) as exporter:
         seen = exporter.until(
-            lambda s: s.value("keywatch_canary_up", broker="1") == 1 and s.all("keywatch_group_up"), 120, "all is read"
+            lambda s: (
+                s.value("keywatch_canary_up", broker="1") == 1
+                and s.all("keywatch_group_up")
+                and s.all("keywatch_topic_partitions")
+            ),
+            120,
+            "all is read",
         )
     assert {dict(labels)["group"] for labels in seen.all("keywatch_group_up")} == {"wanted-1"}
     assert {dict(labels)["topic"] for labels in seen.all("keywatch_topic_partitions")} == {"chosen"}
