@@ -59,6 +59,13 @@ GROUP_REWOUND_TIMESTAMP_SECONDS = Metric(
     _CGT,
     "groups",
 )
+GROUP_REWINDS_TOTAL = Metric(
+    "keywatch_group_rewinds_total",
+    MetricKind.COUNTER,
+    "How often the group's commits on the topic went back; beyond 10,000 groups and topics both are `other`.",
+    _CGT,
+    "groups",
+)
 GROUP_REWOUND_OFFSETS = Metric(
     "keywatch_group_rewound_offsets",
     MetricKind.GAUGE,
@@ -82,6 +89,7 @@ METRICS: Final = (
     GROUP_UNCOMMITTED_RECORDS,
     GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED,
     GROUP_LEFT_RECORDS,
+    GROUP_REWINDS_TOTAL,
     GROUP_REWOUND_TIMESTAMP_SECONDS,
     GROUP_REWOUND_OFFSETS,
     GROUP_WATCHED,

@@ -28,6 +28,7 @@ from keywatch.patterns import Patterns
 from keywatch.probes.groups.index import LagIndex
 from keywatch.probes.groups.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.probes.groups.lookups import Lookups
+from keywatch.probes.groups.rewind_counters import RewindCounters
 from keywatch.probes.groups.series import GroupSeries, Limit
 from keywatch.probes.groups.start_offsets import StartOffsets
 from keywatch.probes.groups.turns import Turns
@@ -104,6 +105,7 @@ class GroupsProbe:
         self._beside = beside
         self._lookups = Lookups(times, most=fetches, timeout=schedule.timeout * _LOOKUP_SHARE)
         self._counted = (0, 0)
+        self._rewinds = RewindCounters(cluster)
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
@@ -309,7 +311,9 @@ class GroupsProbe:
             if not group_series.age(now):
                 yield from self._reckon([group_series])
             series += group_series.series
+            loose += self._rewinds.samples(group_series.group.name, group_series.topics, group_series.take_rewinds())
             yield
+        self._rewinds.retain(self._index.series)
         self._holdings = {topic: held for topic, held in self._holdings.items() if topic in self._index.wanted}
         self._histories.retain(self._index.partitions)
         self._times.retain(self._index.partitions)

@@ -28,6 +28,8 @@ class Rewinds:
 
     def __init__(self) -> None:
         self.last: dict[str, Rewind] = {}
+        self.new: list[str] = []
+        """The topic of each rewind since this was last emptied."""
         self._committed: dict[TopicPartition, int] = {}
         self._suspects: dict[TopicPartition, int] = {}
         self._coordinator = ""
@@ -51,8 +53,10 @@ class Rewinds:
                 self._committed[partition] = known
                 continue
             last = self.last.get(partition.topic)
-            more = last.offsets if last is not None and now - last.at < _SAME_RESET else 0
-            self.last[partition.topic] = Rewind(now, known - committed + more)
+            if last is None or now - last.at >= _SAME_RESET:
+                self.new.append(partition.topic)
+                last = None
+            self.last[partition.topic] = Rewind(now, known - committed + (last.offsets if last else 0))
         self._coordinator = coordinator
 
     def drop(self, topic: str) -> None:

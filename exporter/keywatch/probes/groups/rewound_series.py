@@ -34,6 +34,11 @@ class RewoundSeries:
         """Drop a topic that was made anew."""
         self._rewinds.drop(topic)
 
+    def take_new(self) -> list[str]:
+        """Return the topic of each rewind since the last call."""
+        new, self._rewinds.new = self._rewinds.new, []
+        return new
+
     def tell(self, now: float, *, called_for: bool) -> bool:
         """Make the series as of `now`; returns whether they are others than before."""
         last = self._rewinds.last

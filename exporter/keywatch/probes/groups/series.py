@@ -57,6 +57,8 @@ class GroupSeries:
         self.reads = Reads()
         self.strangers = _NONE
         """Partitions that it committed on and metadata does not name: deleted ones, or very new ones."""
+        self.topics: frozenset[str] = frozenset()
+        """Those whose lag was reckoned; the same object as long as they are the same."""
         self.touched = 0
         """The last cycle in which the end of one of its partitions moved, or was not read."""
         self.lagless = False
@@ -141,6 +143,8 @@ class GroupSeries:
             lags = [lag for lag in lags if lag.partition.topic not in left]
         topics = by_topic(lags)
         self._rewound.record(lags, self.group.coordinator, self.group.asked, now)
+        if self.topics != topics.keys():
+            self.topics = frozenset(topics)
         self.behind = frozenset([lag.partition for lag in lags if lag.records != 0])
         self.guessed = tuple([lag.partition for lag in lags if lag.estimated])
         self.lagless = bool(lags) and not self.behind and not any(topic.unknown for topic in topics.values())
@@ -171,6 +175,10 @@ class GroupSeries:
             return False
         self._uncommitted, self._arrived = uncommitted, arrived
         return True
+
+    def take_rewinds(self) -> list[str]:
+        """Return the topic of each rewind since the last call."""
+        return self._rewound.take_new()
 
     def drop(self, topic: str) -> None:
         """Drop what was known of a topic, because it was made anew."""

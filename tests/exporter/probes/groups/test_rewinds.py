@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keywatch.metrics import lag as cat
+from keywatch.probes.groups import rewind_counters
 from keywatch.probes.groups.lag import PartitionLag
 from keywatch.probes.groups.rewinds import Rewind, Rewinds
 from tests.exporter.fakes.groups_bed import PARTITIONS, Bed, runner
@@ -74,6 +75,29 @@ def test_a_new_coordinator_that_had_not_read_all_yet_is_no_rewind() -> None:
     rewinds.record(lags(50), "2", 3, 1002.0)
     rewinds.record(lags(51), "2", 4, 1003.0)
     assert rewinds.last == {}
+
+
+def test_rewinds_are_counted_from_0_on_and_by_name_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    bed = Bed()
+    counted: dict[tuple[str, ...], float] = {}
+
+    def cycles(count: int) -> None:
+        for _ in range(count):
+            for labels, value in bed.cycle().series(cat.GROUP_REWINDS_TOTAL).items():
+                counted[labels] = counted.get(labels, 0.0) + value
+
+    bed.peers.commits["siem"] = {PARTITIONS[0]: 4, PARTITIONS[2]: 4}
+    cycles(3)
+    assert counted == {("siem", "a"): 0.0, ("siem", "b"): 0.0}
+    bed.peers.commits["siem"] = {PARTITIONS[0]: 2, PARTITIONS[2]: 4}
+    cycles(6)
+    assert counted == {("siem", "a"): 1.0, ("siem", "b"): 0.0}
+    monkeypatch.setattr(rewind_counters, "_MOST_COUNTED", 2)
+    bed.peers.commits["late"] = {PARTITIONS[0]: 4}
+    cycles(6)
+    bed.peers.commits["late"] = {PARTITIONS[0]: 3}
+    cycles(6)
+    assert counted == {("siem", "a"): 1.0, ("siem", "b"): 0.0, ("other", "other"): 1.0}
 
 
 def test_whoever_wants_to_be_called_for_the_group_is_told_for_five_minutes() -> None:
