@@ -110,6 +110,18 @@ def test_a_token_in_a_file_is_taken_as_it_is_renewed_and_one_that_ended_is_named
         assert file.read_text(encoding="utf-8").split(".")[1] not in log
 
 
+def test_a_program_that_prints_tokens_is_run_as_they_end(cluster: KafkaCluster, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(unsigned("keywatch", 3600.0), encoding="utf-8")
+    with ExporterProcess(config(cluster, mechanism="OAUTHBEARER", token_command=["cat", str(file)])) as exporter:
+        exporter.until(well, 120, "everything is well")
+    file.write_text("no token", encoding="utf-8")
+    with ExporterProcess(config(cluster, mechanism="OAUTHBEARER", token_command=["cat", str(file)])) as exporter:
+        seen = exporter.until(down, 15, "it is down")
+        assert reasons(seen) == {"authentication"}
+        assert "cat did not print a token" in exporter.log.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("sasl", "listener", "words"),
     [

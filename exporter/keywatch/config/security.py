@@ -97,12 +97,13 @@ def check_tls(url: str, tls: TlsSection | None) -> None:
         raise ValueError("tls is given, but url is not https://")
 
 
+CommandPart = Annotated[str, Field(pattern=r"^[^\x00]{1,4096}$")]
 # As RFC 7628, 3.1 has keys and values; `auth` is the token's own. librdkafka joins them by commas.
 ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,100}$"), AfterValidator(_not_auth)]
 ExtensionValue = Annotated[str, Field(pattern=r"^[\x21-\x2b\x2d-\x7e]{1,1000}$")]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"]
 _OAUTH_KEYS = ("token_url", "client_id", "client_secret", "client_secret_file", "client_secret_env", "scope")
-_TOKEN_KEYS = ("token_ca_file", "token_file", "extensions")
+_TOKEN_KEYS = ("token_ca_file", "token_file", "token_command", "extensions")
 _USER_KEYS = ("username", "username_file", "password", "password_file", "password_env")
 
 
@@ -125,6 +126,12 @@ class SaslSection(Section):
     token_file: FilePath | None = Field(
         None, description="File that holds a token, such as one that Kubernetes projects, in place of token_url."
     )
+    token_command: tuple[CommandPart, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Program and arguments that print a token, in place of token_url.",
+    )
     extensions: dict[ExtensionName, ExtensionValue] = Field(
         default_factory=dict,
         max_length=20,
@@ -138,9 +145,11 @@ class SaslSection(Section):
         if self.mechanism == "OAUTHBEARER":
             self._refuse((*_USER_KEYS,))
             needs = {"token_url": self.token_url, "client_id": self.client_id, "client_secret": secret}
-            if self.token_file is not None:
-                self._refuse((*_OAUTH_KEYS, "token_ca_file"), "token_file")
-                needs = {}
+            for other in ("token_file", "token_command"):
+                if getattr(self, other) is not None:
+                    rest = {"token_ca_file", "token_file", "token_command"} - {other}
+                    self._refuse((*_OAUTH_KEYS, *sorted(rest)), other)
+                    needs = {}
         elif self.mechanism == "GSSAPI":
             self._refuse((*_USER_KEYS, *_OAUTH_KEYS, *_TOKEN_KEYS))
             needs = {}

@@ -16,6 +16,7 @@ from keywatch.engine.looking import Looking
 from keywatch.kafka.connection import BrokerConnection
 from keywatch.kafka.security.oauth import TokenFile, TokenSource
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
+from keywatch.kafka.security.token_command import TokenCommand
 from keywatch.net.tls import Tls, TlsSource, trusting
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its
@@ -32,6 +33,8 @@ class ClusterSecurity:
         self._tls = TlsSource(cluster.tls) if cluster.tls is not None else None
         self._sasl = cluster.sasl
         self._secrets: dict[str, Secret] = {}
+        self._local: TokenFile | TokenCommand | None = None
+        """Where tokens come from that librdkafka's clients are handed, as they do not fetch these themselves."""
         self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
         changes = any(secret.is_file for secret in self._secrets.values())
         changes = changes or (self._tls is not None and self._tls.has_files)
@@ -97,7 +100,11 @@ class ClusterSecurity:
         if section.mechanism == "PLAIN":
             return Plain(self._secrets["username"], self._secrets["password"])
         if section.token_file is not None:
-            return OAuthBearer(self._token_file(section.token_file), section.extensions)
+            self._local = self._token_file(section.token_file)
+        elif section.token_command is not None:
+            self._local = TokenCommand(section.token_command)
+        if self._local is not None:
+            return OAuthBearer(self._local, section.extensions)
         if section.mechanism == "OAUTHBEARER":
             source = TokenSource(
                 section.token_url or "",
@@ -121,8 +128,8 @@ class ClusterSecurity:
 
     def _sasl_settings(self, section: SaslSection) -> dict[str, Any]:
         settings: dict[str, Any] = {"sasl.mechanism": section.mechanism}
-        if section.token_file is not None:
-            settings["oauth_cb"] = partial(TokenFile(self._secrets["token"]).for_client, section.extensions)
+        if self._local is not None:
+            settings["oauth_cb"] = partial(self._local.for_client, section.extensions)
         elif section.mechanism == "OAUTHBEARER":
             settings |= {
                 "sasl.oauthbearer.method": "oidc",

@@ -59,10 +59,10 @@ class TokenFile:
     def for_client(self, extensions: Mapping[str, str], _: str) -> tuple[str, float, str, dict[str, str]]:
         """Return it as librdkafka asks for it: with the Unix time of its end, the principal, and extensions."""
         token = self._secret.current()
-        return token, min(_end_of(token), time.time() + _GOOD_FOR), "", dict(extensions)
+        return token, min(ends_at(token), time.time() + _GOOD_FOR), "", dict(extensions)
 
 
-def _end_of(token: str) -> float:
+def ends_at(token: str) -> float:
     """Return when a token ends by its own word (RFC 7519, `exp`), in Unix time; infinity where it says nothing."""
     claims = token.split(".")[1:2]
     try:
