@@ -7,7 +7,18 @@ from typing import Final
 
 from keywatch.engine.incident import Incident
 from keywatch.engine.probe import Reason
-from keywatch.metrics import cluster, dead_letters, groups, keycloak, log_dirs, logs, quorum, reconciliation
+from keywatch.metrics import (
+    cluster,
+    dead_letters,
+    groups,
+    keycloak,
+    lag,
+    log_dirs,
+    logs,
+    quorum,
+    reconciliation,
+    retention,
+)
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
@@ -35,8 +46,12 @@ _FACTS: Final = frozenset(COUNTERS) | {
     dead_letters.DLQ_OLDEST_TIMESTAMP_SECONDS,
     dead_letters.DLQ_RECORDS,
     keycloak.KEYCLOAK_UP,
+    lag.GROUP_REWOUND_TIMESTAMP_SECONDS,
+    log_dirs.LOG_DIR_UP,
+    log_dirs.LOG_DIR_FREE_BYTES,
     logs.ELASTICSEARCH_UP,
     logs.LOGSTASH_UP,
+    retention.TOPIC_AS_EXPECTED,
     reconciliation.KEYCLOAK_CLOCK_SKEW_SECONDS,
 }
 """What is to be acted on whatever else is wrong: it is folded under nothing."""

@@ -16,7 +16,19 @@ from keywatch.engine.overview import Overview, sentence
 from keywatch.engine.probe import Sample
 from keywatch.engine.slices import at_once
 from keywatch.engine.store import Key
-from keywatch.metrics import canary, cluster, dead_letters, groups, keycloak, logs, quorum, reconciliation
+from keywatch.metrics import (
+    canary,
+    cluster,
+    dead_letters,
+    groups,
+    keycloak,
+    lag,
+    log_dirs,
+    logs,
+    quorum,
+    reconciliation,
+    retention,
+)
 from keywatch.metrics import probe as probe_metrics
 from keywatch.metrics.metric import Metric
 
@@ -30,6 +42,7 @@ def incident(metric: Metric, *labels: str, since: float = 100.0, note: str = DOW
 BROKER = incident(cluster.BROKER_UP, "2")
 CLUSTER = incident(cluster.CLUSTER_UP)
 FENCED = incident(quorum.BROKER_FENCED, "2", note="it answers, and the controllers do not hear it", value=1.0)
+DISK = incident(log_dirs.LOG_DIR_UP, "2", "/data", note="the broker took it out of use")
 
 
 def follows(one: Incident, *causes: Incident) -> Incident | None:
@@ -53,6 +66,7 @@ def follows(one: Incident, *causes: Incident) -> Incident | None:
 def test_what_a_dead_broker_explains_follows_from_it(one: Incident) -> None:
     assert follows(one, BROKER) is BROKER
     assert follows(one, FENCED) is FENCED
+    assert follows(one, DISK) is DISK
     assert follows(one, replace(FENCED, value=0.0)) is None
     assert follows(one) is None
 
@@ -70,6 +84,10 @@ def test_what_a_dead_broker_explains_follows_from_it(one: Incident) -> None:
         incident(probe_metrics.PROBE_SUCCESS, "groups", note="authorization: Describe on Group:* is missing"),
         incident(dead_letters.DLQ_UNREADABLE, "dead", note="cannot be read, authorization: 1", value=1),
         incident(cluster.BROKER_UP, "3"),
+        incident(log_dirs.LOG_DIR_UP, "2", "/data", note="the broker took it out of use"),
+        incident(log_dirs.LOG_DIR_FREE_BYTES, "2", "/data", note="4.0% of the volume is free", value=4),
+        incident(lag.GROUP_REWOUND_TIMESTAMP_SECONDS, "g", "t", note="its commits went back", value=90),
+        incident(retention.TOPIC_AS_EXPECTED, "t", "min.insync.replicas", "critical", note="is 1, expected at least 2"),
         Incident(cluster.TOPIC_PARTITIONS_ELECTING, ("other", "t"), 100.0, "electing: 1", 1.0),
     ],
     ids=lambda one: f"{one.metric.name} {one.labels}",
