@@ -28,7 +28,7 @@ def build() -> Dashboard:
         [
             Section("Now", [Band(4, _now()), Band(9, [_table()])]),
             Section("Lag", [Band(9, _lag()), Band(8, _trend()), Band(8, [_retention()])]),
-            Section("States", [Band(8, _states()), Band(8, _beside()), Band(7, [_rewound()])]),
+            Section("States", [Band(8, _states()), Band(8, _beside()), Band(7, [_verdict(), _rewound()])]),
             Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
         ],
         component="consumers",
@@ -285,12 +285,37 @@ def _beside() -> list[Panel]:
     ]
 
 
+def _verdict() -> Panel:
+    meanings = {
+        "unknown": ("not known", house.UNKNOWN),
+        "rewound": ("rewound", "purple"),
+        "without_members": ("without members", house.BAD),
+        "stuck": ("stuck", house.BAD),
+        "late": ("late", house.ATTENTION),
+        "stopped": ("stopped, all read", "purple"),
+        "ok": ("ok", house.GOOD),
+    }
+    expr = "\nor ".join(
+        f"({now(has.GROUP_VERDICT, 'group', where=f'{_G}, verdict={chr(34)}{name}{chr(34)}')} == 1) * {number}"
+        for number, name in enumerate(meanings, start=1)
+    )
+    return StateTimeline(
+        title="What each group is",
+        description="Is a group well, late, stuck, without members, or did it go back, and since when?",
+        width=14,
+        mappings=house.words(dict(enumerate(meanings.values(), start=1))),
+        no_value=_NONE,
+        targets=[query(expr, _GROUP)],
+    )
+
+
 def _rewound() -> Panel:
     by = ("group", "topic")
     lately = f"time() - {now(lag_metrics.GROUP_REWOUND_TIMESTAMP_SECONDS, *by, where=_G)} < 300"
     return TimeSeries(
         title="Commits that went back",
         description="Which group reads records again, because its offsets were reset, and how many? For five minutes.",
+        width=10,
         low=0,
         decimals=0,
         no_value="none",

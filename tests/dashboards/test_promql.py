@@ -26,6 +26,7 @@ COURSES = {
     "keywatch_group_members": "0x60",
     "keywatch_group_rewound_timestamp_seconds": "700x60",
     "keywatch_group_state": "1x60",
+    "keywatch_group_verdict": "1x60",
     "keywatch_log_dir_free_bytes": "9000-1x60",
     "keywatch_topic_as_expected": "0x60",
     "up": "1x60",

@@ -55,6 +55,13 @@ GROUP_STATE = Metric(
     "keywatch_group_state", MetricKind.GAUGE, "1 for the state that the group is in, 0 for the others.",
     (*_CG, "state"), "groups",
 )  # fmt: skip
+GROUP_VERDICT = Metric(
+    "keywatch_group_verdict",
+    MetricKind.GAUGE,
+    "1 for what the group is: ok, late, stuck, stopped, without_members, rewound or unknown; 0 for what it was.",
+    (*_CG, "verdict"),
+    "groups",
+)
 GROUP_INFO = Metric(
     "keywatch_group_info", MetricKind.GAUGE, "1; protocol of the group, what its members are, and its coordinator.",
     (*_CG, "protocol", "type", "coordinator"), "groups",

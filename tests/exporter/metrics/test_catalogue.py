@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 # Where each label's values come from; a label that is not here would need the same thought first.
 BOUNDED_BY = {
     "feature": "an answer, of 50 features at most, with names of 61 letters at most",
+    "verdict": "the enum GroupVerdict",
     "setting": "the settings that `topics.expect` knows",
     "severity": "the configuration",
     "log_dir": "what each broker names, 64 of each at most",

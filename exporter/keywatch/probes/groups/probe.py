@@ -310,7 +310,7 @@ class GroupsProbe:
         for group_series in self._index.series.values():
             if not group_series.age(now):
                 yield from self._reckon([group_series])
-            series += group_series.series
+            series += (*group_series.series, group_series.verdict(now))
             loose += self._rewinds.samples(group_series.group.name, group_series.topics, group_series.take_rewinds())
             yield
         self._rewinds.retain(self._index.series)

@@ -39,6 +39,10 @@ class RewoundSeries:
         new, self._rewinds.new = self._rewinds.new, []
         return new
 
+    def lately(self, now: float) -> bool:
+        """Whether its commits went back a short while ago."""
+        return any(now - one.at < _TOLD_FOR for one in self._rewinds.last.values())
+
     def tell(self, now: float, *, called_for: bool) -> bool:
         """Make the series as of `now`; returns whether they are others than before."""
         last = self._rewinds.last

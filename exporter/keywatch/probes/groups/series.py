@@ -18,6 +18,7 @@ from keywatch.probes.groups.reads import Reads
 from keywatch.probes.groups.rewound_series import RewoundSeries
 from keywatch.probes.groups.standing import Standing
 from keywatch.probes.groups.uncommitted import Arrivals, Filled, Holding
+from keywatch.probes.groups.verdict import GroupVerdict, VerdictSeries
 
 STATES = (
     "Stable",
@@ -87,6 +88,8 @@ class GroupSeries:
         self._abandoned = False
         self._standing = Standing()
         self._rewound = RewoundSeries(self._labels)
+        self._verdict = VerdictSeries(self._labels)
+        self._most_records = 0
 
     @property
     def retention_limit(self) -> float | None:
@@ -142,6 +145,7 @@ class GroupSeries:
         if left:
             lags = [lag for lag in lags if lag.partition.topic not in left]
         topics = by_topic(lags)
+        self._most_records = max((topic.records or 0 for topic in topics.values()), default=0)
         self._rewound.record(lags, self.group.coordinator, self.group.asked, now)
         if self.topics != topics.keys():
             self.topics = frozenset(topics)
@@ -199,6 +203,32 @@ class GroupSeries:
                 self._lag[index] = self._seconds(ages, series.rows, now)
                 self.series = [*self._state, *self._lag, *self._rewound.series]
         return True
+
+    def verdict(self, now: float) -> MetricSeries:
+        """Return the series of what the group is at `now`, in one word."""
+        return self._verdict.record(self._judge(now))
+
+    def _judge(self, now: float) -> GroupVerdict:
+        behind = {partition.topic for partition in self.behind}
+        if self.group.trouble is not None or self.group.unreckoned or not self.topics:
+            return GroupVerdict.UNKNOWN
+        if self._rewound.lately(now):
+            return GroupVerdict.REWOUND
+        if self.group.members == 0:
+            return GroupVerdict.WITHOUT_MEMBERS if behind else GroupVerdict.STOPPED
+        if any(self._standing.words(topic, now) for topic in behind):
+            return GroupVerdict.STUCK
+        return GroupVerdict.LATE if self._is_late(behind, now) else GroupVerdict.OK
+
+    def _is_late(self, behind: Iterable[str], now: float) -> bool:
+        """Return whether a limit of its lag is passed."""
+        if self._limit is None:
+            return False
+        records, seconds = self._limit.records, self._limit.seconds
+        oldest = min((self._since[topic] for topic in behind if topic in self._since), default=now)
+        return (records is not None and self._most_records > records) or (
+            seconds is not None and now - oldest > seconds
+        )
 
     def _state_series(self) -> list[MetricSeries]:
         group = self.group
