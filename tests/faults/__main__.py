@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--more", action="store_true", help="add to the runs that are written down, replace none")
     parser.add_argument("--hold", type=float, help="seconds that a fault goes on after its pages came")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of order and victims")
-    parser.add_argument("--only", action="append", help="this fault alone (may be repeated); nothing is written")
+    parser.add_argument("--only", action="append", help="this fault alone (may be repeated); written with --more")
     options = parser.parse_args()
     if unknown := sorted(set(options.only or ()) - {fault.id for fault in catalogue()}):
         parser.error(f"--only {unknown[0]}: there are {', '.join(fault.id for fault in catalogue())}")
@@ -64,7 +64,7 @@ def main() -> int:
     earlier = document.earlier_runs() if options.more else []
 
     def keep(outcomes: list[Outcome]) -> None:
-        if options.short or options.only:
+        if options.short or (options.only and not options.more):
             return
         if options.twin:
             document.write_twin(outcomes, options.seed)
