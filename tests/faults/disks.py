@@ -32,4 +32,4 @@ def gone(bed: Bed, chance: random.Random) -> Case:
 
     # Kafka has some partitions wait until it is mended, longer than an event may take; mended it is by a restart.
     may = (Page("KafkaBrokerDown", labels), Page("KeycloakEventsNotArriving", {"cluster": bed.cluster}))
-    return Case((Page("KafkaLogDirOffline", {**labels, "log_dir": str(there)}),), taken, repaired, may=may)
+    return Case((Page("KafkaLogDirOffline", labels, f"/{SECOND} out of use"),), taken, repaired, may=may)
