@@ -32,6 +32,13 @@ EVENTS, WORK, AUDIT, DEAD, CANARY = "keycloak-events", "work", "audit", "events-
 LAG_LIMIT = 100
 WORN, RETENTION_LEFT = "worn", 100.0
 """How groups of soft faults begin, and the seconds until deletion that are their limit."""
+MOST_TOPICS = 40
+"""How many topics keywatch looks at: more than there are, until a soft fault makes as many."""
+EXPECTED: list[dict[str, Any]] = [
+    {"topics": f"{WORN}-unsafe", "min_insync_replicas": 2, "severity": "critical"},
+    {"topics": f"{WORN}-odd", "cleanup_policy": ["delete"]},
+]
+"""What topics of soft faults must promise."""
 WINDOW = 10.0
 """Seconds that keywatch waits for an event before it is missing: the default."""
 RIGHTS = [
@@ -206,7 +213,7 @@ class Bed:
         cluster = {
             "name": way.cluster,
             "bootstrap": access.bootstrap(self.kafka, way),
-            "topics": {"watch": [EVENTS, AUDIT]},
+            "topics": {"watch": [EVENTS, AUDIT], "expect": EXPECTED, "max_topics": MOST_TOPICS},
             "groups": {
                 "limits": [
                     {"groups": GROUP, "records": LAG_LIMIT},

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
 
 from tests.faults import document
 from tests.faults.__main__ import requirements_missing
-from tests.faults.bed import AUDIT, DEAD, EVENTS, RETENTION_LEFT, WORK, WORN, Bed, bed
+from tests.faults.bed import AUDIT, DEAD, EVENTS, MOST_TOPICS, RETENTION_LEFT, WORK, WORN, Bed, bed
 from tests.faults.partitions import alter
 from tests.faults.traffic import Readers
 from tests.faults.turns import say
@@ -64,6 +64,9 @@ def soft_faults() -> list[Soft[Bed]]:
         Soft("KafkaGroupRecordsSkipped", "a commit beyond the end of a partition", beyond),
         Soft("KafkaGroupRecordsNearDeletion", "a record unread in a topic that keeps it for two minutes", brief),
         Soft("KafkaGroupRecordsDeletedWithinDay", "a record unread since most of its topic's hour", brief),
+        Soft("KafkaTopicUnsafe", "a topic with fewer in-sync replicas than it must have", promising_less),
+        Soft("KafkaTopicNotAsExpected", "a topic that keeps the last record of each key alone", promising_less),
+        Soft("KeywatchLeavesOut", f"more than the {MOST_TOPICS} topics that it is to look at", many_topics),
         Soft("KafkaPartitionsUnderReplicated", "a follower that was away, throttled to a byte a second", throttled),
         Soft("KafkaCanarySlow", f"a broker's answers {_SLOW_SECONDS:g} s late", slow),
         Soft("KeycloakEventsLate", f"events held back for {_LATE_MS / 1000:g} s", mistreated),
@@ -188,6 +191,22 @@ def brief(bed: Bed) -> Iterator[None]:
         admin.create_topic(bed.kafka.bootstrap, name, configs={"retention.ms": str(int(kept * 1000))})
         admin.produce(bed.kafka.bootstrap, name, 1, timestamps=[int((time.time() - age) * 1000)])
         admin.commit(bed.kafka.bootstrap, f"{WORN}-{name}", {(name, 0): 0})
+    yield
+
+
+@contextmanager
+def promising_less(bed: Bed) -> Iterator[None]:
+    """Make topics that are not what the configuration demands."""
+    admin.create_topic(bed.kafka.bootstrap, f"{WORN}-unsafe", configs={"min.insync.replicas": "1"})
+    admin.create_topic(bed.kafka.bootstrap, f"{WORN}-odd", configs={"cleanup.policy": "compact"})
+    yield
+
+
+@contextmanager
+def many_topics(bed: Bed) -> Iterator[None]:
+    """Make as many topics as keywatch looks at, beside those that there are."""
+    for number in range(MOST_TOPICS):
+        admin.create_topic(bed.kafka.bootstrap, f"spare-{number}")
     yield
 
 
