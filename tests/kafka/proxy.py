@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _CHUNK = 65536
+_ARRIVES_WITHIN = 1.0
 _API_VERSIONS = (18).to_bytes(2)
 
 
@@ -39,6 +40,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -84,20 +86,34 @@ class Proxy:
 
     async def _open(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, self.host, self.port)
+            self._server = await asyncio.start_server(self._accept, self.host, self.port)
 
     async def _close(self) -> None:
         if self._server is not None:
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            # Who was accepted and not handed over yet is known to nobody but the loop, which loses him with the server.
+            arriving = asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
+            if arriving:
+                await asyncio.wait(arriving, timeout=_ARRIVES_WITHIN)
             self._server.close()
             self._server = None
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:  # those whose task was cancelled before it began, too
+            writer.transport.abort()
+        self._writers.clear()
+        await asyncio.sleep(0)  # what is aborted is closed by the loop
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection by a task that is known from its first moment on."""
+        self._writers.add(writer)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             back_reader, back_writer = await asyncio.open_connection(*self._target)
             watch = self._watch()
@@ -111,8 +127,7 @@ class Proxy:
             finally:
                 back_writer.transport.abort()
         writer.transport.abort()
-        if task is not None:
-            self._tasks.discard(task)
+        self._writers.discard(writer)
 
     async def _forward(
         self,
