@@ -182,6 +182,6 @@ def test_an_unknown_collector_is_refused_with_what_is_allowed() -> None:
         selection(["health", "brokers"])
     assert str(refused.value) == (
         "collect[]: no collector is called 'brokers'; allowed: health, probe, broker, cluster, topics, configs,"
-        " offsets, quorum, exporter, groups, canary, events, reconciliation, keycloak, dlq, logstash, elasticsearch,"
-        " log_lag, log_canary"
+        " offsets, quorum, log_dirs, exporter, groups, canary, retention, events, reconciliation, keycloak, dlq,"
+        " logstash, elasticsearch, log_lag, log_canary"
     )
