@@ -81,7 +81,9 @@ async def test_records_that_a_broker_refuses_are_told_with_its_reason_until_they
         await watch.stop()
 
 
-@pytest.mark.parametrize(("later", "reason"), [(0.1, Reason.REPLICA_DOWN), (9.0, Reason.TIMEOUT_RESPONSE)])
+@pytest.mark.parametrize(
+    ("later", "reason"), [(0.1, Reason.REPLICA_DOWN), (4.0, Reason.REPLICA_DOWN), (9.0, Reason.TIMEOUT_RESPONSE)]
+)
 def test_a_replica_that_answers_again_explains_for_a_while_why_a_record_that_waited_for_it_is_late(
     later: float, reason: Reason
 ) -> None:
