@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import math
+import os
 import socket
 import ssl
 import struct
@@ -171,32 +172,35 @@ async def connect(
         await security.fresh()
     tls = security.tls() if security is not None else None
     stage = Reason.DNS
-    sock: socket.socket | None = None
+    sock: _Socket | None = None
     try:
         async with asyncio.timeout_at(deadline):
             addresses = await resolver.addresses(endpoint.host, endpoint.port)
             stage = Reason.TIMEOUT_CONNECT
-            sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = _Socket(await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER))
+            sock.itself.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stage = Reason.TIMEOUT_TLS
             context = tls.context if tls is not None else None
             name = (tls.server_name or endpoint.host) if tls is not None else None
             loop = asyncio.get_running_loop()
-            _, replies = await loop.create_connection(Replies, sock=sock, ssl=context, server_hostname=name)
+            _, replies = await loop.create_connection(Replies, sock=sock.itself, ssl=context, server_hostname=name)
     except TimeoutError:
-        _discard(sock)
+        if sock is not None:
+            sock.discard()
         words = {Reason.DNS: "the name did not resolve", Reason.TIMEOUT_CONNECT: "no TCP connection"}
         detail = words.get(stage, "the TLS handshake was not finished")
         raise BrokerError(stage, f"{endpoint}: {detail} in {timeout:.3g} s") from None
     except (OSError, EOFError) as error:
-        _discard(sock)
+        if sock is not None:
+            sock.discard()
         reason, detail = connection_error(error)
         if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and ":" not in endpoint.host:
             # Towards IPv6 it means that there is none here; else no port is left to connect from.
             reason, detail = Reason.EXHAUSTED, f"keywatch itself: {error.strerror}"
         raise BrokerError(reason, f"{endpoint}: {detail}") from error
     except asyncio.CancelledError:
-        _discard(sock)
+        if sock is not None:
+            sock.discard()
         raise
     connection = BrokerConnection(replies, endpoint)
     opened = time.monotonic()  # uvloop's own clock tells milliseconds only
@@ -261,6 +265,20 @@ def _versions(reader: Reader) -> dict[int, tuple[int, int]]:
     return {api: (low, high) for api, low, high in struct.iter_unpack(">hhh", entries)}
 
 
-def _discard(sock: socket.socket | None) -> None:
-    if sock is not None:
-        sock.close()
+class _Socket:
+    """A socket on its way to a transport, which may have closed it by number when it is given up meanwhile."""
+
+    def __init__(self, itself: socket.socket) -> None:
+        self.itself = itself
+        self._inode = os.fstat(itself.fileno()).st_ino
+
+    def discard(self) -> None:
+        """Close it, unless that was done: uvloop closes the number, which may be another's by now."""
+        try:
+            ours = os.fstat(self.itself.fileno()).st_ino == self._inode
+        except OSError:
+            ours = False
+        if ours:
+            self.itself.close()
+        else:
+            self.itself.detach()

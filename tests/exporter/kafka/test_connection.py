@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import socket
 import ssl
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason
-from keywatch.kafka.connection import BrokerConnection, BrokerError, connect
+from keywatch.kafka.connection import BrokerConnection, BrokerError, _Socket, connect
 from keywatch.kafka.wire import requests
 from keywatch.net.tls import Tls
 from tests.exporter.fakes.fake_broker import VERSIONS, FakeBroker, Serve, closing, listening, says, silent
@@ -219,3 +220,28 @@ async def test_tls_towards_a_plain_port_is_named(tmp_path: Path) -> None:
         assert (error.reason, "does not speak TLS" in error.detail) == (Reason.TLS, True)
     async with listening(silent) as endpoint:
         assert (await refused(endpoint, Identity(context))).reason is Reason.TIMEOUT_TLS
+
+
+def test_a_socket_that_was_closed_by_its_number_takes_nobody_else_with_it() -> None:
+    ours, peer = socket.socketpair()
+    held, number = _Socket(ours), ours.fileno()
+    with peer, Path(os.devnull).open("rb") as other:
+        os.dup2(other.fileno(), number)  # as uvloop closes it, and another thread opens something
+        held.discard()
+        assert os.fstat(number).st_rdev == os.fstat(other.fileno()).st_rdev
+        os.close(number)
+
+
+def test_a_socket_that_is_given_up_is_closed_once() -> None:
+    ours, peer = socket.socketpair()
+    with peer:
+        held, number = _Socket(ours), ours.fileno()
+        held.discard()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)
+        held.discard()
+    gone, peer = socket.socketpair()
+    with peer:
+        held = _Socket(gone)
+        os.close(gone.fileno())
+        held.discard()
