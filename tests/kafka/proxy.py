@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 _CHUNK = 65536
-_ARRIVES_WITHIN = 1.0
+_ENDS_WITHIN = 1.0
 _API_VERSIONS = (18).to_bytes(2)
 
 
@@ -92,15 +92,15 @@ class Proxy:
         if self._server is not None:
             for listener in self._server.sockets:
                 self._loop.remove_reader(listener.fileno())
-            # Who was accepted and not handed over yet is known to nobody but the loop, which loses him with the server.
-            arriving = asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
-            if arriving:
-                await asyncio.wait(arriving, timeout=_ARRIVES_WITHIN)
+        # Who was accepted and not handed over yet is known to nobody but the loop, which loses him with the server: he
+        # becomes a connection first, and is cut as one.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(others, timeout=_ENDS_WITHIN)
+        if self._server is not None:
             self._server.close()
             self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         for writer in self._writers:  # those whose task was cancelled before it began, too
             writer.transport.abort()
         self._writers.clear()

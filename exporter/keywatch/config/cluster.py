@@ -90,7 +90,7 @@ class ExpectSection(Section):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_fields_set - {"topics", "severity"}:
+        if all(getattr(self, name) is None for name in type(self).model_fields.keys() - {"topics", "severity"}):
             raise ValueError("nothing is expected; name a setting such as min_insync_replicas")
         return self
 

@@ -163,7 +163,7 @@ class SaslSection(Section):
 
     def _refuse(self, keys: tuple[str, ...], because_of: str = "") -> None:
         for key in keys:
-            if getattr(self, key):
+            if getattr(self, key) not in (None, {}):
                 raise ValueError(f"{key} means nothing to {because_of or self.mechanism}")
 
 

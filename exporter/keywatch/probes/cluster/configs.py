@@ -27,14 +27,13 @@ from keywatch.probes.cluster.expected import (
     UNCLEAN,
     Expectation,
     compare,
+    number,
 )
 
 _SETTINGS = (MIN_IN_SYNC, CLEANUP, RETENTION, UNCLEAN, MESSAGE_BYTES)
 _FLAGS = {"true": 1.0, "false": 0.0}
 _TOPICS_PER_REQUEST = 500
 _TOPICS_PER_PIECE = 500
-_LONGEST_NUMBER = 9
-_LONGEST_MILLISECONDS = 19
 
 
 class _Settings(NamedTuple):
@@ -145,14 +144,14 @@ class ConfigsProbe:
                 needs = DESCRIBE_CONFIGS.missing(topic)
                 words = needs if reason is Reason.AUTHORIZATION else f"{topic}: {name_of(settings.error)}"
                 refused.append((reason, words))
-            elif (number := _number(settings.values.get(MIN_IN_SYNC, ""))) is not None:
-                found[topic] = number
-                samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(number)))
+            elif (least := number(settings.values.get(MIN_IN_SYNC, ""))) is not None:
+                found[topic] = least
+                samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(least)))
             samples += self._promised(topic, settings)
             if "compact" in settings.values.get(CLEANUP, ""):
                 compacted.add(topic)
             if "delete" in settings.values.get(CLEANUP, ""):
-                kept = _number(settings.values.get(RETENTION, ""), _LONGEST_MILLISECONDS)
+                kept = number(settings.values.get(RETENTION, ""))
                 if kept is not None:  # -1: for ever
                     retention[topic] = kept / 1000
                     samples.append(Sample(promised.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
@@ -179,7 +178,3 @@ class ConfigsProbe:
         for setting, words in compare(expectation, values):
             where = (*labels, setting, expectation.severity)
             yield Sample(promised.TOPIC_AS_EXPECTED, where, float(not words), words or None)
-
-
-def _number(text: str, longest: int = _LONGEST_NUMBER) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None

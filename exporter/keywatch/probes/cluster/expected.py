@@ -43,9 +43,10 @@ class Compared(NamedTuple):
 def compare(expectation: Expectation, found: Mapping[str, str]) -> Iterator[Compared]:
     """Compare settings by name as Kafka tells them; those that it does not tell are left out."""
     for setting, least in expectation.least.items():
-        number = _number(found.get(setting, ""))
-        if number is not None:
-            words = f"{setting} is {number}, expected at least {least}" if 0 <= number < least else ""
+        text = found.get(setting, "")
+        known = float("inf") if text == _FOR_EVER else number(text)
+        if known is not None:
+            words = f"{setting} is {text}, expected at least {least}" if known < least else ""
             yield Compared(setting, words)
     for setting, wanted in expectation.exact.items():
         if setting in found:
@@ -55,8 +56,6 @@ def compare(expectation: Expectation, found: Mapping[str, str]) -> Iterator[Comp
             yield Compared(setting, words)
 
 
-def _number(text: str) -> int | None:
-    """Return a number, -1 for what has no end; None for what is none."""
-    if text == _FOR_EVER:
-        return -1
+def number(text: str) -> int | None:
+    """Return the number that a setting is; None where it is none, or has more digits than any of Kafka's."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST else None

@@ -65,3 +65,5 @@ def test_what_is_not_told_or_not_demanded_is_left_out() -> None:
 def test_an_entry_that_demands_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing is expected"):
         ExpectSection(topics="t", severity="critical")
+    with pytest.raises(ValueError, match="nothing is expected"):
+        ExpectSection(topics="t", retention=None)
