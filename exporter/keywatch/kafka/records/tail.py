@@ -15,7 +15,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Kafka
 from confluent_kafka import TopicPartition as Assignment
 
 from keywatch.engine import supervised
-from keywatch.engine.probe import Reason
+from keywatch.engine.probe import ProbeError, Reason
 from keywatch.engine.supervised import Part
 from keywatch.kafka.client import Clients
 from keywatch.kafka.errors import kafka_error
@@ -92,9 +92,10 @@ class Tail(Generic[_T]):
         self.moved = asyncio.Event()
         """Set whenever something was handed over."""
         work = partial(_Reader(clients, make).read, self)
-        # That a client cannot be made, for what a file or the broker says, is no defect: `failure` tells it.
+        # That a client cannot be made, for what a file or the broker says, or because another cluster answers, is no
+        # defect: `failure` tells it.
         failed = partial(self.call, self._fail)
-        self._thread = supervised.thread(Part.TAIL, f"tail-{name}", work, failed, answers=(KafkaException,))
+        self._thread = supervised.thread(Part.TAIL, f"tail-{name}", work, failed, answers=(KafkaException, ProbeError))
 
     def subscribe(self, places: Mapping[TopicPartition, int], dropped: Collection[TopicPartition] = ()) -> None:
         """Read partitions from an offset on, also such as are followed already; leave the `dropped` ones."""

@@ -20,8 +20,11 @@ _LONGEST_TOKEN = 65_536
 _WITHIN = 10.0
 _SLACK = 0.1  # so that it is the program that is blamed, with what it did
 _RENEW_AT = 0.8
+# How long after one run the next may begin: each broker asks again and again while it refuses, or the program fails.
+_RUN_AGAIN_AFTER = 1.0
 # How long a token is kept that does not say when it ends.
 _GOOD_FOR = 60.0
+_RUN_DAILY = 86_400.0
 
 
 class TokenCommand:
@@ -32,6 +35,8 @@ class TokenCommand:
         self._clock = clock
         self._token = ""
         self._renew_at = self._ends_at = float("-inf")
+        self._run_again_at = float("-inf")
+        self._failure = ""
         self._lock = threading.Lock()
         self._threads = Threads(1)
 
@@ -57,20 +62,23 @@ class TokenCommand:
     def _renewed(self, timeout: float) -> str:
         """Return the token at hand, or run the program; one that fails leaves in force what is still good."""
         with self._lock:
-            now = self._clock()
-            if now < self._renew_at:
-                return self._token
-            try:
-                token = printed(self._command, timeout)
-            except TokenError:
-                if now < self._ends_at:
-                    return self._token
-                raise
-            end = min(ends_at(token), now + 10 * 365 * 86_400)
-            life = end - now if ends_at(token) < float("inf") else _GOOD_FOR
+            if self._clock() >= max(self._renew_at, self._run_again_at):
+                self._run(timeout)
+            if self._failure and self._clock() >= self._ends_at:
+                raise TokenError(self._failure)
+            return self._token
+
+    def _run(self, timeout: float) -> None:
+        try:
+            token, self._failure = printed(self._command, timeout), ""
+        except TokenError as error:
+            self._failure = str(error)
+        else:
+            now, end = self._clock(), ends_at(token)
+            life = min(end - now, _RUN_DAILY) if end < float("inf") else _GOOD_FOR
             self._token, self._ends_at = token, now + life
             self._renew_at = now + life * _RENEW_AT
-            return token
+        self._run_again_at = self._clock() + _RUN_AGAIN_AFTER
 
 
 def printed(command: Sequence[str], timeout: float) -> str:

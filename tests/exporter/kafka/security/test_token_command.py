@@ -59,7 +59,23 @@ async def test_it_is_run_once_for_all_who_ask_and_again_when_its_token_grows_old
     assert program.runs == 2
     tokens.drop()
     await tokens.token(10.0)
+    assert program.runs == 2, "brokers that refuse ask again and again"
+    now[0] += 1
+    await tokens.token(10.0)
     assert program.runs == 3
+
+
+async def test_a_program_that_fails_is_run_again_a_second_later(tmp_path: Path) -> None:
+    program = Program(tmp_path, "exit 3")
+    now = [1000.0]
+    tokens = TokenCommand(program.command, clock=lambda: now[0])
+    for _ in range(5):
+        with pytest.raises(TokenError, match="exit code 3"):
+            await tokens.token(10.0)
+    assert program.runs == 1
+    program.write("echo good")
+    now[0] += 1
+    assert await tokens.token(10.0) == "good"
 
 
 async def test_a_token_that_says_when_it_ends_is_kept_for_most_of_its_life(tmp_path: Path) -> None:
