@@ -86,6 +86,7 @@ class Topology:
         self._fenced: frozenset[str] = frozenset()
         self._broken_disks: frozenset[str] = frozenset()
         self._reasons: dict[str, Reason | None] = {}
+        self._serves_others: set[str] = set()
         self._on_brokers: list[Callable[[], None]] = []
         self._on_liveness: list[Callable[[], None]] = []
         self._brokers = {str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap}
@@ -163,9 +164,9 @@ class Topology:
     def lives(self, broker: int) -> bool:
         """Return whether a replica on this broker counts as living; without proof, metadata's word is taken.
 
-        A broker that refuses keywatch's credentials serves others: it does not count as proven dead.
+        A broker that is down for keywatch alone serves others: it does not count as proven dead.
         """
-        if self.refuses(broker):
+        if str(broker) in self._serves_others:
             return broker in self._in_metadata
         return self._state.get(str(broker), broker in self._in_metadata)
 
@@ -229,11 +230,14 @@ class Topology:
             self._missed.add(label)
             self._missed_at[label] = self._clock()
 
-    def report(self, label: str, up: bool, reason: Reason | None = None) -> None:
-        """Take a verdict of the broker probe, with the reason when it is down."""
+    def report(self, label: str, up: bool, reason: Reason | None = None, *, serves_others: bool = False) -> None:
+        """Take a verdict of the broker probe: with the reason when it is down, and whether it is for keywatch alone."""
         self._reasons[label] = reason
-        if self._state.get(label) is not up and label in self._brokers:
+        if label not in self._brokers:
+            return
+        if self._state.get(label) is not up or (label in self._serves_others) is not serves_others:
             self._state[label] = up
+            (self._serves_others.add if serves_others else self._serves_others.discard)(label)
             self._changed()
 
     def record(self, metadata: Metadata) -> None:
@@ -328,6 +332,7 @@ class Topology:
                 for label, up in self._state.items()
                 if label in brokers and brokers[label].endpoint == self._brokers[label].endpoint
             }
+            self._serves_others.intersection_update(self._state)
             self._missed.intersection_update(brokers)
             self._missed_at = {label: at for label, at in self._missed_at.items() if label in brokers}
             self._answered = {label: at for label, at in self._answered.items() if label in brokers}

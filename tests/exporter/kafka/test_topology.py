@@ -283,3 +283,19 @@ def test_a_broker_that_answers_again_was_silent_a_moment_ago_for_as_long_as_aske
     assert not topology.doubted(2, within=5.0)
     clock.now = 5.0
     assert not topology.doubted(1, within=5.0)
+
+
+@pytest.mark.parametrize("reason", [Reason.DNS, Reason.TLS_EXPIRED, Reason.AUTHENTICATION])
+def test_of_a_broker_that_is_down_for_keywatch_alone_metadata_tells_whether_it_lives(reason: Reason) -> None:
+    topology, calls = Topology([SEED]), []
+    topology.record(metadata([1, 2]))
+    topology.on_liveness(lambda: calls.append(topology.lives(1)))
+    topology.report("1", up=False, reason=reason, serves_others=True)
+    assert topology.known_down(1)
+    topology.report("1", up=False, reason=Reason.RESET)
+    topology.report("1", up=False, reason=reason, serves_others=True)
+    topology.record(metadata([2]))
+    assert calls == [True, False, True, False]
+    topology.record(metadata([1, 2]))
+    topology.report("1", up=True)
+    assert topology.lives(1)

@@ -66,7 +66,9 @@ ABOUT: Final[Mapping[str, About]] = {
     "topics": About(
         needs="""
             - The cluster's metadata, which probe `cluster` reads. It asks nobody itself.
-            - The verdicts of probe `broker`: a replica counts as dead as soon as its broker is down.
+            - The verdicts of probe `broker`: a replica counts as dead as soon as its broker is down. Where that is
+              for keywatch alone (`authentication`, a certificate it does not take, a name it cannot look up while the
+              connection that it has still answers), the cluster's own word counts.
             - `min.insync.replicas`, which probe `configs` reads; until it is known a topic has no series
               `…_below_min_isr`.
         """,

@@ -28,7 +28,13 @@ _SAID_AGAIN = {
     *(Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME),
     *(Reason.OTHER_CLUSTER, Reason.OTHER_BROKER),
 }
+_SAID_BY_A_LIVING_ONE = {
+    *(Reason.TLS_UNTRUSTED, Reason.TLS_EXPIRED, Reason.TLS_HOSTNAME, Reason.TLS_CLIENT),
+    Reason.AUTHENTICATION,
+}
 _LEADS_NOWHERE = {Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT_CONNECT}
+# How long the verdict on a broker whose name is gone may wait for an answer on the kept connection, in seconds.
+_STILL_ANSWERS_WITHIN = 0.25
 # What a stage of connecting gets more than its own deadline, so that it can say which one it was.
 _SLACK = 0.05
 # How long a slow broker need not say again who it is.
@@ -114,8 +120,36 @@ class BrokerProbe:
         if certain and self._clock() - begun < self._answer_within / 2:
             await self._try(min(self._answer_within, timeout), failures)
         if self._verdict.up is not None:
-            self._topology.report(self.target, self._verdict.up, self._verdict.reason)
+            others = not self._verdict.up and await self._serves_others()
+            self._topology.report(self.target, self._verdict.up, self._verdict.reason, serves_others=others)
         return self._samples(failures)
+
+    async def _serves_others(self) -> bool:
+        """Return whether what keeps keywatch away says nothing of the broker, which others may reach as before.
+
+        One that shows a certificate or refuses credentials lives. Of one whose name is gone the kept connection tells:
+        it fails with the broker's process, but not with a name server.
+        """
+        if self._verdict.reason in _SAID_BY_A_LIVING_ONE:
+            return True
+        if self._verdict.reason is not Reason.DNS:
+            return False
+        if self._link is None:
+            return True
+        if not self._link.connection.is_open:
+            return False
+        if self._clock() < self._link.rests_until:
+            return True
+        answer = ping(self._link.connection)
+        try:
+            await asyncio.wait([answer], timeout=max(min(_STILL_ANSWERS_WITHIN, self._until - self._clock()), 0.0))
+            rest = check_ping(self._link.connection, answer) if answer.done() else None
+        except BrokerError:
+            return False
+        finally:
+            answer.cancel()
+        self._link.rests_until = self._clock() + (rest or 0.0)
+        return rest is not None
 
     async def _try(self, timeout: float, failures: list[Reason]) -> BrokerError | None:
         """Ask once and record what came of it; returns what went wrong."""

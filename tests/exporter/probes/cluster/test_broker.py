@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from aiohappyeyeballs import AddrInfoType
 
 from keywatch.config.endpoint import Endpoint
 from keywatch.engine.probe import Reason, Sample, Schedule
@@ -13,6 +15,7 @@ from keywatch.kafka.connection import BrokerConnection, BrokerError
 from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import BrokerNode
 from keywatch.metrics import cluster as cat
+from keywatch.net.resolver import Resolver
 from keywatch.probes.cluster.broker import BrokerProbe
 from tests.exporter.fakes.fake_broker import FakeBroker, listening
 from tests.exporter.fakes.metadata import metadata, node
@@ -261,4 +264,38 @@ async def test_a_broker_that_shares_its_address_is_down_when_the_cluster_lacks_i
     samples = await probe.run(2 * ENOUGH)
     assert up(samples) == 0
     assert failures(samples) == [Reason.FENCED]
+    await probe.close()
+
+
+class Names(Resolver):
+    """Finds every name here, until names are gone."""
+
+    gone = False
+
+    async def addresses(self, host: str, port: int) -> list[AddrInfoType]:
+        """Return where to connect to; raises when names are gone."""
+        if self.gone:
+            raise socket.gaierror(socket.EAI_NONAME, host)
+        return await super().addresses("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("process", ["answers", "hangs", "ended", "never met"])
+async def test_a_broker_whose_name_is_gone_counts_as_living_while_its_connection_answers(
+    broker: FakeBroker, endpoint: Endpoint, process: str
+) -> None:
+    named, names = Endpoint("kafka-1", endpoint.port), Names()
+    topology, schedule = Topology([named]), Schedule(TIMEOUT / 2, TIMEOUT)
+    probe = BrokerProbe("kafka", str(named), topology, schedule, renew_after=0.0, resolver=names)
+    if process != "never met":
+        await until_up(probe, 1)
+    names.gone = True
+    broker.delay = 60.0 if process == "hangs" else 0.0
+    if process == "ended":
+        assert probe._link is not None
+        probe._link.connection.close()
+    await until_up(probe, 0)
+    assert (str(named) in topology._serves_others) is (process in {"answers", "never met"})
+    names.gone, broker.delay = False, 0.0
+    await until_up(probe, 1)
+    assert not topology._serves_others
     await probe.close()
