@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: coverage test-kafka test-oldest test-suite dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
+.PHONY: coverage test-kafka test-oldest test-suite test-wide dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -30,7 +30,7 @@ test: .venv/.dev ## run all tests; what the machine lacks is skipped with its re
 	tests/run.sh $(TESTS)
 
 # Tests of the code itself, without servers: what a change of Python or of a dependency breaks shows here.
-PLAIN := tests/exporter tests/wheel tests/alerts tests/dashboards/test_cli.py tests/dashboards/test_dashboards.py
+PLAIN := tests/exporter tests/wheel tests/dashboards/test_cli.py tests/dashboards/test_dashboards.py
 
 MEASURED := --cov --cov-report=term:skip-covered
 coverage: .venv/.dev ## measure which lines the plain tests run; fails below the floor in pyproject.toml
@@ -50,6 +50,10 @@ KAFKA_RELEASE ?= 3.9.1
 OF_ANY_KAFKA := $(addprefix tests/kafka/test_exporter_,faults.py identity.py limits.py)
 test-kafka: .venv/.dev ## run the tests of what differs between releases of Kafka (KAFKA_RELEASE=3.9.1)
 	KEYWATCH_KAFKA=$(KAFKA_RELEASE) $(BIN)/pytest -q -n 2 --dist loadfile $(OF_ANY_KAFKA)
+
+test-wide: ## run the tests of what keywatch must also run with: the oldest dependencies (measuring coverage), Kafka 3.9
+	$(MAKE) test-oldest COVERAGE=1
+	$(MAKE) test-kafka
 
 SUITE ?= trixie
 test-suite: ## run the tests on another Debian, as root (SUITE=trixie: Python 3.13)

@@ -62,7 +62,7 @@ finish() {
   fi
 }
 
-start nice -n 5 "${pytest[@]}" -n 1 --ignore=tests/kafka "${heavy[@]/#/--ignore=}" "$@" >"$log" 2>&1
+start nice -n 5 "${pytest[@]}" -n 2 --ignore=tests/kafka "${heavy[@]/#/--ignore=}" "$@" >"$log" 2>&1
 start "${pytest[@]}" -n 2 tests/kafka "$@"
 finish "${running[1]}"
 finish "${running[0]}"
