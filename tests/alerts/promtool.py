@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-_SECONDS = 300.0
+_SECONDS = 1000.0  # a batch takes seconds; the rest is for a machine that does other things as well
 _BATCH = 40
 _HEAD = r"^(?:Unit Testing|Processing test file):\s+"  # as promtool 2 and 3 have it
 _VERDICT = re.compile(rf"{_HEAD}(\S+)\n(.*?)(?={_HEAD}|\Z)", re.MULTILINE | re.DOTALL)

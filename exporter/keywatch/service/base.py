@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 from keywatch.config.cluster import TopicsSection
 from keywatch.config.model import Cluster
+from keywatch.elastic.identity import ClusterIdentity
 from keywatch.engine.probe import Probe
 from keywatch.engine.store import Key
 from keywatch.kafka.chosen_topics import ChosenTopics
@@ -51,6 +52,8 @@ class Base:
     """Since when the groups' oldest unread records have waited."""
     chosen: dict[object, ChosenTopics] = field(default_factory=dict)
     """Which topics are looked at, by what of the configuration says so."""
+    identities: dict[str, ClusterIdentity] = field(default_factory=dict)
+    """Which Elasticsearch is watched, by its URL."""
 
     look_back: float = 0.0
     """From how many seconds ago on events are read."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from keywatch.config.logs import ElasticsearchSection, LogCanarySection, LogLagSection, LogsSection, LogstashSection
+from keywatch.elastic.identity import ClusterIdentity
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import Probe, Schedule
 from keywatch.kafka.chosen_groups import ChosenGroups
@@ -48,11 +49,12 @@ def _logstash(base: Base, section: LogstashSection) -> Probe:
 
 
 def _elasticsearch(base: Base, section: ElasticsearchSection) -> Probe:
-    return ElasticsearchProbe(base.cluster, _elastic_server(section), Schedule(section.period, section.timeout))
+    return ElasticsearchProbe(base.cluster, _elastic_server(base, section), Schedule(section.period, section.timeout))
 
 
-def _elastic_server(section: ElasticsearchSection) -> ElasticServer:
-    return ElasticServer(HttpPeer(section.url, section.tls, section.basic_auth, section.key))
+def _elastic_server(base: Base, section: ElasticsearchSection) -> ElasticServer:
+    identity = base.identities.setdefault(section.url, ClusterIdentity())
+    return ElasticServer(HttpPeer(section.url, section.tls, section.basic_auth, section.key), identity=identity)
 
 
 def _log_canary(
@@ -72,7 +74,7 @@ def _log_canary(
         base.topology,
         section.topic,
         SingleRecord(base.clients, section.topic, section.timeout * WRITING),
-        _elastic_server(elasticsearch),
+        _elastic_server(base, elasticsearch),
         Schedule(section.period, section.timeout),
         realm=section.realm,
         carried=carried,
@@ -93,7 +95,7 @@ def _log_lag(base: Base, section: ElasticsearchSection, lags: tuple[LogLagSectio
         peers,
         Groups(base.topology, peers, ChosenGroups(frozenset(named).__contains__, named), named, beside=base.peers()),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
-        _elastic_server(section),
+        _elastic_server(base, section),
         schedule,
         carried=carried,
         namespace=section.namespace,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -17,6 +18,8 @@ import pytest
 
 from keywatch.config.logs import ElasticsearchSection
 from keywatch.config.secret import ApiKey
+from keywatch.elastic import server
+from keywatch.elastic.clients import Connect, client_of
 from keywatch.elastic.product import Name
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.probe import ProbeError, Reason
@@ -38,11 +41,11 @@ def stub_of(product: Name, search: Reply | None = None) -> Stub:
 @contextlib.asynccontextmanager
 async def reached(stub: Stub, key: ApiKey | None = None) -> AsyncIterator[ElasticServer]:
     with serving(stub):
-        server = ElasticServer(HttpPeer(stub.url, api_key=key))
+        made = ElasticServer(HttpPeer(stub.url, api_key=key))
         try:
-            yield server
+            yield made
         finally:
-            await server.close()
+            await made.close()
 
 
 async def searched(server: ElasticServer, timeout: float = 5.0) -> object:
@@ -226,6 +229,17 @@ async def test_another_product_at_the_address_is_asked_by_its_own_client() -> No
         server.drop_product()
         await (await server.api(5.0)).lifecycle(["logs-a"])
     assert asked(stub)[1::2] == ["GET /logs-a/_ilm/explain", "GET /_plugins/_ism/explain/.ds-logs-a"]
+
+
+async def test_the_time_in_which_a_client_is_loaded_is_not_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def loaded_late(name: Name) -> Connect:
+        await asyncio.sleep(3.2)
+        return await client_of(name)
+
+    monkeypatch.setattr(server, "client_of", loaded_late)
+    async with reached(stub_of(Name.ELASTICSEARCH)) as found:
+        await found.product(5.0)
+        assert await (await found.api(3.0)).lifecycle(["logs-*"])
 
 
 LOADS = """

@@ -18,6 +18,7 @@ from keywatch.config.keycloak import BasicAuthSection
 from keywatch.config.secret import ApiKey, SecurityError
 from keywatch.config.security import TlsSection
 from keywatch.elastic.errors import RefusedError, error_of
+from keywatch.elastic.identity import ClusterIdentity
 from keywatch.elastic.objects import ElasticObject, ObjectKind
 from keywatch.elastic.product import Name
 from keywatch.elastic.server import ElasticServer
@@ -207,6 +208,28 @@ async def test_both_products_are_known_and_asked_once(name: str, version: str) -
             found = [await server.product(2.0) for _ in range(3)]
         assert len(stub.asked) == 1
     assert {str(one) for one in found} == {f"{name} {version}"}
+
+
+async def test_nobody_asks_who_answers_in_place_of_the_cluster_that_is_watched() -> None:
+    identity, stub = ClusterIdentity(), Stub(uuid="mine", replies={"POST": Reply(200, {"hits": {"hits": []}})})
+    with serving(stub):
+        one, other = (ElasticServer(HttpPeer(stub.url), identity=identity) for _ in range(2))
+        async with contextlib.AsyncExitStack() as closing:
+            for server in (one, other):
+                closing.push_async_callback(server.close)
+            await one.same_cluster(20.0)
+            assert await (await other.api(20.0)).search(["logs"], {"size": 0})
+            stub.uuid = "another"
+            with pytest.raises(ProbeError, match="the cluster another answers, but mine is watched"):
+                await one.same_cluster(20.0)
+            before = len(stub.asked)
+            with pytest.raises(ProbeError) as refusal:
+                await other.api(20.0)
+            assert refusal.value.reason is Reason.OTHER_CLUSTER
+            assert len(stub.asked) == before
+            stub.uuid = "mine"
+            await one.same_cluster(20.0)
+            assert await (await other.api(20.0)).search(["logs"], {"size": 0})
 
 
 @pytest.mark.parametrize("status", [403, 405])

@@ -86,6 +86,9 @@ class ElasticsearchProbe:
         failures = []
         try:
             self._product = await self._server.product(timeout * _PRODUCT_SHARE)
+            loading = self._clock()
+            await self._server.load_client()
+            deadline += self._clock() - loading
             await self._server.same_cluster((deadline - self._clock()) / 2)
             health = await (await self._server.api(deadline - self._clock())).health()
         except ProbeError as error:

@@ -259,6 +259,9 @@ class Answers:
     def drop_product(self) -> None:
         """Do nothing."""
 
+    async def load_client(self) -> None:
+        """Do nothing: there is none."""
+
     async def api(self, timeout: float) -> Answers:
         """Return itself: what is asked of it, in place of a client."""
         assert timeout > 0
