@@ -11,6 +11,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import admin
@@ -91,8 +92,9 @@ class Readers:
         client = AdminClient(admin.client_settings(self._bootstrap))
 
         def empty() -> bool:
-            described = client.describe_consumer_groups([self._group], request_timeout=5)
-            return not described[self._group].result().members
+            listed = client.list_consumer_groups(request_timeout=5).result().valid
+            states = {one.group_id: one.state for one in listed}
+            return states.get(self._group, ConsumerGroupState.EMPTY) is ConsumerGroupState.EMPTY
 
         wait_until(empty, deadline, f"group {self._group} is empty")
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Message,
@@ -25,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # imported the
     UserScramCredentialUpsertion,
 )
 
+from tests.kafka.coordinator import Coordinators
 from tests.kafka.waiting import POLL_SECONDS, wait_until
 
 Settings = Mapping[str, str | int | float | bool]
@@ -38,7 +38,6 @@ _SCRAM_ITERATIONS = 4096
 # A try; what waits for longer than this was lost, or waits for a broker that does not come back.
 _TRY_SECONDS = 20.0
 _SOCKET_SECONDS = 5.0
-_AT_ONCE = 200
 _PASSING = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
@@ -202,46 +201,43 @@ def delete_records(bootstrap: str, topic: str, partition: int, *, before: int, c
 
 
 def commit(
-    bootstrap: str,
-    group: str,
-    offsets: Mapping[tuple[str, int], int],
-    *,
-    client: Settings | None = None,
-    deadline: float = SETUP_SECONDS,
+    bootstrap: str, group: str, offsets: Mapping[tuple[str, int], int], *, deadline: float = SETUP_SECONDS
 ) -> None:
     """Commit `offsets` (by topic and partition) for `group`, which must have no members, until Kafka has taken each.
 
-    Right after `__consumer_offsets` came into being the call as a whole succeeds while each partition carries an error
-    of its own; so each is looked at, and the commit repeated. Raises `TimeoutError`, which names the last error, after
-    `deadline` seconds.
+    Raises `TimeoutError`, which names the last error, after `deadline` seconds.
     """
-    commit_groups(bootstrap, {group: offsets}, client=client, deadline=deadline)
+    commit_groups(bootstrap, {group: offsets}, deadline=deadline)
 
 
 def commit_groups(
-    bootstrap: str,
-    groups: Mapping[str, Mapping[tuple[str, int], int]],
-    *,
-    client: Settings | None = None,
-    deadline: float = SETUP_SECONDS,
+    bootstrap: str, groups: Mapping[str, Mapping[tuple[str, int], int]], *, deadline: float = SETUP_SECONDS
 ) -> None:
-    """Commit for many groups as for one, hundreds at once, until Kafka has taken each; raises as `commit`."""
-    left = dict.fromkeys(groups, "no answer")
+    """Commit for many groups as for one, until Kafka has taken each; raises as `commit`."""
+    with Coordinators(bootstrap) as coordinators:
+        _until_taken(groups, lambda group: coordinators.commit(group, groups[group]), deadline, "have committed")
 
-    def committed() -> bool:
-        # A new client for each try: librdkafka keeps to the coordinator it found first, also when that one refuses.
-        admin = AdminClient(client_settings(bootstrap, client))
-        for start in range(0, len(some := list(left)), _AT_ONCE):
-            under_way = {group: _committing(admin, group, groups[group]) for group in some[start : start + _AT_ONCE]}
-            for group, future in under_way.items():
-                if refusal := _refusal(future):
-                    left[group] = refusal
-                else:
-                    del left[group]
+
+def delete_groups(bootstrap: str, groups: Collection[str], *, deadline: float = SETUP_SECONDS) -> None:
+    """Delete groups, and do not mind those that are gone; raises as `commit`."""
+    with Coordinators(bootstrap) as coordinators:
+        _until_taken(groups, coordinators.delete, deadline, "are deleted")
+
+
+def _until_taken(groups: Collection[str], ask: Callable[[str], str], deadline: float, what: str) -> None:
+    """Ask for each group until nothing keeps it from being obeyed: coordinators move while brokers come back."""
+    left = dict.fromkeys(groups, "not asked")
+
+    def taken() -> bool:
+        for group in list(left):
+            if refusal := ask(group):
+                left[group] = refusal
+            else:
+                del left[group]
         return not left
 
     try:
-        wait_until(committed, deadline, f"{len(groups)} groups have committed")
+        wait_until(taken, deadline, f"{len(groups)} groups {what}")
     except TimeoutError as error:
         raise TimeoutError(f"{error}: {dict(list(left.items())[:5])}") from error
 
@@ -273,22 +269,6 @@ def _alter_user(
         # A deletion that was obeyed, and whose answer came too late.
         done=KafkaError.RESOURCE_NOT_FOUND,
     )
-
-
-def _committing(admin: AdminClient, group: str, offsets: Mapping[tuple[str, int], int]) -> Future[Any]:
-    wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-    request = [ConsumerGroupTopicPartitions(group, wanted)]
-    found: dict[str, Future[Any]] = admin.alter_consumer_group_offsets(request, request_timeout=_TRY_SECONDS)
-    return found[group]
-
-
-def _refusal(future: Future[Any]) -> str:
-    """Say why commits were not taken; empty when they were."""
-    try:
-        partitions = future.result().topic_partitions or []
-    except KafkaException as error:
-        return str(error)
-    return "; ".join(f"{one.topic}-{one.partition}: {one.error}" for one in partitions if one.error is not None)
 
 
 def _mechanism(name: str) -> ScramMechanism:

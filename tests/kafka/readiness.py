@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import admin
@@ -44,7 +44,7 @@ def wait_serving(nodes: Sequence[KafkaNode], offsets_partitions: int, timeout: f
         groups = covering_groups(offsets_partitions)
         for group in groups:
             admin.commit(bootstrap, group, {(_TOPIC, 0): 1}, deadline=left())
-        _forget_groups(bootstrap, groups, left())
+        admin.delete_groups(bootstrap, groups, deadline=left())
     finally:
         admin.delete_topic(bootstrap, _TOPIC)
 
@@ -73,26 +73,3 @@ def _knows(client: AdminClient, ids: set[int]) -> bool:
         return set(client.list_topics(timeout=2).brokers) == ids
     except KafkaException:
         return False
-
-
-def _forget_groups(bootstrap: str, groups: Sequence[str], deadline: float) -> None:
-    """Delete the groups; coordinators still move while brokers come back, so those that are refused are tried again."""
-    left = dict.fromkeys(groups, "not asked")
-
-    def gone() -> bool:
-        # A new client for each try: librdkafka keeps to the coordinator it found first, also when that one refuses.
-        client = AdminClient(admin.client_settings(bootstrap))
-        for group, answer in client.delete_consumer_groups(sorted(left), request_timeout=10).items():
-            try:
-                answer.result()
-            except KafkaException as error:
-                left[group] = str(error.args[0])
-                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:  # then an answer was lost on its way
-                    continue
-            del left[group]
-        return not left
-
-    try:
-        wait_until(gone, deadline, "the harness's groups are deleted")
-    except TimeoutError as error:
-        raise TimeoutError(f"{error}: {left}") from error

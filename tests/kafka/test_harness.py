@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import admin, guard, settings
 from tests.kafka.cluster import KafkaCluster
+from tests.kafka.coordinator import Coordinators
 from tests.kafka.fixtures import kafka_required
 from tests.kafka.node import KafkaNode, KafkaStartError
 from tests.kafka.readiness import coordinating_partition, covering_groups
@@ -141,7 +142,21 @@ def test_stop_ends_a_frozen_node_too(victim: KafkaNode) -> None:
 def test_commits_at_once_on_a_young_cluster(cluster: KafkaCluster) -> None:
     admin.create_topic(cluster.bootstrap, "committed", partitions=2, replicas=3)
     admin.commit(cluster.bootstrap, "readers", {("committed", 0): 5, ("committed", 1): 7})
+    reader = Consumer(admin.client_settings(cluster.bootstrap, {"group.id": "readers"}))
+    found = reader.committed([TopicPartition("committed", 0), TopicPartition("committed", 1)], timeout=60)
+    reader.close()
+    assert [one.offset for one in found] == [5, 7]
     admin.delete_topic(cluster.bootstrap, "committed")
+
+
+def test_what_a_coordinator_refuses_is_told_and_nothing_is_left_of_a_group(cluster: KafkaCluster) -> None:
+    with pytest.raises(TimeoutError, match=r"'gone': 'UNKNOWN_TOPIC_OR_PART'"):
+        admin.commit(cluster.bootstrap, "gone", {("nowhere", 0): 5}, deadline=0)
+    with Coordinators("127.0.0.1:1") as nobody:
+        assert "refused" in nobody.delete("gone")
+    admin.delete_groups(cluster.bootstrap, ["gone", "readers"])
+    client = AdminClient(admin.client_settings(cluster.bootstrap))
+    assert client.list_consumer_groups().result().valid == []
 
 
 def test_start_error_carries_the_log() -> None:
