@@ -102,6 +102,8 @@ class ExporterProcess:
         self._config = dict(config)
         self.wrapper: Sequence[str] = ()
         """What stands before the command, such as `unshare --mount`; it must become the command by exec."""
+        self.flags: Sequence[str] = ()
+        """More flags of `serve`."""
         self._ports = PortReservation()
         self.port = self._ports.take("127.0.0.1")
         self._folder = tempfile.TemporaryDirectory(prefix="keywatch-exporter-")
@@ -123,7 +125,7 @@ class ExporterProcess:
     def start(self, deadline: float = 60.0) -> None:
         """Start the process and wait until it serves."""
         self.configure(self._config)
-        serve = ["-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text"]
+        serve = ["-m", "keywatch", "serve", "--config.file", str(self.file), "--log.format", "text", *self.flags]
         command = [*self.wrapper, sys.executable, *serve]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -8,12 +8,15 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from keywatch.cli.hangups import HANGUPS
 from keywatch.config.endpoint import listen_address
 from keywatch.config.model import Config
+from keywatch.config.named_files import named_files
 from keywatch.engine import supervised
 from keywatch.service import memory_use
+from keywatch.service.file_watch import FileWatch
 from keywatch.service.own_metrics import OwnMetrics
 from keywatch.service.reload import Reload
 from keywatch.service.watch import Watch
@@ -28,8 +31,10 @@ class ListenError(Exception):
     """The port cannot be listened on; the text names it and why."""
 
 
-async def serve(config: Config, read: Callable[[], Config]) -> None:
+async def serve(config: Config, read: Callable[[], Config], watched: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP has the configuration read anew by `read`.
+
+    So has a change of the file `watched`, or of one that the configuration names.
 
     Raises `SecurityError` for unusable certificates towards Kafka, `ConfigError` for those of the port.
     """
@@ -51,9 +56,15 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
     beat = itself.begin()
     watch.start()
     HANGUPS.lead_to(loop, reload.begin)
+    going = [beat]
+    if watched is not None:
+        files = FileWatch(watched, lambda: named_files(watch.config), reload)
+        itself.add_source(files.samples)
+        going.append(files.begin())
     await ended.wait()
     _LOG.info("ending")
-    beat.cancel()
+    for task in going:
+        task.cancel()
     HANGUPS.ignore(loop)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_END_WITHIN):

@@ -15,6 +15,12 @@ def add(commands: Any, words: str) -> None:
     """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
     parser: argparse.ArgumentParser = commands.add_parser("serve", help=words)
     source.add_flags(parser)
+    parser.add_argument(
+        "--config.watch",
+        dest="config_watch",
+        action="store_true",
+        help="read the configuration anew when its file changes, or one that it names, as SIGHUP does",
+    )
     parser.add_argument("--web.listen-address", dest="listen", metavar="ADDRESS", help="host:port or :port [:9877]")
     parser.add_argument(
         "--web.config.file", dest="web_file", type=Path, metavar="FILE", help="TLS and users of the port"
@@ -38,9 +44,12 @@ def run(options: argparse.Namespace) -> int:
     from keywatch.service import log_setup  # noqa: PLC0415
 
     config = source.configuration(options)
+    if options.config_watch and not options.config_file:
+        raise ConfigError("--config.watch needs a configuration file; --kafka names none")
+    watched = options.config_file if options.config_watch else None
     log_setup.set_up(config.log)
     try:
-        uvloop.run(serve(config, lambda: source.configuration(options)))
+        uvloop.run(serve(config, lambda: source.configuration(options), watched))
     except (ListenError, SecurityError) as error:
         raise ConfigError(str(error)) from error
     end_now()

@@ -27,6 +27,12 @@ CONFIG_RELOAD_SUCCESSFUL = Metric(
     "1 when the configuration in force is the one that was last read; 0 when that was bad and an older one holds.",
     health=True,
 )
+CONFIG_LOOKED_AT_TIMESTAMP_SECONDS = Metric(
+    "keywatch_config_looked_at_timestamp_seconds",
+    MetricKind.GAUGE,
+    "When --config.watch last saw how the configuration's files look, in Unix time; it stands still while their file "
+    "system does not answer.",
+)
 SCRAPE_DURATION_SECONDS = Metric(
     "keywatch_scrape_duration_seconds",
     MetricKind.HISTOGRAM,

@@ -34,6 +34,7 @@ class Reload:
         self._reader = Worker("reload")
         self._begun: asyncio.Task[None] | None = None
         self._again = False
+        self._problem = ""
 
     def begin(self) -> None:
         """Read anew without waiting for it; the outcome is logged and in the metrics. Needs a running event loop.
@@ -45,20 +46,26 @@ class Reload:
         else:
             self._begun = supervised.task(Part.RELOAD, self._log_outcome())
 
-    async def now(self) -> str:
-        """Read anew and say in words what changed; raises `ConfigError`, and then what was in force goes on."""
+    async def now(self, *, unasked: bool = False) -> str:
+        """Read anew and say in words what changed; raises `ConfigError`, and then what was in force goes on.
+
+        What nobody asked for logs no mistake that was logged already.
+        """
         async with self._one_at_a_time:
             try:
                 changed, config = await self._go_over()
             except (ConfigError, SecurityError) as error:
                 self._itself.reloaded(successful=False)
-                for line in (*str(error).splitlines(), "what was read before stays in force"):
-                    _LOG.error("%s", line)
+                if not unasked or str(error) != self._problem:
+                    for line in (*str(error).splitlines(), "what was read before stays in force"):
+                        _LOG.error("%s", line)
+                self._problem = str(error)
                 raise ConfigError(str(error)) from error
             except Exception as error:
                 self._itself.reloaded(successful=False)
                 supervised.defect(Part.RELOAD, error)
                 raise ConfigError("a defect of keywatch: see the log") from error
+            self._problem = ""
             log_setup.set_up(config.log)
             self._itself.reloaded(successful=True)
             _LOG.info("configuration read anew: %s", changed)
