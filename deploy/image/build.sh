@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the container image with buildah: no daemon, no systemd, also inside a sandbox.
 set -euo pipefail
-usage="usage: [BASE=IMAGE] [SOURCE=URL] deploy/image/build.sh [--debootstrap] [TAG]
+usage="usage: [BASE=IMAGE] [SOURCE=URL] [REVISION=COMMIT] [CREATED=RFC3339] deploy/image/build.sh [--debootstrap] [TAG]
   --debootstrap  make the base image from this Debian's own mirror (as root), where no registry of images is reached
   TAG            the image's name [keywatch:VERSION]"
 fail() { echo "build.sh: $1" >&2; exit 2; }
@@ -84,5 +84,6 @@ mount_pip_conf "$scratch/pip.conf" /root/.config/pip/pip.conf
 # Docker's format, since OCI's has no HEALTHCHECK.
 buildah bud --format docker -f deploy/image/Dockerfile --ignorefile deploy/image/Dockerfile.dockerignore \
   "${pull[@]}" "${mounts[@]}" ${BASE:+--build-arg "BASE=$BASE"} \
-  --build-arg "VERSION=$version" --build-arg "SOURCE=${SOURCE:-}" --tag "$tag" .
+  --build-arg "VERSION=$version" --build-arg "SOURCE=${SOURCE:-}" \
+  --build-arg "REVISION=${REVISION:-}" --build-arg "CREATED=${CREATED:-}" --tag "$tag" .
 echo "$tag: $(buildah images --format '{{.Size}}' "$tag"), storage driver $STORAGE_DRIVER"

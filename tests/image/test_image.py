@@ -85,8 +85,7 @@ def as_run(container: Container, *arguments: str) -> subprocess.CompletedProcess
 def test_it_is_healthy_while_kafka_is_absent_and_ends_when_told(container: Container) -> None:
     check = container.inspect()["config"]["Healthcheck"]["Test"]
     assert check[0] == "CMD"
-    python = shlex.quote(check[1])
-    script = LIFE.format(health=shlex.join(check[1:]), metrics=f"{python} -Ic {shlex.quote(FETCH)}")
+    script = LIFE.format(health=shlex.join(check[1:]), metrics=f"/opt/keywatch/bin/python -Ic {shlex.quote(FETCH)}")
     done = container.run("sh", "-c", script)
     lines = done.stdout.splitlines()
     assert lines[:2] == ["healthy", "cluster down"], done.stdout + done.stderr

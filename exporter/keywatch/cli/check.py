@@ -9,7 +9,6 @@ from typing import Any
 from keywatch.cli import source
 from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK, SOMETHING_DOWN
 from keywatch.cli.seconds import seconds
-from keywatch.config.yaml_file import ConfigError
 
 _LONGEST = 86_400
 
@@ -27,15 +26,23 @@ def add(commands: Any, words: str) -> None:
         metavar="URL",
         help="the running keywatch, which knows what one look cannot [where the configuration file has it listen]",
     )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="only ask the keywatch that runs here whether it is alive, for probes of containers: exit 0 alive, 1 not",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code; raises `ConfigError`."""
+    if options.live:
+        return _live(options)
     from keywatch.cli.report import look, report  # noqa: PLC0415 - each command loads what it needs
     from keywatch.cli.report_table import show  # noqa: PLC0415
     from keywatch.cli.running import running  # noqa: PLC0415
     from keywatch.config.secret import SecurityError  # noqa: PLC0415
+    from keywatch.config.yaml_file import ConfigError  # noqa: PLC0415
     from keywatch.service import log_setup  # noqa: PLC0415
 
     config = source.configuration(options)
@@ -58,3 +65,12 @@ def run(options: argparse.Namespace) -> int:
     if not all(cluster["supported"] for cluster in found["clusters"].values()):
         return BAD_CONFIGURATION
     return OK if found["healthy"] else SOMETHING_DOWN
+
+
+def _live(options: argparse.Namespace) -> int:
+    from keywatch.cli.live import alive  # noqa: PLC0415 - each command loads what it needs
+    from keywatch.cli.out import complain, say  # noqa: PLC0415
+
+    lives, words = alive(options.exporter, options.config_file)
+    (say if lives else complain)(words)
+    return OK if lives else SOMETHING_DOWN

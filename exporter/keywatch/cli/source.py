@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keywatch.cli.default_file import WORDS, default_file
-from keywatch.config.model import Config
-from keywatch.service.config_file import ConfigError, from_data, load
+
+if TYPE_CHECKING:  # who only asks whether keywatch lives need not wait for all of this
+    from keywatch.config.model import Config
 
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("auto", "json", "text")
@@ -40,6 +41,8 @@ def configuration(options: argparse.Namespace) -> Config:
 
     The file that was found without a flag becomes `options.config_file`: a reload reads the same one.
     """
+    from keywatch.service.config_file import ConfigError, from_data, load  # noqa: PLC0415 - as above
+
     if options.config_file and options.kafka:
         raise ConfigError("give either --config.file FILE or --kafka HOST:PORT")
     if not options.kafka:
