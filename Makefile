@@ -77,6 +77,7 @@ docs: .venv/.dev ## write the generated documents, and what follows from the ale
 	$(BIN)/python -m keywatch.documents.rights docs
 	$(BIN)/python -m keywatch.documents.alerts alerts
 	$(BIN)/python -m keywatch.documents.opensearch logstash
+	$(BIN)/python -m keywatch.documents.chart .
 
 docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.documents.reference docs --check
@@ -84,9 +85,11 @@ docs-check: .venv/.dev
 	$(BIN)/python -m keywatch.documents.rights docs --check
 	$(BIN)/python -m keywatch.documents.alerts alerts --check
 	$(BIN)/python -m keywatch.documents.opensearch logstash --check
+	$(BIN)/python -m keywatch.documents.chart . --check
 
 dashboards: .venv/.dev ## write the dashboards' JSON (CHECK=1: fail when a file is not up to date)
 	$(BIN)/python -m keywatch_dashboards.cli --out dashboards/json $(if $(CHECK),--check)
+	$(BIN)/python -m keywatch.documents.chart . $(if $(CHECK),--check)
 
 dashboards-check:
 	@$(MAKE) -s dashboards CHECK=1
@@ -111,7 +114,7 @@ deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, 
 	apt-get update -q
 	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
 	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager \
-		iproute2 jq lsof nftables openssl procps
+		iproute2 jq lsof nftables openssl procps strace systemd
 	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 

@@ -21,7 +21,7 @@ from _pytest.runner import CallInfo
 
 # Seconds by marker or folder, where the default of pyproject.toml does not do: longer than any deadline of such a test,
 # which tells more than a time-out does, and long enough to fetch a server for the first time.
-LONGER = {"browser": 300, "kafka": 900, "elastic": 1500, "keycloak": 1800, "image": 1800}
+LONGER = {"browser": 300, "kafka": 900, "elastic": 1500, "keycloak": 1800, "image": 1800, "helm": 1200}
 LONGER_IN = {"alerts": 1200, "dashboards": 1200, "logstash": 1600}
 # What a test that was told to end has before it is made to, and then before its process is.
 _GRACE_SECONDS, _LAST_SECONDS = 10.0, 60.0

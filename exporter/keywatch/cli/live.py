@@ -1,4 +1,4 @@
-"""Whether the keywatch that runs here is alive, for whoever restarts it: also behind a password or client certificates."""
+"""Whether the keywatch that runs here is alive, also behind a password or client certificates, for who restarts it."""
 
 from __future__ import annotations
 

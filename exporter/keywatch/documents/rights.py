@@ -68,12 +68,18 @@ def _strimzi() -> Iterator[str]:
     yield "  authorization:"
     yield "    type: simple"
     yield "    acls:"
+    yield from (f"      {line}" for line in acls().splitlines())
+    yield "```"
+
+
+def acls() -> str:
+    """Write the rights as the list that Strimzi's KafkaUser has of them."""
+    lines = []
     for right, operations in _resources():
         kind = right.kind.lower()
         name = "" if kind == "cluster" else f', name: "{right.given}", patternType: literal'
-        yield f"      - resource: {{type: {kind}{name}}}"
-        yield f"        operations: [{', '.join(operations)}]"
-    yield "```"
+        lines += [f"- resource: {{type: {kind}{name}}}", f"  operations: [{', '.join(operations)}]"]
+    return "\n".join(lines) + "\n"
 
 
 def write(docs: Path, *, check: bool) -> list[str]:
