@@ -113,7 +113,7 @@ POLICY := /usr/sbin/policy-rc.d
 deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, Prometheus (not started), what runbooks use
 	apt-get update -q
 	test -e $(POLICY) || { printf '#!/bin/sh\nexit 101 # keywatch\n' >$(POLICY) && chmod +x $(POLICY); }
-	apt-get install -yq --no-install-recommends buildah debootstrap chromium prometheus prometheus-alertmanager \
+	apt-get install -yq --no-install-recommends buildah debootstrap docker-compose chromium prometheus prometheus-alertmanager \
 		iproute2 jq lsof nftables openssl procps strace systemd
 	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
