@@ -31,6 +31,17 @@ class Protection:
         words = f"TLS{asked.get(tls.client_auth_type, clients)}" if tls else "plain HTTP"
         return f"{words}, {users or 'no'} user{'' if users == 1 else 's'}"
 
+    def warnings(self) -> list[str]:
+        """Name what works but lets in anybody, or lets passwords be read on the way."""
+        tls, users = self.config.tls_server_config, self.config.basic_auth_users
+        found = []
+        if not users and (tls is None or tls.client_auth_type != "RequireAndVerifyClientCert"):
+            found.append("no basic_auth_users and no client certificates that are required: anybody may ask the port")
+        if tls is None:
+            words = "passwords and answers" if users else "answers"
+            found.append(f"no {_TLS}: {words} can be read on the way")
+        return found
+
 
 def load(path: Path) -> Protection:
     """Read and check a file; raises `ConfigError` for anything that is wrong with it."""

@@ -88,7 +88,9 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
 def test_a_good_file_is_called_good(good: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", good]) == OK
-    assert capsys.readouterr() == (f"{good}: good; clusters: a, b\n", "")
+    told = capsys.readouterr()
+    assert told.out == f"{good}: good; clusters: a, b\n"
+    assert all(": warning: " in line for line in told.err.splitlines())
 
 
 def test_a_bad_file_is_refused_by_every_command_alike(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
