@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: coverage test-kafka test-oldest test-suite test-wide dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak
+.PHONY: coverage test-kafka test-oldest test-suite test-wide dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak scan kustomize
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -118,6 +118,9 @@ deps: ## install what CI needs on Debian, as root: image tools, a browser, npm, 
 	command -v npm >/dev/null || apt-get install -yq --no-install-recommends npm
 	! grep -qs '# keywatch$$' $(POLICY) || rm $(POLICY)
 
+kustomize: .venv/.dev ## write deploy/kustomize from the Helm chart (builds Helm once, by Go)
+	$(BIN)/python -m tests.helm.kustomize deploy/kustomize
+
 image: ## build the container image with buildah
 	deploy/image/build.sh
 
@@ -144,6 +147,10 @@ faults-calm: .venv/.dev ## disturb a real path for an hour in ways that are no f
 
 soak: .venv/.dev ## a day of churn in minutes, without servers: memory, descriptors, threads and tasks must stay (SOAK="--seconds 600")
 	nice $(BIN)/python -m tests.soak $(SOAK)
+
+scan: .venv/.dev ## scan code, history, dependencies, Dockerfiles, licences; list what is inside (SCAN=--strict: all must look)
+	$(BIN)/python -m tests.scan $(SCAN)
+	$(BIN)/pytest -q tests/scan
 
 clean: ## remove what was installed and built here
 	rm -rf .venv .venv-oldest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

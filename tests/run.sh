@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 # Even one at a time in a worker, so that a test that hangs and is ended takes no other test with it.
 pytest=(.venv/bin/pytest --durations=5 --dist loadfile)
+# What has a verb of its own: `make scan`.
+elsewhere=(tests/scan)
 heavy=(tests/commands tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash)
 grace_seconds=30 # for fixtures to end what they started
 no_tests=5       # pytest's exit code where the options leave nothing to run
@@ -62,7 +64,7 @@ finish() {
   fi
 }
 
-start nice -n 5 "${pytest[@]}" -n 2 --ignore=tests/kafka "${heavy[@]/#/--ignore=}" "$@" >"$log" 2>&1
+start nice -n 5 "${pytest[@]}" -n 2 --ignore=tests/kafka "${heavy[@]/#/--ignore=}" "${elsewhere[@]/#/--ignore=}" "$@" >"$log" 2>&1
 start "${pytest[@]}" -n 2 tests/kafka "$@"
 finish "${running[1]}"
 finish "${running[0]}"

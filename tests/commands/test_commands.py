@@ -41,6 +41,12 @@ NOT_RUN: Final = {
     "python3 -m venv": "it fetches from a package index",
     "python -m tests.": "CI runs it by a verb of make",
     "keywatch-dashboards --grafana": "no Grafana is there",
+    "helm": "no Kubernetes is there",
+    "deploy/compose/": "no container engine is there",
+    "install -m": "it changes the machine",
+    "systemd-sysusers": "it changes the machine",
+    "systemd-tmpfiles": "it changes the machine",
+    "/opt/keywatch/bin/pip": "it fetches from a package index",
 }
 """The reasons that there are, by the beginning of the commands; `there` is where these tests run."""
 EMPTY: Final = {

@@ -45,7 +45,7 @@ def helm() -> Path:
         environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-trimpath"}
         _run(["go", "install", f"helm.sh/helm/v{HELM[0]}/cmd/helm@v{HELM}"], environment)
 
-    return _once(f"helm-{HELM}", build) / "helm"
+    return once(f"helm-{HELM}", build) / "helm"
 
 
 def validator() -> Path:
@@ -58,10 +58,10 @@ def validator() -> Path:
         pip = [sys.executable, "-m", "pip", f"--python={folder / 'bin' / 'python'}", "install", "--quiet"]
         _run([*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(_LOCK)])
 
-    return _once(f"kubernetes-schemas-{digest}", install) / "bin" / "python"
+    return once(f"kubernetes-schemas-{digest}", install) / "bin" / "python"
 
 
-def _once(name: str, make: Callable[[Path], None]) -> Path:
+def once(name: str, make: Callable[[Path], None]) -> Path:
     """Fill a folder beside the one of this name and rename it, so that it never exists half full."""
     folder = cache() / name
     if not folder.is_dir():
