@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 pytest=(.venv/bin/pytest --durations=5 --dist loadfile)
 # What has a verb of its own: `make scan`.
 elsewhere=(tests/scan)
-heavy=(tests/commands tests/dashboards tests/elastic tests/logpath tests/logproof tests/logstash)
+heavy=(tests/commands tests/compose tests/dashboards tests/elastic tests/helm tests/logpath tests/logproof tests/logstash tests/systemd)
 grace_seconds=30 # for fixtures to end what they started
 no_tests=5       # pytest's exit code where the options leave nothing to run
 
