@@ -230,6 +230,7 @@ def _recorded(name: str) -> str:
     return f'cluster:keywatch_{name}{{cluster=~"$cluster"}}'
 
 
+_BUDGET_LEFT = f"1 - (1 - {_recorded('path:avg30d')}) * {_recorded('path:known30d')} / ({_OBJECTIVE} * 30 * 86400)"
 _BROKEN = f"timestamp({_recorded('path:up')} == 0)"
 
 
@@ -243,7 +244,7 @@ def _budget() -> list[Panel]:
             decimals=0,
             steps=house.below(attention=0.25, bad=0.0001),
             no_value="needs the alert rules",
-            targets=[newest(f"1 - (1 - {_recorded('path:avg30d')}) / {_OBJECTIVE}", "{{cluster}}")],
+            targets=[newest(_BUDGET_LEFT, "{{cluster}}")],
         ),
         Stat(
             title="Path worked, 30 days",

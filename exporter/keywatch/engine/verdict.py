@@ -50,6 +50,9 @@ class Verdict:
         if reason is Reason.TIMEOUT_TLS and self._hangs:
             # It spoke TLS, and nothing but silence came since: its certificate is not what is to be looked at.
             reason, detail = Reason.TIMEOUT_RESPONSE, f"{detail}; it answered before, so it hangs"
+        elif reason is Reason.TIMEOUT_CONNECT and self._reason is Reason.TIMEOUT_RESPONSE:
+            # What hangs takes connections until its queue of them is full, and its host then answers no more of them.
+            reason, detail = Reason.TIMEOUT_RESPONSE, f"{detail}; it took some and answered none before, so it hangs"
         elif reason not in _SILENCE:
             self._hangs = False
         self._misses += 1

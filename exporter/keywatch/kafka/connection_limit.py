@@ -8,13 +8,14 @@ from keywatch.kafka.topology import Topology
 
 REASONS = frozenset({Reason.CONNECTION_LIMIT})
 """Why a connection may not be had of a broker that lives."""
-# A broker that answered so lately is not dead when it closes a new connection.
-_LATELY = 2.0
 
 
 def limited(error: BrokerError, label: str, topology: Topology) -> BrokerError:
-    """Return the error of opening a connection, or, where the broker answers on others meanwhile, what that means."""
-    if error.reason is not Reason.RESET or not topology.answered_within(label, _LATELY):
+    """Return the error of opening a connection, or, where the broker answers on others meanwhile, what that means.
+
+    Whether it does the probe `broker` finds out: one that was killed resets connections as well, and answers on none.
+    """
+    if error.reason is not Reason.RESET or label not in topology.at_connection_limit:
         return error
     words = f"{error.detail}, while it answers on others: it allows keywatch no more, see max.connections.per.ip"
     return BrokerError(Reason.CONNECTION_LIMIT, words)

@@ -87,6 +87,8 @@ class Topology:
         self._broken_disks: frozenset[str] = frozenset()
         self._reasons: dict[str, Reason | None] = {}
         self._serves_others: set[str] = set()
+        self.at_connection_limit: set[str] = set()
+        """Brokers that close new connections of keywatch's and answer on those that it has."""
         self._on_brokers: list[Callable[[], None]] = []
         self._on_liveness: list[Callable[[], None]] = []
         self._brokers = {str(endpoint): Broker(str(endpoint), endpoint) for endpoint in self.bootstrap}
@@ -334,6 +336,7 @@ class Topology:
             }
             self._serves_others.intersection_update(self._state)
             self._missed.intersection_update(brokers)
+            self.at_connection_limit.intersection_update(brokers)
             self._missed_at = {label: at for label, at in self._missed_at.items() if label in brokers}
             self._answered = {label: at for label, at in self._answered.items() if label in brokers}
             self.throttle.retain(frozenset(brokers))

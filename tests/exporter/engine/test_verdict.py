@@ -77,6 +77,19 @@ def test_what_keywatch_lacks_is_no_verdict_and_is_told_until_something_was_asked
     assert (up.value, up.note) == (0.0, "down, refused: nobody listens")
 
 
+def test_what_hangs_still_hangs_when_its_queue_of_connections_is_full() -> None:
+    verdict = Verdict(2)
+    verdict.answered()
+    for reason in (Reason.TIMEOUT_RESPONSE, Reason.TIMEOUT_RESPONSE, Reason.TIMEOUT_CONNECT):
+        verdict.failed(reason, "no TCP connection in 1 s")
+    assert verdict.reason is Reason.TIMEOUT_RESPONSE
+    away = Verdict(2)
+    away.answered()
+    for reason in (Reason.TIMEOUT_RESPONSE, Reason.TIMEOUT_CONNECT):
+        away.failed(reason, "a host that is gone answers nobody, and new connections are what tells")
+    assert away.reason is Reason.TIMEOUT_CONNECT
+
+
 def test_one_that_spoke_tls_and_went_silent_hangs_whatever_the_handshake_says() -> None:
     verdict = Verdict(misses=2)
     verdict.answered()

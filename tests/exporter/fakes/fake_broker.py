@@ -26,6 +26,8 @@ class FakeBroker:
     """Seconds for which, after each answer, nobody on this event loop gets to do anything."""
     drop_new: bool = False
     """Whether new connections are accepted and then left without an answer."""
+    close_new: bool = False
+    """Whether new connections are closed at once."""
     answers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict)
     versions: bytes = b""
     """The answer to ApiVersions v0, if it is to be another one."""
@@ -35,6 +37,9 @@ class FakeBroker:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.connections += 1
+        if self.close_new:
+            writer.close()
+            return
         if self.drop_new:
             await asyncio.Event().wait()
         while True:

@@ -33,8 +33,10 @@ _SAID_BY_A_LIVING_ONE = {
     Reason.AUTHENTICATION,
 }
 _LEADS_NOWHERE = {Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT_CONNECT}
-# How long the verdict on a broker whose name is gone may wait for an answer on the kept connection, in seconds.
+# How long it is waited for an answer on the kept connection once a new one failed, in seconds.
 _STILL_ANSWERS_WITHIN = 0.25
+# How long after the first new connection that was reset answers may still come which were sent before it, in seconds.
+_ON_ITS_WAY = 0.3
 # What a stage of connecting gets more than its own deadline, so that it can say which one it was.
 _SLACK = 0.05
 # How long a slow broker need not say again who it is.
@@ -106,6 +108,7 @@ class BrokerProbe:
         self._answered_at: Endpoint | None = None
         self._proven_at = float("-inf")
         self._limit = ""
+        self._reset_at = float("inf")
         self._defects: set[str] = set()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
@@ -134,9 +137,11 @@ class BrokerProbe:
             return True
         if self._verdict.reason is not Reason.DNS:
             return False
-        if self._link is None:
-            return True
-        if not self._link.connection.is_open:
+        return self._link is None or await self._kept_answers()
+
+    async def _kept_answers(self) -> bool:
+        """Return whether the broker answers on the connection that is kept; one that is to rest is believed."""
+        if self._link is None or not self._link.connection.is_open:
             return False
         if self._clock() < self._link.rests_until:
             return True
@@ -238,7 +243,7 @@ class BrokerProbe:
                 try:
                     link = attempt.result()
                 except BrokerError as broken:
-                    error = broken if attempt.kept is not None else limited(broken, self.target, self._topology)
+                    error = broken if attempt.kept is not None else await self._limited(broken)
                     # A broker may close a connection and be well: only what a new one says counts.
                     if attempt.kept is None or error.reason is not Reason.RESET:
                         failure = error
@@ -254,6 +259,18 @@ class BrokerProbe:
         self._give_up([a for a in self._attempts if self._clock() - a.started >= self._patience])
         words = f"{endpoint} did not answer in {timeout:.3g} s"
         raise failure or BrokerError(Reason.TIMEOUT_RESPONSE, words)
+
+    async def _limited(self, error: BrokerError) -> BrokerError:
+        """Return the error of a new connection, or that it is a limit's, where the kept connection is answered on."""
+        if error.reason is not Reason.RESET:
+            self._reset_at = float("inf")
+        self._reset_at = min(self._reset_at, self._clock())
+        since = self._clock() - self._reset_at - _ON_ITS_WAY
+        elsewhere = since > 0 and self._topology.answered_within(self.target, since)
+        reached = error.reason is Reason.RESET and (elsewhere or await self._kept_answers())
+        at_limit = self._topology.at_connection_limit
+        (at_limit.add if reached else at_limit.discard)(self.target)
+        return limited(error, self.target, self._topology)
 
     def _begin(self, endpoint: Endpoint, timeout: float) -> None:
         """Ask the kept connection, or a new one when it is old, gone, or something is under way already."""
@@ -287,6 +304,8 @@ class BrokerProbe:
         self._topology.throttle.record(self.target, link.rest)
         link.rests_until, link.rest = self._clock() + link.rest, 0.0
         if attempt.kept is None:
+            self._topology.at_connection_limit.discard(self.target)
+            self._reset_at = float("inf")
             self._drop()
             if link.proof.done():
                 self._proven_at = self._clock()

@@ -299,3 +299,43 @@ async def test_a_broker_whose_name_is_gone_counts_as_living_while_its_connection
     await until_up(probe, 1)
     assert not topology._serves_others
     await probe.close()
+
+
+def limit_told(samples: Sequence[Sample]) -> float | None:
+    return next((one.value for one in samples if one.metric is cat.BROKER_CONNECTION_LIMIT), None)
+
+
+@pytest.mark.parametrize("kept", ["answers", "is gone", "hangs"])
+async def test_new_connections_that_are_closed_are_a_limit_only_while_the_broker_answers_on_others(
+    broker: FakeBroker, endpoint: Endpoint, kept: str
+) -> None:
+    """A broker that is killed resets what was under way, and had answered a moment before."""
+    probe = probe_of(endpoint, renew_after=0.0)
+    await until_up(probe, 1)
+    broker.close_new = True
+    broker.delay = 60.0 if kept == "hangs" else 0.0
+    if kept == "is gone":
+        assert probe._link is not None
+        probe._link.connection.close()
+    found = [await probe.run(2 * TIMEOUT) for _ in range(2)]
+    assert [limit_told(samples) for samples in found] == ([1, 1] if kept == "answers" else [0, 0])
+    assert up(found[-1]) == (1 if kept == "answers" else 0)
+    at_limit = probe._topology.at_connection_limit
+    assert at_limit == ({probe.target} if kept == "answers" else set())
+    broker.close_new, broker.delay = False, 0.0
+    await until_up(probe, 1)
+    assert not at_limit
+    await probe.close()
+
+
+async def test_answers_on_connections_of_others_prove_a_limit_too(broker: FakeBroker, endpoint: Endpoint) -> None:
+    probe = probe_of(endpoint, renew_after=0.0)
+    await until_up(probe, 1)
+    broker.close_new = True
+    assert probe._link is not None
+    probe._link.connection.close()
+    await probe.run(2 * TIMEOUT)
+    probe._reset_at -= 1.0
+    probe._topology.report_answer(probe.target)
+    assert limit_told(await probe.run(2 * TIMEOUT)) == 1
+    await probe.close()
