@@ -35,8 +35,8 @@ _SAID_BY_A_LIVING_ONE = {
 _LEADS_NOWHERE = {Reason.DNS, Reason.REFUSED, Reason.UNREACHABLE, Reason.TIMEOUT_CONNECT}
 # How long it is waited for an answer on the kept connection once a new one failed, in seconds.
 _STILL_ANSWERS_WITHIN = 0.25
-# How long after the first new connection that was reset answers may still come which were sent before it, in seconds.
-_ON_ITS_WAY = 0.3
+# A broker that answered somebody so lately, in seconds, may live although it resets new connections.
+_LATELY = 2.0
 # What a stage of connecting gets more than its own deadline, so that it can say which one it was.
 _SLACK = 0.05
 # How long a slow broker need not say again who it is.
@@ -108,7 +108,7 @@ class BrokerProbe:
         self._answered_at: Endpoint | None = None
         self._proven_at = float("-inf")
         self._limit = ""
-        self._reset_at = float("inf")
+        self._was_reset = False
         self._defects: set[str] = set()
 
     async def run(self, timeout: float) -> Sequence[Sample]:
@@ -118,8 +118,9 @@ class BrokerProbe:
         begun = self._clock()
         self._until = begun + timeout
         error = await self._try(min(self._answer_within, timeout), failures)
-        # What a certificate says it says again, so the second try need not wait, where there is time for one.
-        certain = error is not None and error.reason in _SAID_AGAIN and self._verdict.doubtful
+        # What a certificate says it says again, so the second try need not wait, where there is time for one; nor what
+        # tells a broker that is gone from one that takes no more connections.
+        certain = error is not None and self._verdict.doubtful and (error.reason in _SAID_AGAIN or self._was_reset)
         if certain and self._clock() - begun < self._answer_within / 2:
             await self._try(min(self._answer_within, timeout), failures)
         if self._verdict.up is not None:
@@ -262,12 +263,11 @@ class BrokerProbe:
 
     async def _limited(self, error: BrokerError) -> BrokerError:
         """Return the error of a new connection, or that it is a limit's, where the kept connection is answered on."""
-        if error.reason is not Reason.RESET:
-            self._reset_at = float("inf")
-        self._reset_at = min(self._reset_at, self._clock())
-        since = self._clock() - self._reset_at - _ON_ITS_WAY
-        elsewhere = since > 0 and self._topology.answered_within(self.target, since)
-        reached = error.reason is Reason.RESET and (elsewhere or await self._kept_answers())
+        reset = error.reason is Reason.RESET
+        again, self._was_reset = reset and self._was_reset, reset
+        # One that was killed resets what is under way, and refuses what is begun next.
+        elsewhere = again and self._topology.answered_within(self.target, _LATELY)
+        reached = reset and (elsewhere or await self._kept_answers())
         at_limit = self._topology.at_connection_limit
         (at_limit.add if reached else at_limit.discard)(self.target)
         return limited(error, self.target, self._topology)
@@ -305,7 +305,7 @@ class BrokerProbe:
         link.rests_until, link.rest = self._clock() + link.rest, 0.0
         if attempt.kept is None:
             self._topology.at_connection_limit.discard(self.target)
-            self._reset_at = float("inf")
+            self._was_reset = False
             self._drop()
             if link.proof.done():
                 self._proven_at = self._clock()

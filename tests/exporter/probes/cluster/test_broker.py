@@ -305,37 +305,50 @@ def limit_told(samples: Sequence[Sample]) -> float | None:
     return next((one.value for one in samples if one.metric is cat.BROKER_CONNECTION_LIMIT), None)
 
 
-@pytest.mark.parametrize("kept", ["answers", "is gone", "hangs"])
-async def test_new_connections_that_are_closed_are_a_limit_only_while_the_broker_answers_on_others(
-    broker: FakeBroker, endpoint: Endpoint, kept: str
+async def test_new_connections_that_are_closed_are_a_limit_while_the_kept_one_is_answered_on(
+    broker: FakeBroker, endpoint: Endpoint
 ) -> None:
-    """A broker that is killed resets what was under way, and had answered a moment before."""
     probe = probe_of(endpoint, renew_after=0.0)
     await until_up(probe, 1)
     broker.close_new = True
-    broker.delay = 60.0 if kept == "hangs" else 0.0
-    if kept == "is gone":
-        assert probe._link is not None
-        probe._link.connection.close()
-    found = [await probe.run(2 * TIMEOUT) for _ in range(2)]
-    assert [limit_told(samples) for samples in found] == ([1, 1] if kept == "answers" else [0, 0])
-    assert up(found[-1]) == (1 if kept == "answers" else 0)
-    at_limit = probe._topology.at_connection_limit
-    assert at_limit == ({probe.target} if kept == "answers" else set())
-    broker.close_new, broker.delay = False, 0.0
+    found = [await probe.run(2 * TIMEOUT) for _ in range(3)]
+    assert [(limit_told(samples), up(samples)) for samples in found] == [(1, 1)] * 3
+    assert probe._topology.at_connection_limit == {probe.target}
+    broker.close_new = False
     await until_up(probe, 1)
-    assert not at_limit
+    assert limit_told(await probe.run(2 * TIMEOUT)) == 0
+    assert not probe._topology.at_connection_limit
     await probe.close()
 
 
-async def test_answers_on_connections_of_others_prove_a_limit_too(broker: FakeBroker, endpoint: Endpoint) -> None:
+async def test_a_broker_that_was_killed_reached_no_limit(
+    broker: FakeBroker, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resets what is under way, had answered a moment before, and refuses what is begun next."""
     probe = probe_of(endpoint, renew_after=0.0)
     await until_up(probe, 1)
-    broker.close_new = True
     assert probe._link is not None
     probe._link.connection.close()
-    await probe.run(2 * TIMEOUT)
-    probe._reset_at -= 1.0
+    told = iter((Reason.RESET, Reason.REFUSED, Reason.REFUSED))
+
+    async def gone(*_: object, **__: object) -> BrokerConnection:
+        raise BrokerError(next(told), "no")
+
+    monkeypatch.setattr("keywatch.probes.cluster.broker_link.connect", gone)
+    samples = await probe.run(2 * TIMEOUT)
+    assert (limit_told(samples), up(samples), reasons(samples)) == (0, 0, {Reason.REFUSED})
+    assert broker.connections >= 1
+    await probe.close()
+
+
+async def test_a_second_reset_at_once_is_a_limit_where_others_are_answered(
+    broker: FakeBroker, endpoint: Endpoint
+) -> None:
+    """Whoever starts at the limit has no connection of its own: other probes have."""
+    probe = probe_of(endpoint, renew_after=0.0)
+    broker.close_new = True
     probe._topology.report_answer(probe.target)
-    assert limit_told(await probe.run(2 * TIMEOUT)) == 1
+    samples = await probe.run(2 * TIMEOUT)
+    assert (limit_told(samples), failures(samples)) == (1, [Reason.RESET, Reason.CONNECTION_LIMIT])
+    assert up(samples) == 1
     await probe.close()
