@@ -10,8 +10,9 @@ from keywatch.assets import shipped
 from keywatch.assets.export import ExportError, export
 from keywatch.cli.begin import NO_ROOM
 from keywatch.cli.exit_codes import OK
-from keywatch.cli.out import complain, counted, say
+from keywatch.cli.out import complain, say
 from keywatch.config.yaml_file import ConfigError
+from keywatch.engine.counted import counted
 
 _CHANGED = 1
 _RUNBOOKS = "https://keywatch.example/alerts/runbooks"

@@ -13,9 +13,13 @@ from keywatch.cli.seconds import seconds
 _LONGEST = 86_400
 
 
+_WHAT = """Look once at all that the configuration names, and print what is wrong, the cause first. Of the topics of
+listeners the newest 2000 records of each partition are read, of the last 15 minutes: what lies further back is not seen."""
+
+
 def add(commands: Any, words: str) -> None:
     """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
-    parser: argparse.ArgumentParser = commands.add_parser("check", help=words)
+    parser: argparse.ArgumentParser = commands.add_parser("check", help=words, description=_WHAT)
     source.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(

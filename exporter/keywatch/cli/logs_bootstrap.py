@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.cli.out import complain, counted, say
+from keywatch.cli.out import complain, say
 from keywatch.elastic.bootstrap import BootstrapPlan, Consent, ObjectState, apply, plan, roll_over
 from keywatch.elastic.lint import lint
 from keywatch.elastic.objects import ElasticObject, load, shipped, without_lifecycle
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.counted import counted
 from keywatch.service.config_file import ConfigError
 
 _SIGNS = {

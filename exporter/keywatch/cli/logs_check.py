@@ -6,9 +6,10 @@ import argparse
 from typing import Any
 
 from keywatch.cli import logs_bootstrap, logs_server
-from keywatch.cli.out import counted, say, say_json
+from keywatch.cli.out import say, say_json
 from keywatch.elastic.inspection import Inspection, inspect
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.counted import counted
 
 
 def add(actions: Any) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from keywatch.cli import logs_server
-from keywatch.cli.out import complain, counted, say, say_json
+from keywatch.cli.out import complain, say, say_json
 from keywatch.elastic.event_search import KINDS, Follower, NoStreamsError, StoredEvent, Wanted, search
 from keywatch.elastic.server import ElasticServer
+from keywatch.engine.counted import counted
 from keywatch.surfaces import terminal
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from keywatch.engine.counted import counted
 from keywatch.engine.series import Labels
 from keywatch.engine.store import Key, key_of
 from keywatch.metrics import canary, dead_letters, events, groups, keycloak, logs, reconciliation
@@ -34,11 +35,12 @@ def looked_at(watch: Watch, cluster: str) -> list[dict[str, Any]]:
 
 
 def _topics(_: _Values, key: Key, watch: Watch) -> str:
-    return f"{len(watch.topologies[key.cluster].topics or {})} topics"
+    topics = watch.topologies[key.cluster].topics
+    return counted(len(topics), "topic") if topics is not None else ""
 
 
 def _groups(values: _Values, key: Key, _: Watch) -> str:
-    return f"{sum(labels[0] == key.cluster for labels in values(groups.GROUP_UP))} consumer groups"
+    return counted(sum(labels[0] == key.cluster for labels in values(groups.GROUP_UP)), "consumer group")
 
 
 def _canary(values: _Values, key: Key, _: Watch) -> str:
@@ -58,18 +60,18 @@ def _events(values: _Values, key: Key, _: Watch) -> str:
     behind = values(events.EVENTS_BEHIND_RECORDS).get((key.cluster, key.target), 0.0)
     late = f", {behind:.0f} records behind" if behind else ""
     received, malformed = total(events.EVENTS_RECEIVED_TOTAL), total(events.EVENTS_MALFORMED_TOTAL)
-    return f"{received:.0f} events and {malformed:.0f} malformed records were read{late}"
+    return f"{counted(received, 'event')} and {counted(malformed, 'malformed record')} were read{late}"
 
 
 def _reconciliation(values: _Values, key: Key, _: Watch) -> str:
     missing = values(reconciliation.EVENTS_MISSING)
     count = sum(number for labels, number in missing.items() if labels[:2] == (key.cluster, key.target))
-    return f"{count:.0f} events missing since this look began"
+    return f"{counted(count, 'event')} missing since this look began"
 
 
 def _dlq(values: _Values, key: Key, _: Watch) -> str:
     depth = values(dead_letters.DLQ_RECORDS).get((key.cluster, key.target))
-    return f"{depth:.0f} dead letters" if depth is not None else ""
+    return counted(depth, "dead letter") if depth is not None else ""
 
 
 def _elasticsearch(values: _Values, key: Key, _: Watch) -> str:

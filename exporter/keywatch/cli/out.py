@@ -15,11 +15,6 @@ def say(words: str) -> None:
         print(terminal(line), flush=True)  # noqa: T201 - the command's result
 
 
-def counted(count: int, noun: str) -> str:
-    """Write how many there are of what has an ordinary plural."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def say_json(data: Any, indent: int | None = None) -> None:
     """Print a result as JSON."""
     print(as_json(data, indent), flush=True)  # noqa: T201 - the command's result

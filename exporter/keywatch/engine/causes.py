@@ -24,7 +24,7 @@ from keywatch.metrics.metric import Metric
 from keywatch.metrics.trouble import COUNTERS
 
 _KAFKA: Final = frozenset({
-    *("canary", "configs", "dlq", "events", "groups", "log_canary", "log_dirs", "log_lag"),
+    *("canary", "configs", "dlq", "events", "groups", "log_canary", "log_dirs", "log_lag", "retention"),
     *("offsets", "quorum", "reconciliation", "topics"),
 })  # fmt: skip
 _CAUSES: Final[Mapping[Metric, frozenset[str]]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from keywatch.engine.counted import counted
 from keywatch.engine.incident import Incident
 from keywatch.engine.series import shown
 
@@ -19,7 +20,7 @@ def report(opened: Sequence[Incident], left: Sequence[Incident], closed: Sequenc
     began = [incident for incident in opened if not incident.follows]
     for incident in began[:_LINES_PER_FRAME]:
         _LOG.warning("%s: %s", incident.where, incident.note, extra=_fields(incident))
-    _followers(opened, "follow from it")
+    _followers(opened, "follows from it", "follow from it")
     for incident in left[:_LINES_PER_FRAME]:
         words = "%s: still wrong, though its cause is over: %s"
         _LOG.warning(words, incident.where, incident.note, extra=_fields(incident))
@@ -27,7 +28,7 @@ def report(opened: Sequence[Incident], left: Sequence[Incident], closed: Sequenc
     for incident in ended[:_LINES_PER_FRAME]:
         after = now - incident.since
         _LOG.info("%s: over after %.1f s: %s", incident.where, after, incident.note, extra=_fields(incident))
-    _followers(closed, "that followed from it are well again")
+    _followers(closed, "that followed from it is well again", "that followed from it are well again")
     for level, verb, incidents in (
         (logging.WARNING, "went wrong", began),
         (logging.WARNING, "are still wrong", left),
@@ -37,7 +38,7 @@ def report(opened: Sequence[Incident], left: Sequence[Incident], closed: Sequenc
             _LOG.log(level, "%d more of %s %s", len(incidents) - _LINES_PER_FRAME, incidents[0].metric, verb)
 
 
-def _followers(incidents: Sequence[Incident], verb: str) -> None:
+def _followers(incidents: Sequence[Incident], verb: str, verbs: str) -> None:
     """Log one line for all that has one cause."""
     causes: dict[str, list[Incident]] = {}
     for incident in incidents:
@@ -46,8 +47,8 @@ def _followers(incidents: Sequence[Incident], verb: str) -> None:
     for cause, found in causes.items():
         examples = "; ".join(f"{one.where}: {one.note}" for one in found[:_NAMED])
         more = "; …" if len(found) > _NAMED else ""
-        things = "thing" if len(found) == 1 else "things"
-        _LOG.info("%s: %d %s %s: %s%s", cause, len(found), things, verb, examples, more, extra=_fields(found[0]))
+        things = counted(len(found), "thing", verb, verbs)
+        _LOG.info("%s: %s: %s%s", cause, things, examples, more, extra=_fields(found[0]))
 
 
 def _fields(incident: Incident) -> dict[str, object]:

@@ -19,11 +19,15 @@ class RecentRises:
 
     def __init__(self) -> None:
         self._rises: dict[tuple[Metric, Labels], deque[tuple[float, float]]] = {}
+        self._notes: dict[tuple[Metric, Labels], str] = {}
+        """What was said of the newest rise."""
 
     def add(self, sample: Sample, counted: Counted, now: float) -> None:
         """Take a counter's increment; `now` in Unix time."""
         if sample.value <= 0 or (counted.only is not None and sample.labels[-1] not in counted.only):
             return
+        if sample.note is not None:
+            self._notes[sample.metric, sample.labels] = sample.note
         rises = self._rises.setdefault((sample.metric, sample.labels), deque())
         if rises and 0 <= now - rises[-1][0] < counted.window / _PARTS:
             rises[-1] = (rises[-1][0], rises[-1][1] + sample.value)
@@ -38,9 +42,11 @@ class RecentRises:
                 rises.popleft()
             if not rises:
                 del self._rises[key]
+                self._notes.pop(key, None)
                 continue
             total = sum(count for _, count in rises)
-            yield Sample(*key, total, counted.words(key[1], total))
+            words = counted.words(key[1], total)
+            yield Sample(*key, total, f"{words}; {self._notes[key]}" if key in self._notes else words)
 
 
 def noted(samples: Collection[Sample], rises: RecentRises, now: float) -> Iterator[Sample]:

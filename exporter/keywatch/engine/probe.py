@@ -97,8 +97,9 @@ class Sample(NamedTuple):
     """One value for one metric.
 
     For a gauge it is the value, for a counter the increment, for a histogram one observation. `labels` are the values
-    in the order of `metric.labels`. A `note` says that this value means trouble, and why, in words for people; it
-    goes to the log and the page, never into a label.
+    in the order of `metric.labels`. A `note` says that this value means trouble, and why, in words for people; of a
+    counter, whose rise means trouble by itself, more about the newest. It goes to the log and the page, never into a
+    label.
     """
 
     metric: Metric

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from keywatch.documents.probes import MODULES
 from keywatch.engine.causes import Causes
 from keywatch.engine.incident import Incident
 from keywatch.engine.incident_data import as_data
@@ -188,3 +189,10 @@ def test_the_log_folds_too_and_says_what_is_left_when_the_cause_is_over(caplog: 
         ("WARNING", "cluster=kafka topic=a: still wrong, though its cause is over: electing: 1"),
     ]
     assert at_once(incidents.overview(10)).words == "1 thing is wrong."
+
+
+def test_every_probe_that_asks_kafka_may_follow_from_a_cluster_that_is_down() -> None:
+    elsewhere = {"keycloak", "logstash", "elasticsearch"}
+    for probe in MODULES.keys() - elsewhere - {"broker", "cluster"}:
+        failed = incident(probe_metrics.PROBE_SUCCESS, probe, "", note="no_metadata: never read")
+        assert Causes([incident(cluster.CLUSTER_UP), failed]).of(failed) is not None, probe

@@ -39,6 +39,17 @@ def test_a_counter_that_rose_is_trouble_for_its_window_and_no_longer() -> None:
     assert notes(incidents) == [], "runs that fail do not keep it for ever"
 
 
+def test_what_is_said_of_the_newest_rise_stands_behind_the_count() -> None:
+    incidents = Incidents()
+    for moment, where in ((10.0, "a"), (20.0, "b")):
+        incidents.observe(KEY, [rise(1)._replace(note=f"the newest: {where}")], moment)
+    incidents.observe(KEY, [rise(0)], 30.0)
+    assert notes(incidents) == ["2 records were no events (not_json) in the last 15 minutes; the newest: b"]
+    incidents.observe(KEY, [rise(0)], 20.0 + WINDOW)
+    incidents.observe(KEY, [rise(1)], 30.0 + WINDOW)
+    assert notes(incidents) == ["1 record was no event (not_json) in the last 15 minutes"]
+
+
 def test_a_clock_that_is_set_back_leaves_nothing_for_ever() -> None:
     incidents = Incidents()
     incidents.observe(KEY, [rise(5)], 1_000_000.0)

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """A record as Kafka gives it; `timestamp` in Unix time, None when it has none."""
+    """A record as Kafka gives it, and where it lies; `timestamp` in Unix time, None when it has none."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     timestamp: float | None
+    partition: int = -1
+    offset: int = -1
 
 
 class Moment(NamedTuple):

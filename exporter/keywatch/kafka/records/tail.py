@@ -237,7 +237,8 @@ class _Reader(Generic[_T]):
                 offset += 1
                 kind, milliseconds = message.timestamp()
                 written = None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000
-                records.append(Record(partition.topic, message.key(), message.value(), written))
+                place = (partition.partition, offset - 1)
+                records.append(Record(partition.topic, message.key(), message.value(), written, *place))
             positions[partition] = self._places[partition] = max(offset, here)
         made = self._make(records, now, on_time) if records else None
         return Handover(made, positions, lost, dict(self._troubles), self._orders)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from keywatch.engine.counted import counted
 from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import Labels, LatestSeries, MetricSeries, Rows, SeriesSet
@@ -131,7 +132,7 @@ class _TopicOffsets:
         note = None
         if missing:
             reason, detail = next(iter(missing.values()))
-            note = f"offsets of {len(missing)} partitions could not be read, {reason}: {detail}"
+            note = f"offsets of {counted(len(missing), 'partition')} could not be read, {reason}: {detail}"
         count = self._latest.record(
             cluster_metrics.TOPIC_PARTITIONS_UNREAD, self._itself, [len(missing)], (note,) if note else None
         )

@@ -26,6 +26,8 @@ class EventTally:
     names: dict[str, str] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     malformed: Counter[MalformedReason] = field(default_factory=Counter)
+    malformed_at: dict[MalformedReason, str] = field(default_factory=dict)
+    """Where the newest of each kind lies, in words."""
     duplicated: int = 0
     skewed: int = 0
     key_unexpected: int = 0
@@ -52,13 +54,14 @@ class Digest:
         event is wanted in `seen`.
         """
         tally = EventTally()
-        for topic, key, value, timestamp in records:
+        for topic, key, value, timestamp, partition, offset in records:
             if key == KEY:
                 continue  # an event of keywatch's own, which proves the way of logs and is nobody's
             tally.size += len(key or b"") + len(value or b"")
             found = self._parse(topic, key, value)
             if isinstance(found, Malformed):
                 tally.malformed[found.reason] += 1
+                tally.malformed_at[found.reason] = f"topic {topic}, partition {partition}, offset {offset}"
             elif found.event_id is not None and self._known(found.event_id):
                 tally.duplicated += 1
             else:

@@ -46,6 +46,7 @@ class EventSeries:
         self._greeted: set[str] = set()
         self._last: dict[str, float] = {}
         self._counts: Counter[tuple[Metric, Labels]] = Counter()
+        self._notes: dict[tuple[Metric, Labels], str] = {}
         self._delays: list[Distribution] = []
         self._begin()
         for metric in _PLAIN:
@@ -66,6 +67,8 @@ class EventSeries:
                 self._last[realm_id] = moment
         for reason, count in tally.malformed.items():
             self._counts[EVENTS_MALFORMED_TOTAL, (*self._labels, reason)] += count
+            if place := tally.malformed_at.get(reason):
+                self._notes[EVENTS_MALFORMED_TOTAL, (*self._labels, reason)] = f"the newest: {place}"
         self._counts[EVENTS_CLOCK_SKEWED_TOTAL, self._labels] += tally.skewed
         self._counts[EVENTS_DUPLICATED_TOTAL, self._labels] += tally.duplicated
         self._counts[EVENTS_KEY_UNEXPECTED_TOTAL, self._labels] += tally.key_unexpected
@@ -79,7 +82,8 @@ class EventSeries:
 
     def drain(self) -> tuple[list[Sample], list[Observations]]:
         """Return what came since the last call, and when the last event of each realm happened."""
-        samples = [Sample(metric, labels, float(count)) for (metric, labels), count in self._counts.items()]
+        notes = self._notes
+        samples = [Sample(*key, float(count), notes.get(key)) for key, count in self._counts.items()]
         samples += self._moments()
         delays = [(metric, self._labels, found) for metric, found in zip(_DELAYS, self._delays, strict=True)]
         self._begin()
@@ -87,6 +91,7 @@ class EventSeries:
 
     def _begin(self) -> None:
         self._counts = Counter()
+        self._notes = {}
         self._delays = [Distribution.of(metric) for metric in _DELAYS]
 
     def _greet(self, realm: str) -> None:

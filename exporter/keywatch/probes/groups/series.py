@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from keywatch.engine.counted import counted
 from keywatch.engine.series import LatestSeries, MetricSeries, Rows, Value
 from keywatch.kafka.consumer_group import ConsumerGroup
 from keywatch.kafka.wire.requests import TopicPartition
@@ -258,13 +259,13 @@ class GroupSeries:
     ) -> Iterable[MetricSeries]:
         if self.group.unreckoned:
             return
-        counted = {name: topic.records for name, topic in topics.items() if topic.records is not None}
-        if counted:
+        behind = {name: topic.records for name, topic in topics.items() if topic.records is not None}
+        if behind:
             most = self._limit.records if self._limit else None
             notes = [
-                _NOBODY if value and self._abandoned else _above("records", value, most) for value in counted.values()
+                _NOBODY if value and self._abandoned else _above("records", value, most) for value in behind.values()
             ]
-            yield self._put(cat.GROUP_LAG_RECORDS, self._topics(counted, rows), list(counted.values()), notes)
+            yield self._put(cat.GROUP_LAG_RECORDS, self._topics(behind, rows), list(behind.values()), notes)
         aged = {name: topic.seconds for name, topic in topics.items() if topic.seconds is not None}
         if aged:
             yield self._seconds(aged, self._topics(aged, rows), now)
@@ -273,18 +274,21 @@ class GroupSeries:
         unread = [topic.unknown for topic in topics.values()]
         missing = [self._uncommitted.get(name, Holding()) for name in topics]
         unknown = [one + held.filled + held.unread for one, held in zip(unread, missing, strict=True)]
-        words = "{} partitions could not be read, their last known lag stands"
-        notes = [words.format(count) if count else None for count in unread]
+        words = "could not be read, and what was known of its lag last stands"
+        notes = [f"{counted(count, 'partition')} {words}" if count else None for count in unread]
         if topics:
             yield self._put(cat.GROUP_PARTITIONS_UNKNOWN, self._topics(topics, rows), unknown, notes)
             astray = [topic.astray for topic in topics.values()]
-            notes = [f"{t.astray} commits are out of range; {t.words}" if t.astray else None for t in topics.values()]
+            notes = [
+                f"{counted(t.astray, 'commit', 'is', 'are')} out of range; {t.words}" if t.astray else None
+                for t in topics.values()
+            ]
             yield self._put(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE, self._topics(topics, rows), astray, notes)
         yield from self._uncommitted_series(rows)
         yield self._one(cat.GROUP_LAG_SECONDS_ESTIMATED, sum(topic.estimated for topic in topics.values()))
         # Of what it committed elsewhere, on topics that are left out or were deleted, nothing is claimed.
-        if counted or (self.group.was_read and not (self.group.offsets or self.group.shares_work)):
-            yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(counted)))
+        if behind or (self.group.was_read and not (self.group.offsets or self.group.shares_work)):
+            yield self._one(lag_metrics.GROUP_LAG_KNOWN, int(bool(behind)))
 
     def _uncommitted_series(self, rows: dict[tuple[object, ...], Rows]) -> Iterable[MetricSeries]:
         if not self._uncommitted:
@@ -293,8 +297,8 @@ class GroupSeries:
         yield self._put(lag_metrics.GROUP_PARTITIONS_UNCOMMITTED, labels, [one.filled for one in held], ())
         yield self._put(lag_metrics.GROUP_UNCOMMITTED_RECORDS, labels, [one.records for one in held], ())
         arrived = [self._arrived.get(topic, 0) for topic in self._uncommitted]
-        words = "{} partitions are assigned, were given records, and were never committed on"
-        notes = [words.format(count) if count else None for count in arrived]
+        words = "assigned, given records, and never committed on"
+        notes = [f"{counted(count, 'partition', 'is', 'are')} {words}" if count else None for count in arrived]
         yield self._put(lag_metrics.GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED, labels, arrived, notes)
 
     def _left_series(self, rows: dict[tuple[object, ...], Rows]) -> MetricSeries:

@@ -108,7 +108,7 @@ async def test_records_come_once_and_in_order_from_where_reading_begins(cluster:
         assert [text for text in it.got if not text.startswith("b")] == [*numbered("a", 10)[4:], "late"]
         assert [text for text in it.got if text.startswith("b")] == numbered("b", 2500)
         assert it.tail.positions == {P0: 11, P1: 2500}
-        assert it.records[0] == Record(TOPIC, b"k", b"a-4", 1_700_000_000.5)
+        assert it.records[0] == Record(TOPIC, b"k", b"a-4", 1_700_000_000.5, 0, 4)
         assert it.batches >= 3, "no batch is larger than it may be"
 
 

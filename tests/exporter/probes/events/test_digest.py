@@ -43,9 +43,9 @@ def test_events_are_counted_by_realm_event_and_outcome() -> None:
 
 
 def test_malformed_records_are_counted_by_reason_and_their_bytes_too() -> None:
-    tally = counted(
-        Record("keycloak-events", b"key", b"{", None), Record("keycloak-events", None, None, 1.0), record(id="1")
-    )
+    first, second = Record("keycloak-events", b"key", b"{", None, 0, 41), Record("keycloak-events", None, None, 1.0)
+    tally = counted(first, second, record(id="1"))
+    assert tally.malformed_at[MalformedReason.NOT_JSON] == "topic keycloak-events, partition 0, offset 41"
     assert tally.malformed == {MalformedReason.NOT_JSON: 1, MalformedReason.TOMBSTONE: 1}
     assert tally.size == 4 + len(user("snuk87", id="1").value)
     assert tally.received.total() == 1

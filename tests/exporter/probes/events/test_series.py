@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from keywatch.engine.probe import Sample
 from keywatch.listeners.profile import MalformedReason, Outcome
 from keywatch.metrics import events as cat
 from keywatch.metrics.metric import Metric
@@ -51,6 +52,16 @@ def test_each_batch_is_told_once() -> None:
     assert told[cat.EVENTS_RECEIVED_TOTAL, ("c", "l", "r", "login", "error")] == 0, "a new realm's logins stand at 0"
     assert told[cat.EVENTS_SKIPPED_RECORDS_TOTAL, ("c", "l")] == 7
     assert series(sheet, cat.EVENTS_RECEIVED_TOTAL) == {}
+
+
+def test_where_the_newest_malformed_record_lies_is_told_with_its_count() -> None:
+    sheet = EventSeries("c", "l", Realms({}, 10))
+    for offset in (41, 42):
+        where = {MalformedReason.NOT_JSON: f"offset {offset}"}
+        sheet.add(EventTally(malformed=Counter({MalformedReason.NOT_JSON: 1}), malformed_at=where))
+    malformed = ("c", "l", MalformedReason.NOT_JSON)
+    assert Sample(cat.EVENTS_MALFORMED_TOTAL, malformed, 2.0, "the newest: offset 42") in sheet.drain()[0]
+    assert Sample(cat.EVENTS_MALFORMED_TOTAL, malformed, 0.0) in EventSeries("c", "l", Realms({}, 10)).drain()[0]
 
 
 def test_the_last_moment_stays_and_never_goes_back() -> None:

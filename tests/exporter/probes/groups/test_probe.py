@@ -145,7 +145,7 @@ def test_what_is_removed_is_no_lag_any_more_and_is_told() -> None:
     assert bed.series(group_metrics.GROUP_LAG_SECONDS) == {("x", "a"): pytest.approx(12.0)}
     assert bed.series(lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE) == {("x", "a"): 1.0}
     assert [note for metric, _, _, note in bed.told if metric is lag_metrics.GROUP_PARTITIONS_OUT_OF_RANGE] == [
-        "1 commits are out of range; partition 0: 2 records were removed before they were read, commit 2"
+        "1 commit is out of range; partition 0: 2 records were removed before they were read, commit 2"
     ]
 
 

@@ -147,7 +147,7 @@ def test_an_assigned_partition_that_gets_records_and_no_commit_is_told() -> None
         bed.cycle()
         assert bed.series(lag.GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED) == {("x", "a"): 1.0}
     assert bed.notes(lag.GROUP_PARTITIONS_ASSIGNED_UNCOMMITTED) == [
-        "1 partitions are assigned, were given records, and were never committed on"
+        "1 partition is assigned, given records, and never committed on"
     ]
     bed.peers.commits["x"][A1] = 6
     bed.cycle()
