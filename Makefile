@@ -106,6 +106,8 @@ lock: ## renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
 	uv pip compile pyproject.toml --group dev --extra dashboards --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
 	uv pip compile pyproject.toml --extra dashboards --extra rules --resolution lowest-direct --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/oldest.lock
+	uv pip compile --group pyproject.toml:chart --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/chart.lock
+	uv pip compile --group pyproject.toml:scan --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/scan.lock
 	sed -n '/^grafanalib==/,/^    # via/p' requirements/dev.lock | grep -v '# via' >deploy/image/extras.lock
 
 # Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.

@@ -113,7 +113,7 @@ def test_keywatch_takes_its_part(services: dict[str, Any]) -> None:
     known = run_keywatch("serve", "--help").stdout
     assert all(word in known for word in command if word.startswith("--"))
     objects = run_keywatch("logs", "bootstrap", "--help").stdout
-    assert all(word in objects for word in services["objects"]["command"] if word.startswith("--"))
+    assert all(word.split("=")[0] in objects for word in services["objects"]["command"] if word.startswith("--"))
     assert services["keywatch"]["read_only"] is True
 
 
@@ -154,7 +154,13 @@ def test_secrets_are_made_once_and_lie_in_a_folder_of_their_owner(tmp_path: Path
     assert len({made[name] for name in made if name.endswith("-password")}) == 5
     certificates = tmp_path / "secrets" / "certificates"
     assert {path.name for path in certificates.iterdir()} == {"authority.pem", "elasticsearch.pem", "elasticsearch.key"}
-    verify = ["openssl", "verify", "-CAfile", certificates / "authority.pem", certificates / "elasticsearch.pem"]
+    verify: list[str | Path] = [
+        "openssl",
+        "verify",
+        "-CAfile",
+        certificates / "authority.pem",
+        certificates / "elasticsearch.pem",
+    ]
     subprocess.run(verify, check=True, capture_output=True, timeout=60)
     assert prepared(tmp_path) == made
 

@@ -41,7 +41,17 @@ def render(values: Mapping[str, Any] | None = None, *flags: str, name: str = "wa
 
 def rendered(values: Mapping[str, Any] | None = None, *flags: str, name: str = "watch") -> str:
     """Return what `helm template` writes; raises `RefusedError`."""
-    command = [distribution.helm(), "template", name, CHART, "--namespace", "observed", "--values", "-", *flags]
+    command: list[str | Path] = [
+        distribution.helm(),
+        "template",
+        name,
+        CHART,
+        "--namespace",
+        "observed",
+        "--values",
+        "-",
+        *flags,
+    ]
     done = subprocess.run(
         command, input=json.dumps(values or {}), capture_output=True, text=True, timeout=60, check=False
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-not-found] # in an environment of its own
 
 refused: list[str] = []
 manifests = json.load(sys.stdin)

@@ -1,4 +1,4 @@
-"""`make scan`: runs each scan, says what came of it: exit 1 when one failed, with `--strict` 3 when one cannot look."""
+"""`make scan`: says what came of each scan; exit 1 when one failed, with `--strict` 3 when one could not look."""
 
 from __future__ import annotations
 

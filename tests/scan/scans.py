@@ -113,7 +113,10 @@ def licences_of(lock: Path) -> Mapping[str, str]:
             kinds = [
                 one.rpartition(" :: ")[2] for one in about.get_all("Classifier", []) if one.startswith("License ::")
             ]
-            said = about.get("License-Expression") or " ".join(kinds) or (about.get("License") or "")[:100]
+            said = (
+                " ".join((*about.get_all("License-Expression", []), *kinds))
+                or "".join(about.get_all("License", []))[:100]
+            )
             found[wanted.name] = said
     return found
 

@@ -120,8 +120,32 @@ class TlsSource:
         return Tls(context, section.server_name, held)
 
 
-def trusting(ca_file: Path, key: tuple[str, ...]) -> ssl.SSLContext:
-    """Make a context that trusts the authorities in a file; raises `SecurityError` that names `key`."""
+class Trust:
+    """A context that trusts the authorities in a file, made anew when that changed."""
+
+    def __init__(self, ca_file: Path, key: tuple[str, ...]) -> None:
+        """Read the file; raises `SecurityError` that names `key`."""
+        self._file = ca_file
+        self._key = key
+        self._stamp = stamp_of(ca_file)
+        self._context = _trusting(ca_file, key)
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context of the file as it was when it was last looked at; asks no file system."""
+        return self._context
+
+    def look(self) -> None:
+        """Read the file again if it changed; a bad one leaves the last good one in force. It is for a thread."""
+        stamp = stamp_of(self._file)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._context = _trusting(self._file, self._key)
+            except SecurityError as error:
+                _LOG.warning("%s; the last good file stays in force", error)
+
+
+def _trusting(ca_file: Path, key: tuple[str, ...]) -> ssl.SSLContext:
     held = _held("ca", ca_file, key)
     try:
         return ssl.create_default_context(cafile=held.path)

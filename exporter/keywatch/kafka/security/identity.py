@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from keywatch.kafka.connection import BrokerConnection
 from keywatch.kafka.security.oauth import TokenFile, TokenSource
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
 from keywatch.kafka.security.token_command import TokenCommand
-from keywatch.net.tls import Tls, TlsSource, trusting
+from keywatch.net.tls import Tls, TlsSource, Trust
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its
 # certificate, and every broker logs each try. Measured: with 1000 ms it is twice a second, or a little more.
@@ -35,10 +35,13 @@ class ClusterSecurity:
         self._secrets: dict[str, Secret] = {}
         self._local: TokenFile | TokenCommand | None = None
         """Where tokens come from that librdkafka's clients are handed, as they do not fetch these themselves."""
+        self._token_ca: Trust | None = None
         self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
         changes = any(secret.is_file for secret in self._secrets.values())
         changes = changes or (self._tls is not None and self._tls.has_files)
-        self._looking = Looking(f"files-{cluster.name}", partial(_look, self._tls, self._secrets)) if changes else None
+        changes = changes or self._token_ca is not None
+        sources = [one for one in (self._tls, self._token_ca, *self._secrets.values()) if one is not None]
+        self._looking = Looking(f"files-{cluster.name}", partial(_look, sources)) if changes else None
 
     async def fresh(self) -> None:
         """Have the files looked at, on a thread, so that what follows goes by what they say now."""
@@ -106,17 +109,21 @@ class ClusterSecurity:
         if self._local is not None:
             return OAuthBearer(self._local, section.extensions)
         if section.mechanism == "OAUTHBEARER":
-            source = TokenSource(
-                section.token_url or "",
-                section.client_id or "",
-                self._secrets["client_secret"],
-                scope=section.scope,
-                context=trusting(section.token_ca_file, _TOKEN_CA) if section.token_ca_file else None,
-            )
-            return OAuthBearer(source, section.extensions, self._secrets["client_secret"])
+            return OAuthBearer(self._token_server(section), section.extensions, self._secrets["client_secret"])
         if section.mechanism == "GSSAPI":
             return None
         return Scram(section.mechanism, self._secrets["username"], self._secrets["password"])
+
+    def _token_server(self, section: SaslSection) -> TokenSource:
+        if section.token_ca_file is not None:
+            self._token_ca = Trust(section.token_ca_file, _TOKEN_CA)
+        return TokenSource(
+            section.token_url or "",
+            section.client_id or "",
+            self._secrets["client_secret"],
+            scope=section.scope,
+            context=self._token_ca.current if self._token_ca is not None else None,
+        )
 
     def _token_file(self, file: Path) -> TokenFile:
         """Return a token's file, which clients read anew by themselves: none is made anew when it changes."""
@@ -149,9 +156,7 @@ class ClusterSecurity:
         return settings
 
 
-def _look(tls: TlsSource | None, secrets: Mapping[str, Secret]) -> None:
+def _look(sources: Sequence[TlsSource | Trust | Secret]) -> None:
     """Read again what changed."""
-    if tls is not None:
-        tls.look()
-    for secret in secrets.values():
-        secret.look()
+    for source in sources:
+        source.look()

@@ -83,7 +83,7 @@ class TokenSource:
         secret: Secret,
         *,
         scope: str | None = None,
-        context: ssl.SSLContext | None = None,
+        context: Callable[[], ssl.SSLContext] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
@@ -146,7 +146,7 @@ class TokenSource:
                     self._url,
                     data=form,
                     headers={"Authorization": f"Basic {b64encode(f'{self._client_id}:{secret}'.encode()).decode()}"},
-                    ssl=self._context or True,
+                    ssl=self._context() if self._context is not None else True,
                     allow_redirects=False,
                 ) as answer,
             ):
