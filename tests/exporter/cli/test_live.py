@@ -28,7 +28,7 @@ def web_file(folder: Path, text: str) -> Path:
     """Write a web configuration with a certificate beside it."""
     server = CertificateAuthority(folder / "authority").server("server", NAMES)
     (folder / "web.yml").write_text(
-        text.format(cert=server.certificate, key=server.key, ca=folder / "authority" / "ca.pem"), encoding="utf-8"
+        text.format(cert=server.certificate, key=server.key, hash=hashed("word")), encoding="utf-8"
     )
     return folder / "web.yml"
 
@@ -51,9 +51,9 @@ async def test_an_open_port_is_alive_where_the_file_has_it_listen(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("basic_auth_users: {{p: '" + hashed("word") + "'}}\n", "answers with status 401"),
+        ("basic_auth_users: {{p: '{hash}'}}\n", "answers with status 401"),
         (TLS, "answers with status 200"),
-        (TLS + "basic_auth_users: {{p: '" + hashed("word") + "'}}\n", "answers with status 401"),
+        (TLS + "basic_auth_users: {{p: '{hash}'}}\n", "answers with status 401"),
         (CLIENTS, "without a client certificate"),
         (CLIENTS + "  max_version: TLS12\n", "without a client certificate"),
     ],
