@@ -11,10 +11,8 @@ from keywatch.cli.exit_codes import BAD_CONFIGURATION, OK, SOMETHING_DOWN
 from keywatch.cli.seconds import seconds
 
 _LONGEST = 86_400
-
-
 _WHAT = """Look once at all that the configuration names, and print what is wrong, the cause first. Of the topics of
-listeners the newest 2000 records of each partition are read, of the last 15 minutes: what lies further back is not seen."""
+listeners the newest 2000 records of each partition are read, of the last 15 minutes; what lies further back is not."""
 
 
 def add(commands: Any, words: str) -> None:
