@@ -230,7 +230,8 @@ def _recorded(name: str) -> str:
     return f'cluster:keywatch_{name}{{cluster=~"$cluster"}}'
 
 
-_BUDGET_LEFT = f"1 - (1 - {_recorded('path:avg30d')}) * {_recorded('path:known30d')} / ({_OBJECTIVE} * 30 * 86400)"
+_HOURS_KNOWN = f"(count_over_time({_recorded('path:up')}[30d:1h]) or {_recorded('path:avg30d')} * 0)"
+_BUDGET_LEFT = f"1 - (1 - {_recorded('path:avg30d')}) / {_OBJECTIVE} * on (cluster) {_HOURS_KNOWN} / (30 * 24)"
 _BROKEN = f"timestamp({_recorded('path:up')} == 0)"
 
 
