@@ -15,7 +15,9 @@ def add(commands: Any, words: str) -> None:
     """Declare the command and its flags below argparse's `commands`; `words` say what it is for."""
     parser: argparse.ArgumentParser = commands.add_parser("demo", help=words)
     parser.add_argument("--kafka", metavar="HOST:PORT", help="watch this cluster for a while instead; breaks nothing")
-    parser.add_argument("--seconds", type=seconds(_LONGEST), metavar="SECONDS", help="how long to show it")
+    parser.add_argument(
+        "--seconds", type=seconds(_LONGEST), metavar="SECONDS", help="how long to watch it, with --kafka"
+    )
     parser.set_defaults(run=run)
 
 

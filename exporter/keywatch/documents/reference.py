@@ -107,7 +107,10 @@ def keys(path: str, model: type[BaseModel], wanted: Callable[[str], bool] = lamb
 
 def example() -> str:
     """Write a complete configuration with every key: those with a default as they are, the others commented out."""
-    lines = ["# Every key of keywatch with its default. `keywatch config check FILE` checks a file like this."]
+    lines = [
+        "# Every key of keywatch with its default. Names, addresses and lists of names are examples, to be replaced or",
+        "# left out. `keywatch config check FILE` checks a file like this.",
+    ]
     lines += _example(Config, "", "")
     return "\n".join(lines) + "\n"
 
