@@ -104,11 +104,11 @@ rules-mutants: .venv/.dev ## change each rule in many ways and show that its tes
 
 lock: ## renew the hashed locks (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/runtime.lock
-	uv pip compile pyproject.toml --group dev --extra dashboards --extra rules --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
-	uv pip compile pyproject.toml --extra dashboards --extra rules --resolution lowest-direct --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/oldest.lock
+	uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/dev.lock
+	uv pip compile pyproject.toml --all-extras --resolution lowest-direct --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/oldest.lock
 	uv pip compile --group pyproject.toml:chart --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/chart.lock
 	uv pip compile --group pyproject.toml:scan --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements/scan.lock
-	sed -n '/^grafanalib==/,/^    # via/p' requirements/dev.lock | grep -v '# via' >deploy/image/extras.lock
+	sed -nE '/^(cffi|cryptography|grafanalib|pycparser|pyjwt)==/,/^    # via/p' requirements/dev.lock | grep -v '# via' >deploy/image/extras.lock
 
 # Debian starts what it installs; a policy-rc.d that forbids it stands there meanwhile, where there is none yet.
 POLICY := /usr/sbin/policy-rc.d

@@ -1,4 +1,4 @@
-"""An authorization server on the loopback that gives unsigned tokens to clients that know their secret."""
+"""An authorization server on the loopback that gives unsigned tokens to clients that prove who they are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,35 @@ import base64
 import json
 import threading
 import time
+import urllib.parse
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
 
 class TokenServer:
-    """Answers the client credentials grant (RFC 6749, 4.4); a context manager. `issued` are its tokens."""
+    """Answers the client credentials grant (RFC 6749, 4.4); a context manager. `issued` are its tokens.
 
-    def __init__(self, client: str, secret: str, *, life: float = 300.0) -> None:
+    A client is taken that knows the secret, or of which `proves` says so, by the form that it sent.
+    """
+
+    def __init__(
+        self,
+        client: str,
+        secret: str = "",
+        *,
+        life: float = 300.0,
+        proves: Callable[[dict[str, str]], bool] = lambda _: False,
+    ) -> None:
         self.issued: list[str] = []
+        self.forms: list[dict[str, str]] = []
+        """What was asked with."""
         self.refused = 0
         self.secret = secret
         self._client = client
         self._life = life
+        self._proves = proves
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,8 +42,9 @@ class TokenServer:
 
             def do_POST(self) -> None:
                 """Return a token, or 401."""
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, body = server._answer(self.headers.get("Authorization", ""))
+                form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                server.forms.append(dict(urllib.parse.parse_qsl(form)))
+                status, body = server._answer(self.headers.get("Authorization", ""), server.forms[-1])
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -46,9 +62,10 @@ class TokenServer:
         """Where tokens are given."""
         return f"http://127.0.0.1:{self._server.server_port}/token"
 
-    def _answer(self, authorization: str) -> tuple[int, bytes]:
+    def _answer(self, authorization: str, form: dict[str, str]) -> tuple[int, bytes]:
         expected = base64.b64encode(f"{self._client}:{self.secret}".encode()).decode()
-        if authorization != f"Basic {expected}":
+        knows = bool(self.secret) and authorization == f"Basic {expected}"
+        if not (knows or self._proves(form)):
             self.refused += 1
             return 401, b'{"error":"invalid_client"}'
         token = unsigned(self._client, self._life)

@@ -58,6 +58,7 @@ OWNED_SETTINGS: Mapping[str, str] = {
     "sasl.oauthbearer.client.secret": "use sasl.client_secret of the cluster",
     "sasl.oauthbearer.token.endpoint.url": "use sasl.token_url of the cluster",
     "sasl.oauthbearer.scope": "use sasl.scope of the cluster",
+    "sasl.oauthbearer.extensions": "use sasl.extensions of the cluster",
     "ssl.ca.location": "use tls.ca_file",
     "ssl.certificate.location": "use tls.cert_file",
     "ssl.key.location": "use tls.key_file",

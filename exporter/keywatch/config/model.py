@@ -22,7 +22,8 @@ from keywatch.config.events import Events
 from keywatch.config.groups import GroupsSection
 from keywatch.config.keycloak import KeycloakSections
 from keywatch.config.logs import LogsSection
-from keywatch.config.security import SaslSection, Section, TlsSection
+from keywatch.config.sasl import SaslSection
+from keywatch.config.security import Section, TlsSection
 from keywatch.config.values import Address, ClusterId, Name
 from keywatch.config.web import Log, Web
 

@@ -1,10 +1,10 @@
-"""The part of the configuration that says how keywatch proves itself to brokers, and they to it: TLS and SASL."""
+"""TLS as a part of the configuration, and what all of its sections share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Protocol, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
@@ -33,12 +33,6 @@ def _checked_token_url(text: str) -> str:
     if not text.isprintable() or " " in text or "\\" in text:
         raise ValueError("must be http://… or https://…, without spaces, backslashes or line ends in it")
     return text
-
-
-def _not_auth(name: str) -> str:
-    if name == "auth":
-        raise ValueError("auth is the token itself; it is no extension")
-    return name
 
 
 class Named(Protocol):
@@ -85,7 +79,7 @@ class TlsSection(Section):
         if (self.cert_file is None) != (self.key_file is None):
             missing = "key_file" if self.key_file is None else "cert_file"
             raise ValueError(f"cert_file and key_file belong together; {missing} is missing")
-        given = _one_of(self, "key_password")
+        given = one_of(self, "key_password")
         if given and self.key_file is None:
             raise ValueError(f"{given} is given, but no key_file")
         return self
@@ -97,77 +91,7 @@ def check_tls(url: str, tls: TlsSection | None) -> None:
         raise ValueError("tls is given, but url is not https://")
 
 
-CommandPart = Annotated[str, Field(pattern=r"^[^\x00]{1,4096}$")]
-# As RFC 7628, 3.1 has keys and values; `auth` is the token's own. librdkafka joins them by commas.
-ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z]{1,100}$"), AfterValidator(_not_auth)]
-ExtensionValue = Annotated[str, Field(pattern=r"^[\x21-\x2b\x2d-\x7e]{1,1000}$")]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"]
-_OAUTH_KEYS = ("token_url", "client_id", "client_secret", "client_secret_file", "client_secret_env", "scope")
-_TOKEN_KEYS = ("token_ca_file", "token_file", "token_command", "extensions")
-_USER_KEYS = ("username", "username_file", "password", "password_file", "password_env")
-
-
-class SaslSection(Section):
-    """Who keywatch is to the brokers; present means SASL is spoken. The files are read again when they change."""
-
-    mechanism: Mechanism = Field(..., description="How to prove it.")
-    username: str | None = Field(None, min_length=1, description="User (PLAIN, SCRAM).")
-    username_file: FilePath | None = Field(None, description="File that holds the user.")
-    password: SecretStr | None = Field(None, description="Password (PLAIN, SCRAM).")
-    password_file: FilePath | None = Field(None, description="File that holds the password.")
-    password_env: Variable | None = Field(None, description="Variable that holds the password.")
-    token_url: TokenUrl | None = Field(None, description="Where the client fetches tokens (OAUTHBEARER).")
-    client_id: str | None = Field(None, min_length=1, description="The client's name there.")
-    client_secret: SecretStr | None = Field(None, description="Its secret.")
-    client_secret_file: FilePath | None = Field(None, description="File that holds its secret.")
-    client_secret_env: Variable | None = Field(None, description="Variable that holds its secret.")
-    scope: str | None = Field(None, description="Scope to ask for.")
-    token_ca_file: FilePath | None = Field(None, description="PEM file of the authorities to trust for token_url.")
-    token_file: FilePath | None = Field(
-        None, description="File that holds a token, such as one that Kubernetes projects, in place of token_url."
-    )
-    token_command: tuple[CommandPart, ...] | None = Field(
-        None,
-        min_length=1,
-        max_length=100,
-        description="Program and arguments that print a token, in place of token_url.",
-    )
-    extensions: dict[ExtensionName, ExtensionValue] = Field(
-        default_factory=dict,
-        max_length=20,
-        description="What goes with a token, such as logicalCluster and identityPoolId (OAUTHBEARER).",
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        user, password = _one_of(self, "username"), _one_of(self, "password")
-        secret = _one_of(self, "client_secret")
-        if self.mechanism == "OAUTHBEARER":
-            self._refuse((*_USER_KEYS,))
-            needs = {"token_url": self.token_url, "client_id": self.client_id, "client_secret": secret}
-            for other in ("token_file", "token_command"):
-                if getattr(self, other) is not None:
-                    rest = {"token_ca_file", "token_file", "token_command"} - {other}
-                    self._refuse((*_OAUTH_KEYS, *sorted(rest)), other)
-                    needs = {}
-        elif self.mechanism == "GSSAPI":
-            self._refuse((*_USER_KEYS, *_OAUTH_KEYS, *_TOKEN_KEYS))
-            needs = {}
-        else:
-            self._refuse((*_OAUTH_KEYS, *_TOKEN_KEYS))
-            needs = {"username": user, "password": password}
-        missing = [key for key, given in needs.items() if not given]
-        if missing:
-            raise ValueError(f"{self.mechanism} needs {' and '.join(missing)}")
-        return self
-
-    def _refuse(self, keys: tuple[str, ...], because_of: str = "") -> None:
-        for key in keys:
-            if getattr(self, key) not in (None, {}):
-                raise ValueError(f"{key} means nothing to {because_of or self.mechanism}")
-
-
-def _one_of(section: Section, name: str) -> str:
+def one_of(section: Section, name: str) -> str:
     """Return which source of a secret is given, empty for none; raises `ValueError` for two."""
     names = [key for key in (name, f"{name}_file", f"{name}_env") if getattr(section, key, None) is not None]
     if len(names) > 1:

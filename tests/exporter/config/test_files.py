@@ -34,6 +34,10 @@ NAMED = {
     "sasl.password_file": CLUSTER + "  sasl: {mechanism: PLAIN, username: u, password_file: %s}\n",
     "sasl.token_ca_file": CLUSTER
     + "  sasl: {mechanism: OAUTHBEARER, client_id: c, client_secret: s, token_url: 'https://t/', token_ca_file: %s}\n",
+    "sasl.client_assertion_file": CLUSTER
+    + "  sasl: {mechanism: OAUTHBEARER, client_id: c, token_url: 'https://t/', client_assertion_file: %s}\n",
+    "sasl.client_key_file": CLUSTER
+    + "  sasl: {mechanism: OAUTHBEARER, client_id: c, token_url: 'https://t/', client_key_file: %s}\n",
     "keycloaks[0].tls.ca_file": CLUSTER + "  keycloaks: [{name: k, url: 'https://k/', tls: {ca_file: %s}}]\n",
     "logs.elasticsearch.api_key": CLUSTER + "  logs: {elasticsearch: {url: 'http://e/', api_key_file: %s}}\n",
 }

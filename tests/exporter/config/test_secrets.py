@@ -47,7 +47,7 @@ def data(**cluster: Any) -> dict[str, Any]:
         {"client": {"sasl.kerberos.principal": f"u; echo {SECRET}"}},
         {"client": {"plugin.library.paths": f"/tmp/{SECRET}.so"}},  # noqa: S108
         {"client": {"socket.timeout.ms": SECRET}},
-        {"client": {"sasl.oauthbearer.extensions": [SECRET]}},
+        {"client": {"ssl.key.pem": [SECRET]}},
     ],
     ids=str,
 )
@@ -82,7 +82,7 @@ def test_what_is_in_force_is_shown_without_the_query_of_a_url() -> None:
     sasl = {
         "mechanism": "OAUTHBEARER", "client_id": "c", "client_secret": SECRET, "token_url": f"https://t/x?p={SECRET}"
     }  # fmt: skip
-    config = from_data(data(sasl=sasl, client={"sasl.oauthbearer.extensions": f"a={SECRET}"}), "test")
+    config = from_data(data(sasl=sasl, client={"sasl.oauthbearer.assertion.private.key.passphrase": SECRET}), "test")
     shown = json.dumps(config.model_dump(mode="json"))
     assert SECRET not in shown
     assert "https://t/x?**********" in shown

@@ -30,6 +30,7 @@ OTHERWISE = {
     "config.yaml_file._MOST_SHOWN": "mistakes in one's own configuration that are shown at once",
     "config.events._LONGEST_TOPIC": "one's own configuration",
     "config.events._LONGEST_REALM": "one's own configuration",
+    "kafka.security.client_proof._MOST_RSA_BITS": "one's own key",
     "engine.slices._LONGEST": "seconds of a piece of work",
     "probes.dead_letters.files.listing._MOST_MISSED": "looks at a folder",
     "probes.reconciliation.probe._MOST_AHEAD": "seconds of a clock",

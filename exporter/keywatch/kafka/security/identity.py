@@ -10,13 +10,22 @@ from typing import Any
 from pydantic import SecretStr
 
 from keywatch.config.model import Cluster
+from keywatch.config.sasl import SaslSection
 from keywatch.config.secret import Secret, SecretError, SecurityError
-from keywatch.config.security import SaslSection
 from keywatch.engine.looking import Looking
 from keywatch.kafka.connection import BrokerConnection
-from keywatch.kafka.security.oauth import TokenFile, TokenSource
+from keywatch.kafka.security.aws_msk import AwsMskToken, SignerMissingError
+from keywatch.kafka.security.client_proof import (
+    ClientProof,
+    GivenAssertion,
+    KeyUnusableError,
+    SharedSecret,
+    SignedAssertion,
+)
+from keywatch.kafka.security.oauth import TokenFile, Tokens
 from keywatch.kafka.security.sasl import Credentials, Exchange, OAuthBearer, Plain, Scram
 from keywatch.kafka.security.token_command import TokenCommand
+from keywatch.kafka.security.token_server import TokenServer
 from keywatch.net.tls import Tls, TlsSource, Trust
 
 # A client tries some broker every half of `reconnect.backoff.ms`, also while each refuses its credentials or its
@@ -33,8 +42,8 @@ class ClusterSecurity:
         self._tls = TlsSource(cluster.tls) if cluster.tls is not None else None
         self._sasl = cluster.sasl
         self._secrets: dict[str, Secret] = {}
-        self._local: TokenFile | TokenCommand | None = None
-        """Where tokens come from that librdkafka's clients are handed, as they do not fetch these themselves."""
+        self._tokens: Tokens | None = None
+        """Where tokens come from, which librdkafka's clients are handed too: they fetch none themselves."""
         self._token_ca: Trust | None = None
         self._credentials = self._prepare(cluster.sasl) if cluster.sasl is not None else None
         changes = any(secret.is_file for secret in self._secrets.values())
@@ -88,7 +97,8 @@ class ClusterSecurity:
         if self._tls is None and self._sasl is not None and self._sasl.mechanism in {"PLAIN", "OAUTHBEARER"}:
             found.append(f"sasl.mechanism: {self._sasl.mechanism} without tls sends the secret readable to everybody")
         if self._sasl is not None and (self._sasl.token_url or "").startswith("http://"):
-            found.append("sasl.token_url: http:// sends the client's secret readable to everybody")
+            what = "tokens" if _signs(self._sasl) else "the client's secret"
+            found.append(f"sasl.token_url: http:// sends {what} readable to everybody")
         return found
 
     def _prepare(self, section: SaslSection) -> Credentials | None:
@@ -102,58 +112,71 @@ class ClusterSecurity:
                 raise SecurityError(("sasl", name), str(error)) from error
         if section.mechanism == "PLAIN":
             return Plain(self._secrets["username"], self._secrets["password"])
-        if section.token_file is not None:
-            self._local = self._token_file(section.token_file)
-        elif section.token_command is not None:
-            self._local = TokenCommand(section.token_command)
-        if self._local is not None:
-            return OAuthBearer(self._local, section.extensions)
         if section.mechanism == "OAUTHBEARER":
-            return OAuthBearer(self._token_server(section), section.extensions, self._secrets["client_secret"])
+            self._tokens = self._origin(section)
+            return OAuthBearer(self._tokens, section.extensions)
         if section.mechanism == "GSSAPI":
             return None
         return Scram(section.mechanism, self._secrets["username"], self._secrets["password"])
 
-    def _token_server(self, section: SaslSection) -> TokenSource:
+    def _origin(self, section: SaslSection) -> Tokens:
+        """Return where tokens come from. No client is made anew when they change: each asks by itself."""
+        if section.token_file is not None:
+            return TokenFile(self._read("token_file", section.token_file))
+        if section.token_command is not None:
+            return TokenCommand(section.token_command)
+        if section.aws_region is not None:
+            try:
+                return AwsMskToken(section.aws_region, profile=section.aws_profile, role_arn=section.aws_role_arn)
+            except SignerMissingError as error:
+                raise SecurityError(("sasl", "aws_region"), str(error)) from None
         if section.token_ca_file is not None:
             self._token_ca = Trust(section.token_ca_file, _TOKEN_CA)
-        return TokenSource(
+        return TokenServer(
             section.token_url or "",
-            section.client_id or "",
-            self._secrets["client_secret"],
+            self._client_proof(section),
             scope=section.scope,
+            audience=section.audience,
             context=self._token_ca.current if self._token_ca is not None else None,
         )
 
-    def _token_file(self, file: Path) -> TokenFile:
-        """Return a token's file, which clients read anew by themselves: none is made anew when it changes."""
+    def _client_proof(self, section: SaslSection) -> ClientProof:
+        client_id = section.client_id or ""
+        if section.client_assertion_file is not None:
+            return GivenAssertion(client_id, self._read("client_assertion_file", section.client_assertion_file))
+        if section.client_key_file is None:
+            return SharedSecret(client_id, self._secrets["client_secret"])
         try:
-            self._secrets["token"] = Secret(None, file)
+            return SignedAssertion(
+                client_id,
+                self._read("client_key_file", section.client_key_file),
+                section.client_assertion_audience or section.token_url or "",
+                key_id=section.client_key_id,
+                algorithm=section.client_key_algorithm,
+            )
+        except KeyUnusableError as error:
+            raise SecurityError(("sasl", "client_key_file"), f"{section.client_key_file} {error}") from None
+
+    def _read(self, key: str, file: Path) -> Secret:
+        """Return what a file holds that is looked at like secrets."""
+        try:
+            self._secrets[key] = Secret(None, file)
         except SecretError as error:
-            raise SecurityError(("sasl", "token_file"), str(error)) from error
-        return TokenFile(self._secrets["token"])
+            raise SecurityError(("sasl", key), str(error)) from error
+        return self._secrets[key]
 
     def _sasl_settings(self, section: SaslSection) -> dict[str, Any]:
         settings: dict[str, Any] = {"sasl.mechanism": section.mechanism}
-        if self._local is not None:
-            settings["oauth_cb"] = partial(self._local.for_client, section.extensions)
-        elif section.mechanism == "OAUTHBEARER":
-            settings |= {
-                "sasl.oauthbearer.method": "oidc",
-                "sasl.oauthbearer.client.id": section.client_id,
-                "sasl.oauthbearer.client.secret": self._secrets["client_secret"].current(),
-                "sasl.oauthbearer.token.endpoint.url": section.token_url,
-            }
-            if section.extensions:
-                settings["sasl.oauthbearer.extensions"] = ",".join(f"{k}={v}" for k, v in section.extensions.items())
-            if section.scope:
-                settings["sasl.oauthbearer.scope"] = section.scope
-            if section.token_ca_file:
-                settings["https.ca.location"] = str(section.token_ca_file)
+        if self._tokens is not None:
+            settings["oauth_cb"] = partial(self._tokens.for_client, section.extensions)
         elif section.mechanism != "GSSAPI":
             settings["sasl.username"] = self._secrets["username"].current()
             settings["sasl.password"] = self._secrets["password"].current()
         return settings
+
+
+def _signs(section: SaslSection | None) -> bool:
+    return section is not None and (section.client_key_file is not None or section.client_assertion_file is not None)
 
 
 def _look(sources: Sequence[TlsSource | Trust | Secret]) -> None:

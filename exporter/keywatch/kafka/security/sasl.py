@@ -163,11 +163,10 @@ class OAuthBearer:
 
     mechanism = "OAUTHBEARER"
 
-    def __init__(self, source: Tokens, extensions: Mapping[str, str], *secrets: Secret) -> None:
-        """Take where tokens come from, what goes with them, and the secrets whose change makes clients be made anew."""
+    def __init__(self, source: Tokens, extensions: Mapping[str, str]) -> None:
+        """Take where tokens come from, and what goes with them."""
         self._source = source
         self._pairs = "".join(f"\x01{name}={value}" for name, value in extensions.items())
-        self._secrets = secrets
 
     async def prove(self, exchange: Exchange) -> None:
         """Fetch a token when there is none, and send it; raises `BrokerError`."""
@@ -186,8 +185,8 @@ class OAuthBearer:
             raise
 
     def version(self) -> tuple[int, ...]:
-        """Return what changes when a secret changes."""
-        return _versions(*self._secrets)
+        """Return nothing: clients are handed tokens as they change."""
+        return ()
 
 
 def _versions(*secrets: Secret) -> tuple[int, ...]:
