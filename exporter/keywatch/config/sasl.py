@@ -58,8 +58,7 @@ class SaslSection(Section):
     client_secret_env: Variable | None = Field(None, description="Variable that holds its secret.")
     client_key_file: FilePath | None = Field(
         None,
-        description="PEM file of its private key, by which it signs who it is, in place of a secret"
-        " (`private_key_jwt`); needs the extra `jwt`.",
+        description="PEM file of the key by which it signs who it is, in place of a secret; needs the extra `jwt`.",
     )
     client_key_id: Word | None = Field(None, description="Which of its keys that is to the server (`kid`).")
     client_key_algorithm: Algorithm | None = Field(
@@ -67,8 +66,7 @@ class SaslSection(Section):
     )
     client_assertion_file: FilePath | None = Field(
         None,
-        description="File that holds a JWT by which others vouch for it, such as one that Kubernetes projects, in"
-        " place of a secret.",
+        description="File that holds a JWT by which others vouch for it, in place of a secret.",
     )
     client_assertion_audience: Word | None = Field(
         None, description="For whom it signs that (`aud`); default: token_url."
@@ -87,8 +85,7 @@ class SaslSection(Section):
     )
     aws_region: Region | None = Field(
         None,
-        description="Region of an Amazon MSK cluster with IAM access control, for which tokens are signed with AWS's"
-        " credentials as the machine has them, in place of token_url; needs the extra `aws`.",
+        description="Region of an Amazon MSK cluster with IAM, in place of token_url; needs the extra `aws`.",
     )
     aws_profile: Word | None = Field(None, description="Profile of AWS's configuration to take credentials from.")
     aws_role_arn: Word | None = Field(None, description="Role to assume first.")
