@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keywatch.metrics import groups as has
 from keywatch.metrics import lag as lag_metrics
-from keywatch.metrics import retention
+from keywatch.metrics import members, retention
 from keywatch.metrics.metric import Metric
 from keywatch_dashboards import house
 from keywatch_dashboards.grafana import Dashboard, Json, Panel, Step, newest, query
@@ -29,7 +29,7 @@ def build() -> Dashboard:
             Section("Now", [Band(4, _now()), Band(9, [_table()])]),
             Section("Lag", [Band(9, _lag()), Band(8, _trend()), Band(8, [_retention()])]),
             Section("States", [Band(8, _states()), Band(8, _beside()), Band(7, [_verdict(), _rewound()])]),
-            Section("Partitions, of the chosen groups", [Band(9, _partitions())], closed=True),
+            Section("Partitions and members, of the chosen groups", [Band(9, _partitions())], closed=True),
         ],
         component="consumers",
         variables=(CLUSTER, house.label_variable("group", pick(has.GROUP_UP))),
@@ -329,7 +329,7 @@ def _rewound() -> Panel:
 
 
 def _partitions() -> list[Panel]:
-    by = ("group", "topic", "partition")
+    by, who = ("group", "topic", "partition"), ("group", "client_id", "client_host")
     committed = (
         f"max by (cluster, group, topic, partition) (rate({pick(has.GROUP_PARTITION_COMMITTED_OFFSET, _G)}[{Q}]))"
     )
@@ -338,7 +338,7 @@ def _partitions() -> list[Panel]:
         TimeSeries(
             title="Lag by partition",
             description="Is the lag in one partition only, as with a poisonous record or a hot key?",
-            width=12,
+            width=8,
             low=0,
             no_value="not exported",
             targets=[query(f"topk(20, {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)", legend)],
@@ -346,7 +346,7 @@ def _partitions() -> list[Panel]:
         TimeSeries(
             title="Commit rate by partition",
             description="Does the commit of each partition with a lag still move?",
-            width=12,
+            width=8,
             unit="suffix:records/s",
             low=0,
             no_value="not exported",
@@ -354,6 +354,19 @@ def _partitions() -> list[Panel]:
                 query(
                     f"topk(20, {committed} and {now(has.GROUP_PARTITION_LAG_RECORDS, *by, where=_G)} > 0)",
                     legend,
+                )
+            ],
+        ),
+        TimeSeries(
+            title="Lag by member",
+            description="Which member, by client id and host, has the partitions with the lag?",
+            width=8,
+            low=0,
+            no_value="not exported (groups.members)",
+            targets=[
+                query(
+                    f"topk(20, {now(members.GROUP_MEMBER_LAG_RECORDS, *who, where=_G)})",
+                    "{{group}} / {{client_id}} / {{client_host}}",
                 )
             ],
         ),

@@ -59,3 +59,9 @@ class GroupsSection(Section):
         description="Of how many committed partitions, of all groups together, the lag is reckoned.",
     )
     detail: bool = Field(True, description="Whether to export series per partition.")
+    members: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Of how many members, by client id and host, of all groups together the lag is told; 0: of none.",
+    )

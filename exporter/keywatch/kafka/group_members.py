@@ -23,7 +23,7 @@ SHARE: Final = "share"
 _KNOWN_FOR = 5.0
 _PER_CYCLE = 50
 _Describe = Callable[[Sequence[str]], Request]
-_Read = Callable[[Reader], Pieces[dict[str, Described]]]
+_Read = Callable[[Reader, int], Pieces[dict[str, Described]]]
 # By which request, at least in which version; those of streams groups (KIP-1071) are not asked for.
 _DESCRIBED_BY: dict[str, tuple[int, int, _Describe, _Read]] = {
     "classic": (requests.DESCRIBE_GROUPS, 4, members.describe_groups, members.reading_describe_groups),
@@ -49,8 +49,11 @@ async def describe_members(
     room: int,
     deadline: Deadline,
     clock: Callable[[], float],
+    owners: int = 0,
 ) -> None:
     """Ask a broker for the members of its groups that are due, by a `deadline`; raises `BrokerError`.
+
+    Of so many `owners` in an answer it is kept who they are, and what is assigned to each.
 
     For what they read there is so much `room`, in partitions and topics; of a group for which it is too little that is
     not kept, and nothing is concluded from it.
@@ -63,7 +66,7 @@ async def describe_members(
         names = [group.name for group in due if group.kind == kind]
 
         async def ask(some: Sequence[str], request: _Describe = request, read: _Read = read) -> None:
-            found.update(await peers.ask_much(label, request(some), deadline.left, read))
+            found.update(await peers.ask_much(label, request(some), deadline.left, lambda reader: read(reader, owners)))
 
         if names and await peers.highest(label, api, deadline.left) >= version:
             # One of very many members costs the number of its own, and neither that of others nor its lag.

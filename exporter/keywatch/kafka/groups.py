@@ -66,10 +66,13 @@ class Groups:
         clock: Callable[[], float] = time.monotonic,
         *,
         beside: Peers | None = None,
+        owners: int = 0,
     ) -> None:
+        """Take whom to ask for which groups; of `owners` members of each broker's groups it is kept who they are."""
         self._topology = topology
         self._peers = peers
         self._chosen = chosen
+        self._owners = owners
         self._named = tuple(named)
         self._clock = clock
         self.known: dict[str, ConsumerGroup] = {}
@@ -220,7 +223,7 @@ class Groups:
             return
         with contextlib.suppress(BrokerError):  # the lag is known; members are asked for again in the next cycle
             room = bounds.GROUP_PARTITIONS - sum(group.assigned for group in self.known.values())
-            await describe_members(self._peers, label, fresh, room, deadline, self._clock)
+            await describe_members(self._peers, label, fresh, room, deadline, self._clock, self._owners)
 
     def _of(self, label: str) -> Sequence[ListedGroup]:
         groups = [group for group in self.known.values() if group.coordinator == label]

@@ -261,11 +261,12 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
     chosen = ChosenGroups(
         wanted.__contains__, section.watch, limited.__contains__, section.max_groups, section.max_partitions
     )
+    owners = section.members + 1 if section.members else 0  # one more, so that it is seen that there are more
     return GroupsProbe(
         base.cluster,
         base.topology,
         peers,
-        Groups(base.topology, peers, chosen, section.watch, beside=beside),
+        Groups(base.topology, peers, chosen, section.watch, beside=beside, owners=owners),
         RecordTimes(search, RecordReader(base.clients), base.cluster),
         Schedule(section.period, section.timeout),
         topics=topics,
@@ -276,6 +277,7 @@ def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
         fetches=section.fetches,
         idle_cycles=section.idle_cycles,
         detail=section.detail,
+        members=section.members,
         unread=base.unread,
     )
 

@@ -35,6 +35,8 @@ BOUNDED_BY = {
     "protocol": "the kinds of groups of the protocol",
     "broker": "the brokers that should exist",
     "coordinator": "the brokers that should exist",
+    "client_id": "`groups.members`, which says of how many members",
+    "client_host": "`groups.members`, which says of how many members",
     "host": "one for each broker",
     "port": "one for each broker",
     "rack": "one for each broker",

@@ -19,11 +19,23 @@ _SETTLED = frozenset({"Stable"})
 _SETTLED_ON_BROKERS = frozenset({"Stable", "Reconciling"})
 
 
+class Owner(NamedTuple):
+    """Members of one client id on one host, and the partitions that are assigned to them."""
+
+    client: str
+    host: str
+    partitions: frozenset[TopicPartition]
+
+
 class Reading(NamedTuple):
-    """What the members of a group read: the partitions assigned to any of them, and the topics they subscribe to."""
+    """What the members of a group read: the partitions assigned to any of them, and the topics they subscribe to.
+
+    `owners` are the members that it was asked for, by client and host.
+    """
 
     assigned: frozenset[TopicPartition]
     subscribed: frozenset[str]
+    owners: tuple[Owner, ...] = ()
 
 
 class Described(NamedTuple):
@@ -36,10 +48,19 @@ class Described(NamedTuple):
 
 
 class Room:
-    """How much of what members say of themselves is taken in, of one reply: so many partitions and topics together."""
+    """How much of what members say of themselves is taken in, of one reply: so many partitions and topics together.
 
-    def __init__(self, most: int = MOST_READ) -> None:
+    And of so many members who they are.
+    """
+
+    def __init__(self, most: int = MOST_READ, owners: int = 0) -> None:
         self._left = most
+        self._owners = owners
+
+    def takes_owner(self) -> bool:
+        """Return whether there is room for one more who says who it is, and take it if so."""
+        self._owners -= 1
+        return self._owners >= 0
 
     def takes(self, count: int) -> bool:
         """Return whether there is room for so many more, and take it if so: who claims too much costs no neighbour."""
@@ -57,6 +78,14 @@ class MembersReading:
         self._known = known
         self._assigned: set[TopicPartition] = set()
         self._subscribed: set[str] = set()
+        self._owners: dict[tuple[str, str], set[TopicPartition]] = {}
+        self._owned: set[TopicPartition] | None = None
+
+    def begin(self, client: str, host: str) -> None:
+        """Begin the member of a client on a host: what is assigned from now on is assigned to it."""
+        who = client, host.removeprefix("/")  # as Java writes an address without a name
+        known = who in self._owners or self._room.takes_owner()
+        self._owned = self._owners.setdefault(who, set()) if known else None
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Add topics that a member subscribes to."""
@@ -69,7 +98,14 @@ class MembersReading:
         """Add partitions that a member is assigned."""
         self._known = self._known and self._room.takes(len(indexes))
         if self._known:
-            self._assigned.update([TopicPartition(topic, index) for index in indexes])
+            partitions = [TopicPartition(topic, index) for index in indexes]
+            self._assigned.update(partitions)
+            if self._owned is not None:
+                self._owned.update(partitions)
+
+    def end_owned(self) -> None:
+        """Have what is assigned from now on be nobody's, as what a member is about to read but does not yet."""
+        self._owned = None
 
     def give_up(self) -> None:
         """Record that a member's words cannot be read."""
@@ -77,7 +113,10 @@ class MembersReading:
 
     def told(self) -> Reading | None:
         """Return what they read together, if all of them told it."""
-        return Reading(frozenset(self._assigned), frozenset(self._subscribed)) if self._known else None
+        if not self._known:
+            return None
+        owners = tuple([Owner(*who, frozenset(owned)) for who, owned in sorted(self._owners.items())])
+        return Reading(frozenset(self._assigned), frozenset(self._subscribed), owners)
 
 
 def describe_groups(groups: Sequence[str]) -> Request:
@@ -92,11 +131,11 @@ def read_describe_groups(reader: Reader) -> dict[str, Described]:
     return at_once(reading_describe_groups(reader))
 
 
-def reading_describe_groups(reader: Reader) -> Pieces[dict[str, Described]]:
-    """Read a reply to DescribeGroups v4 in pieces."""
+def reading_describe_groups(reader: Reader, owners: int = 0) -> Pieces[dict[str, Described]]:
+    """Read a reply to DescribeGroups v4 in pieces, and of so many members who they are."""
     reader.int32()  # throttle time
     found: dict[str, Described] = {}
-    room = Room()
+    room = Room(owners=owners)
     for _ in range(reader.count()):
         error = reader.int16()
         name, state, protocol_type = reader.string(), reader.string(), reader.string()
@@ -104,8 +143,9 @@ def reading_describe_groups(reader: Reader) -> Pieces[dict[str, Described]]:
         reading = MembersReading(room, known=protocol_type == CONSUMERS and state in _SETTLED)
         members = reader.count()
         for _ in range(members):
-            for _ in range(4):  # member, instance, client, host
+            for _ in range(2):  # member, instance
                 reader.nullable_string()
+            reading.begin(reader.string(), reader.string())
             _add_own_words(reader.octets(), reader.octets(), reading)
             yield
         reader.int32()  # authorized operations
@@ -150,20 +190,20 @@ def read_describe_consumer_groups(reader: Reader) -> dict[str, Described]:
     return at_once(reading_describe_consumer_groups(reader))
 
 
-def reading_describe_consumer_groups(reader: Reader) -> Pieces[dict[str, Described]]:
-    """Read a reply to ConsumerGroupDescribe v0 in pieces."""
-    return described(reader, _member)
+def reading_describe_consumer_groups(reader: Reader, owners: int = 0) -> Pieces[dict[str, Described]]:
+    """Read a reply to ConsumerGroupDescribe v0 in pieces, and of so many members who they are."""
+    return described(reader, _member, owners)
 
 
 ReadMember = Callable[[Reader, MembersReading], None]
 """Reads a member, and adds what it reads."""
 
 
-def described(reader: Reader, read_member: ReadMember) -> Pieces[dict[str, Described]]:
+def described(reader: Reader, read_member: ReadMember, owners: int = 0) -> Pieces[dict[str, Described]]:
     """Read in pieces what the newer kinds of groups are described by, which differ in their members alone."""
     reader.int32()  # throttle time
     found: dict[str, Described] = {}
-    room = Room()
+    room = Room(owners=owners)
     for _ in range(reader.count()):
         error = reader.int16()
         reader.nullable_string()  # message
@@ -187,12 +227,12 @@ def _member(reader: Reader, reading: MembersReading) -> None:
     for _ in range(3):  # member, instance, rack
         reader.nullable_string()
     reader.int32()  # epoch
-    for _ in range(2):  # client, host
-        reader.nullable_string()
+    reading.begin(reader.nullable_string() or "", reader.nullable_string() or "")
     reading.subscribe(reader.array(reader.string))
     reader.nullable_string()  # subscribed pattern: what it stands for is assigned
-    for _ in range(2):  # what it reads now, and what it is about to
-        add_assignment(reader, reading)
+    add_assignment(reader, reading)
+    reading.end_owned()
+    add_assignment(reader, reading)  # what it is about to read
     reader.tags()
 
 

@@ -55,8 +55,9 @@ def read_describe_share_groups(reader: Reader) -> dict[str, Described]:
     return at_once(reading_describe_share_groups(reader))
 
 
-def reading_describe_share_groups(reader: Reader) -> Pieces[dict[str, Described]]:
-    """Read a reply to ShareGroupDescribe v1 in pieces."""
+def reading_describe_share_groups(reader: Reader, owners: int = 0) -> Pieces[dict[str, Described]]:
+    """Read a reply to ShareGroupDescribe v1 in pieces; who its members are says nothing, as they share partitions."""
+    del owners
     return described(reader, _member)
 
 

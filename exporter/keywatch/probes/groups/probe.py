@@ -28,6 +28,7 @@ from keywatch.patterns import Patterns
 from keywatch.probes.groups.index import LagIndex
 from keywatch.probes.groups.lag import Bounds, Histories, PartitionLag, reckon
 from keywatch.probes.groups.lookups import Lookups
+from keywatch.probes.groups.members import MemberLags
 from keywatch.probes.groups.rewind_counters import RewindCounters
 from keywatch.probes.groups.series import GroupSeries, Limit
 from keywatch.probes.groups.start_offsets import StartOffsets
@@ -76,6 +77,7 @@ class GroupsProbe:
         fetches: int = 100,
         idle_cycles: int = 10,
         detail: bool = True,
+        members: int = 0,
         unread: OldestUnread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -106,6 +108,7 @@ class GroupsProbe:
         self._lookups = Lookups(times, most=fetches, timeout=schedule.timeout * _LOOKUP_SHARE)
         self._counted = (0, 0)
         self._rewinds = RewindCounters(cluster)
+        self._members = MemberLags(cluster, members)
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Read and reckon; raises `ProbeError` while nothing is known of the cluster."""
@@ -313,6 +316,8 @@ class GroupsProbe:
             series += (*group_series.series, group_series.verdict(now))
             loose += self._rewinds.samples(group_series.group.name, group_series.topics, group_series.take_rewinds())
             yield
+        series += yield from self._members.tell(self._index.series.values(), self._groups.rank)
+        loose.append(left_out(key_of(self), "member", self._members.left_out, "groups.members"))
         self._rewinds.retain(self._index.series)
         self._holdings = {topic: held for topic, held in self._holdings.items() if topic in self._index.wanted}
         self._histories.retain(self._index.partitions)

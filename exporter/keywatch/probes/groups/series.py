@@ -98,6 +98,11 @@ class GroupSeries:
         return self._limit.retention_left if self._limit is not None else None
 
     @property
+    def lags(self) -> Sequence[PartitionLag]:
+        """The lag of each partition; the same object until it is reckoned anew."""
+        return self._lags
+
+    @property
     def matters(self) -> bool:
         """Whether somebody reads by it, or wants to be called for it."""
         return self._called_for or bool(self.group.members)
