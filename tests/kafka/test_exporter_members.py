@@ -34,7 +34,11 @@ def members(cluster: KafkaCluster, group: str, protocol: str) -> list[Consumer]:
     """Have two consumers of one group share the partitions of the topic."""
     made = []
     for client in ("left", "right"):
-        settings = {"bootstrap.servers": cluster.bootstrap, "group.id": group, "client.id": client}
+        settings: dict[str, str | bool] = {
+            "bootstrap.servers": cluster.bootstrap,
+            "group.id": group,
+            "client.id": client,
+        }
         settings |= {"group.protocol": protocol, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
         made.append(Consumer(settings))
         made[-1].subscribe([TOPIC])

@@ -36,6 +36,11 @@ class Broker:
 class Topology:
     """One cluster as far as it is known; lives on the event loop and is never locked."""
 
+    unclean: frozenset[str] = frozenset()
+    """Topics that a replica may lead which lacks records."""
+    elects_eligible = True
+    """Whether replicas that are no longer in sync may lead without a loss (KIP-966), or nobody knows yet."""
+
     def __init__(
         self,
         bootstrap: Iterable[Endpoint],

@@ -22,6 +22,22 @@ TOPIC_UNCLEAN_LEADER_ELECTION = Metric(
     ("cluster", "topic"),
     "configs",
 )
+TOPIC_UNCLEAN_ELECTIONS_TOTAL = Metric(
+    "keywatch_topic_unclean_elections_total",
+    MetricKind.COUNTER,
+    "Times that a replica was seen to lead a partition which had not been in sync, of topics that allow it.",
+    ("cluster", "topic"),
+    "topics",
+    health=True,
+)
+TOPIC_UNCLEAN_ELECTION_TIMESTAMP_SECONDS = Metric(
+    "keywatch_topic_unclean_election_timestamp_seconds",
+    MetricKind.GAUGE,
+    "Unix time when that was last seen; absent as long as it was not.",
+    ("cluster", "topic"),
+    "topics",
+    health=True,
+)
 TOPIC_RETENTION_SECONDS = Metric(
     "keywatch_topic_retention_seconds",
     MetricKind.GAUGE,

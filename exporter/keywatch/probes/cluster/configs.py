@@ -130,6 +130,7 @@ class ConfigsProbe:
         """Tell the topology and others what is demanded; returns also what was refused, topic by topic."""
         found: dict[str, int] = {}
         compacted: set[str] = set()
+        unclean: set[str] = set()
         retention: dict[str, float] = {}
         refused: list[tuple[Reason, str]] = []
         samples: list[Sample] = []
@@ -148,6 +149,8 @@ class ConfigsProbe:
                 found[topic] = least
                 samples.append(Sample(cluster_metrics.TOPIC_MIN_INSYNC_REPLICAS, (self.cluster, topic), float(least)))
             samples += self._promised(topic, settings)
+            if settings.values.get(UNCLEAN) == "true":
+                unclean.add(topic)
             if "compact" in settings.values.get(CLEANUP, ""):
                 compacted.add(topic)
             if "delete" in settings.values.get(CLEANUP, ""):
@@ -155,7 +158,7 @@ class ConfigsProbe:
                 if kept is not None:  # -1: for ever
                     retention[topic] = kept / 1000
                     samples.append(Sample(promised.TOPIC_RETENTION_SECONDS, (self.cluster, topic), kept / 1000))
-        self._topology.compacted = frozenset(compacted)
+        self._topology.compacted, self._topology.unclean = frozenset(compacted), frozenset(unclean)
         self._topology.retention = retention
         known = self._topology.min_in_sync
         self._topology.demand({**{topic: known[topic] for topic in names if topic in known}, **found})

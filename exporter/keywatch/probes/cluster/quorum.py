@@ -41,6 +41,7 @@ _ALONE_AFTER = 1.5
 _NEW_FOR = 3.0
 _FEATURES_EVERY, _FEATURES_AGAIN, _FEATURES_WITHIN = 30.0, 5.0, 1.0
 _SILENCE = frozenset({Reason.TIMEOUT_RESPONSE})
+_ELIGIBLE_LEADERS = "eligible.leader.replicas.version"
 _UNKNOWABLE = frozenset({Reason.UNSUPPORTED, Reason.AUTHORIZATION})
 
 
@@ -182,6 +183,7 @@ class QuorumProbe:
         timeout = min(_FEATURES_WITHIN, deadline.left)
         with contextlib.suppress(BrokerError):
             levels = await self._peers.ask(living[0], ask_features(), timeout, read_features)
+            self._topology.elects_eligible = levels.get(_ELIGIBLE_LEADERS, 0) > 0
             self._levels = {(feature,): float(level) for feature, level in levels.items()}
             self._features_due = self._clock() + _FEATURES_EVERY
 

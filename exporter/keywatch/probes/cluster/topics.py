@@ -16,6 +16,7 @@ from keywatch.kafka.topology import Topology
 from keywatch.kafka.wire.requests import PartitionState
 from keywatch.metrics import cluster as cluster_metrics
 from keywatch.metrics.metric import Metric
+from keywatch.probes.cluster.unclean import UncleanSeries
 
 _NOBODY: frozenset[int] = frozenset()
 
@@ -110,6 +111,7 @@ class TopicsProbe:
         self._version = -1
         self._told = SeriesSet([])
         self._topics: dict[str, _TopicJudgement] = {}
+        self._unclean = UncleanSeries(cluster, topology)
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Judge the partitions that anything changed of; raises `ProbeError` without metadata or rights."""
@@ -117,14 +119,17 @@ class TopicsProbe:
         version = self._topology.version
         if version != self._version:
             chosen = await self._chosen.of(topics)
+            await in_slices(self._unclean.observe(chosen))
             self._told = await in_slices(self._judge(topics, chosen))
             self._version = version
+        # What is counted may be told once, and the rest is told again as long as nothing changed.
+        told = SeriesSet(self._told.series, (*self._told.loose, *self._unclean.samples()))
         found = (topic for topic in self._topology.forbidden if topic in self._chosen.meant or topic in self._watch)
         wanted = sorted(found, key=lambda topic: (topic not in self._watch, topic))
         if wanted:
             words = f"{len(wanted)} topics may not be described; {DESCRIBE_TOPICS.missing(wanted[0])}"
-            raise ProbeError(Reason.AUTHORIZATION, words, self._told)
-        return self._told
+            raise ProbeError(Reason.AUTHORIZATION, words, told)
+        return told
 
     async def close(self) -> None:
         """Nothing is held."""
