@@ -57,11 +57,13 @@ def partitions() -> list[Panel]:
 
 
 def settings() -> list[Panel]:
-    """Draw which settings are not what the configuration demands, and since when."""
+    """Draw which settings are not what the configuration demands, and since when, and what was lost by them."""
+    lately = f"time() - {now(promised.TOPIC_UNCLEAN_ELECTION_TIMESTAMP_SECONDS, 'topic')} < bool 900"
     return [
         StateTimeline(
             title="Settings that are not as expected",
             description="Which setting of which topic is not what topics.expect demands, and since when?",
+            width=14,
             mappings=house.words({0: ("not as expected", house.ATTENTION)}),
             no_value="all as expected, or nothing is expected",
             targets=[
@@ -70,7 +72,15 @@ def settings() -> list[Panel]:
                     "{{cluster}} / {{topic}} / {{setting}}",
                 )
             ],
-        )
+        ),
+        StateTimeline(
+            title="Unclean elections",
+            description="Of which topic did a replica come to lead that lacked records, within the last 15 minutes?",
+            width=10,
+            mappings=house.words({1: ("records lost", house.BAD)}),
+            no_value="none was seen",
+            targets=[query(f"({lately}) == 1", "{{cluster}} / {{topic}}")],
+        ),
     ]
 
 

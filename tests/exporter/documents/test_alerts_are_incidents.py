@@ -85,6 +85,7 @@ SHOWN_AS: Final = {
     "KafkaQuorumLost": "keywatch_quorum_up",
     "KafkaBrokerFenced": "keywatch_broker_fenced",
     "KafkaControllerDown": "keywatch_controller_up",
+    "KafkaUncleanElection": "keywatch_topic_unclean_election_timestamp_seconds",
     "KafkaTopicUnsafe": "keywatch_topic_as_expected",
     "KafkaTopicNotAsExpected": "keywatch_topic_as_expected",
     "KafkaLogDirOffline": "keywatch_log_dir_up",

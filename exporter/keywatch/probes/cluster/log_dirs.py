@@ -13,6 +13,7 @@ from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.series import LatestSeries, MetricSeries, Rows, SeriesSet
 from keywatch.engine.slices import Pieces, in_slices
+from keywatch.engine.unknowable import Unknowable
 from keywatch.kafka.chosen_topics import ChosenTopics
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.errors import name_of, reason_of
@@ -60,6 +61,7 @@ class LogDirsProbe:
         self._sizes: dict[str, _Sizes] = {}
         self._unknown: dict[str, set[Reason]] = {}
         self._broken: set[str] = set()
+        self._unknowable = Unknowable("how full disks are")
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Ask every living broker; raises `ProbeError` when none tells anything."""
@@ -86,6 +88,10 @@ class LogDirsProbe:
             samples += self._told(label, answer)
         told = SeriesSet([one.series for one in self._sizes.values()], samples)
         troubles = [one for one in failures if one.reason not in _UNKNOWABLE]
+        if len(failures) == len(living) and not troubles:
+            self._unknowable.say(self, failures[0].reason, failures[0].detail)
+        elif not failures:
+            self._unknowable.over()
         if len(troubles) == len(living):
             raise ProbeError(troubles[0].reason, troubles[0].detail, told)
         return told

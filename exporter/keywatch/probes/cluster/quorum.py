@@ -15,6 +15,7 @@ from keywatch.engine import supervised
 from keywatch.engine.deadline import Deadline
 from keywatch.engine.probe import ProbeError, Reason, Sample, Schedule
 from keywatch.engine.supervised import Part
+from keywatch.engine.unknowable import Unknowable
 from keywatch.kafka.connection import BrokerError
 from keywatch.kafka.controllers import Asked, Controllers
 from keywatch.kafka.errors import name_of, reason_of
@@ -76,6 +77,7 @@ class QuorumProbe:
         self._features_due = float("-inf")
         self._levels: dict[tuple[str], float] = {}
         self._unknown: set[Reason] = set()
+        self._unknowable = Unknowable("who leads the controllers")
 
     async def run(self, timeout: float) -> Collection[Sample]:
         """Ask for the quorum; raises `ProbeError` when no broker is left to ask.
@@ -88,9 +90,11 @@ class QuorumProbe:
             return [Sample(cat.QUORUM_UP, (self.cluster,), 0.0, answer), *self._unknown_reason(None)]
         if isinstance(answer, Quorum):
             await self._read_features(deadline)
+            self._unknowable.over()
             levels = [Sample(cat.CLUSTER_FEATURE_LEVEL, (self.cluster, *one), at) for one, at in self._levels.items()]
             return [*self._told(answer), *levels, *self._unknown_reason(None)]
         if answer.reason in _UNKNOWABLE:
+            self._unknowable.say(self, answer.reason, answer.detail)
             return self._unknown_reason(answer.reason)
         if answer.reason not in _SILENCE:
             raise ProbeError(answer.reason, answer.detail)
