@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keywatch.metrics import cluster as cluster_metrics
-from keywatch.metrics import dead_letters, events, groups, keycloak, logs, reconciliation
+from keywatch.metrics import dead_letters, events, groups, keycloak, logs, reconciliation, retention
 from keywatch.metrics import probe as probe_metrics
 from keywatch_dashboards import house, palette
 from keywatch_dashboards.grafana import Dashboard, Panel, newest, query
@@ -177,7 +177,7 @@ def _firing() -> list[Panel]:
         Table(
             title="Alerts",
             description="What do the alert rules say now, and since when?",
-            width=12,
+            width=10,
             sort="Since",
             descending=False,
             no_value="nothing is firing",
@@ -197,7 +197,7 @@ def _firing() -> list[Panel]:
         TimeSeries(
             title="Events",
             description="How many events does Keycloak count, and how many arrive? Both lines should be one.",
-            width=8,
+            width=6,
             unit="suffix:events/s",
             low=0,
             no_value="no listener is watched",
@@ -223,7 +223,24 @@ def _firing() -> list[Panel]:
                 newest(f"sum({grown(reconciliation.EVENTS_LOST_TOTAL, span='$__range')})", "lost"),
             ],
         ),
+        _until_loss(),
     ]
+
+
+def _until_loss() -> Panel:
+    left = now(retention.GROUP_RETENTION_LEFT_SECONDS, "group", "topic")
+    kept = f"0.9 * {now(retention.TOPIC_RETENTION_SECONDS, 'topic')}"
+    return Stat(
+        title="Until unread records are deleted",
+        description="How long until a topic's retention may delete the first record that some group has not read?",
+        width=4,
+        unit="s",
+        decimals=0,
+        steps=house.below(attention=86_400, bad=3600),
+        no_value="nothing waits for long",
+        data_links=[house.to("keywatch-consumers", "Consumers: look closer")],
+        targets=[newest(f"min({left} < on (cluster, topic) group_left () {kept})", "left")],
+    )
 
 
 def _recorded(name: str) -> str:

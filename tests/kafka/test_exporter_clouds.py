@@ -15,6 +15,7 @@ from tests.kafka.exporter_process import ExporterProcess, Scrape
 from tests.kafka.fixtures import kafka_required
 from tests.kafka.ports import PortReservation
 from tests.kafka.striking import StrikingProxy
+from tests.kafka.waiting import wait_until
 from tests.prometheus import server
 from tests.prometheus.server import Prometheus
 
@@ -85,11 +86,12 @@ def rings(exporter: ExporterProcess) -> set[str]:
         f"- {{job_name: keywatch, {target}}}\n"
     )
     with Prometheus(text) as prometheus:
+        wait_until(lambda: prometheus.instant("cluster:keywatch_path:up"), 120, "it scrapes and evaluates rules")
         until, found = time.monotonic() + WATCHED_SECONDS, set[str]()
         while time.monotonic() < until:
             found |= {labels["alertname"] for labels, _ in prometheus.instant('ALERTS{severity=~"page|ticket"}')}
             time.sleep(1.0)
-        assert prometheus.instant("keywatch_cluster_up"), "it scraped"
+        assert prometheus.instant("keywatch_cluster_up"), "it goes on scraping"
         return found
 
 
