@@ -28,6 +28,9 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
         *("probes", "elastic", "kafka", "net", "listeners", "config", "engine", "metrics", "patterns"),
         *("bounds", "surfaces"),
     ),
+    "redrive": (
+        *("probes.dead_letters", "kafka", "config", "engine", "metrics", "bounds", "names", "surfaces", "patterns"),
+    ),
     "probes": (),  # the folder itself
     "probes.canary": _PROBE,
     "probes.cluster": _PROBE,

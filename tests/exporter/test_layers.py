@@ -67,6 +67,8 @@ PLANTED = [
     ("probes.canary.probe", "from keywatch.config.model import Config", "probes.canary may import"),
     ("probes.logs.log_lag", "from keywatch.service.base import Base", "probes.logs may import"),
     ("service.watch", "from keywatch.web.pages import port", "service may import"),
+    ("redrive.work", "from keywatch.service.base import Base", "redrive may import"),
+    ("redrive.session", "Producer({})", "that is for kafka.client"),
     ("documents.reference", "from keywatch.service.watch import Watch", "documents may import"),
     ("web.pages", "from keywatch.cli.command import main", "web may import"),
     ("web.pages", "from keywatch.service.wiring import plans", "that is for service"),

@@ -6,6 +6,8 @@ from typing import Final
 
 OK: Final = 0
 SOMETHING_DOWN: Final = 1
+SOMETHING_STAYS: Final = 1
+"""Of `dlq`: letters were refused, or nobody agreed."""
 BAD_CONFIGURATION: Final = 2
 CANNOT_WRITE: Final = 74
 """As sysexits.h has it: the disk is full, or standard output takes nothing."""

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from keywatch.cli import logs_server
+from keywatch.cli.moments import moment
 from keywatch.cli.out import complain, say, say_json
 from keywatch.elastic.event_search import KINDS, Follower, NoStreamsError, StoredEvent, Wanted, search
 from keywatch.elastic.server import ElasticServer
 from keywatch.engine.counted import counted
 from keywatch.surfaces import terminal
 
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST = 10_000  # what a search gives at once by Elasticsearch's own setting
 _FOLLOW_SECONDS = 1.0
 _NAMESPACE = re.compile(r"[a-z0-9._*-]{1,100}")
@@ -36,8 +35,8 @@ def add(actions: Any) -> None:
     parser.add_argument("--user-id", default="", metavar="ID", help="Keycloak's id of the user")
     parser.add_argument("--user-hash", default="", metavar="HASH", help="hash of the user's name")
     parser.add_argument("--outcome", choices=("success", "failure"), default="", help="how it ended")
-    parser.add_argument("--since", type=_moment, metavar="TIME", help="24h ago, as 24h; or 2026-11-25T08:00Z [24h]")
-    parser.add_argument("--until", type=_moment, metavar="TIME", help="likewise [now]")
+    parser.add_argument("--since", type=moment, metavar="TIME", help="24h ago, as 24h; or 2026-11-25T08:00Z [24h]")
+    parser.add_argument("--until", type=moment, metavar="TIME", help="likewise [now]")
     parser.add_argument("--limit", type=_limit, default=100, metavar="N", help="events at most [100]")
     parser.add_argument("--namespace", type=_namespace, default="*", metavar="NAME", help="of the data streams [*]")
     parser.add_argument("--json", action="store_true", help="print each event's document as a line of JSON")
@@ -136,19 +135,6 @@ def _at(source: Any, *path: str) -> str:
     for key in path:
         source = source.get(key) if isinstance(source, dict) else None
     return "" if source is None else str(source)
-
-
-def _moment(text: str) -> dt.datetime:
-    """Read `15m` as that long ago, or a moment of ISO 8601, in UTC without a zone; raises `ArgumentTypeError`."""
-    match = _AGO.fullmatch(text)
-    try:
-        if match:
-            return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
-        moment = dt.datetime.fromisoformat(text)
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        words = f"{text!r} is no time; allowed: 30s, 15m, 24h, 7d, or 2026-11-25T08:00:00Z"
-        raise argparse.ArgumentTypeError(words) from None
 
 
 def _limit(text: str) -> int:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from keywatch.config.paths import FilePath
 from keywatch.config.security import Section
+from keywatch.config.values import TopicName
 from keywatch.patterns import checked
 
 # What the listener writes: dlq-<milliseconds since 1970>-<nanoseconds of a clock of its own>.json.
@@ -40,6 +41,12 @@ class DlqSection(Section):
     reason_field: Text | None = Field(
         None, description="Field of the JSON envelope that names it, dotted, looked at before the listener's."
     )
+    destination: TopicName | None = Field(
+        None, description="Topic that `keywatch dlq replay` puts letters into that do not tell where they came from."
+    )
+    parked: TopicName | None = Field(
+        None, description="Topic that letters are parked in. Default: the dead-letter topic's name and `.parked`."
+    )
     period: Annotated[float, Field(ge=0.1, le=3600)] = Field(0.5, description="Seconds between two looks.")
     timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(2.0, description="Seconds for one look.")
 
@@ -49,6 +56,7 @@ class DlqSection(Section):
             raise ValueError("needs either topics or folder" + ("" if self.topics is None else ", not both"))
         if self.topics is None:
             self._refuse("reason_header", "a folder")
+            self._refuse("parked", "a folder, whose files are parked in one of its own")
         else:
             self._refuse("files", "topics")
         return self

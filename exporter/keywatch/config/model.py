@@ -22,6 +22,7 @@ from keywatch.config.events import Events
 from keywatch.config.groups import GroupsSection
 from keywatch.config.keycloak import KeycloakSections
 from keywatch.config.logs import LogsSection
+from keywatch.config.redrive import RedriveSection
 from keywatch.config.sasl import SaslSection
 from keywatch.config.security import Section, TlsSection
 from keywatch.config.values import Address, ClusterId, Name
@@ -55,6 +56,7 @@ class Cluster(Section):
     dlq: Annotated[tuple[DlqSection, ...], AfterValidator(distinct)] = Field(
         (), description="Dead-letter queues to watch."
     )
+    redrive: RedriveSection = RedriveSection()
 
     @field_validator("tls", mode="before")
     @classmethod

@@ -8,15 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
 
 from keywatch.engine.probe import ProbeError, Reason
 from keywatch.kafka.membership import Membership
 
 _LOG = logging.getLogger("keywatch.librdkafka")
 OWN_GROUP_PREFIX = "keywatch-probe-"
+REDRIVE_PREFIX = "keywatch-redrive-"
+"""What the transactional ids and groups begin with by which dead letters are put back."""
 
 # How much of what was not read yet a bulk consumer holds, and how much it asks for at once.
 _BULK_BYTES = 8 * 1024 * 1024
+# Whoever reads committed records waits so long for the transaction of a command that was killed.
+_TRANSACTION_SECONDS = 30
 
 # Measured: with the defaults a client whose favoured broker froze stays blind for a minute (`socket.timeout.ms`),
 # and one that waits for a refused broker reconnects thousands of times a second.
@@ -129,6 +134,45 @@ class Clients:
             "fetch.error.backoff.ms": 100,
         }
         return self._consumer(own)
+
+    def letters(self, group: str) -> Consumer:
+        """Make a consumer of committed records only, in bounded fetches, for `group`, which it does not join."""
+        own = {
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,
+            "fetch.message.max.bytes": 2 * 1024 * 1024,
+            "fetch.max.bytes": _BULK_BYTES,
+            "queued.min.messages": 20_000,
+            "queued.max.messages.kbytes": _BULK_BYTES // 1024,
+            "fetch.queue.backoff.ms": 20,
+            "fetch.error.backoff.ms": 100,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+        return self._consumer(own)
+
+    def transactions(self, transactional_id: str, *, alone: bool = False) -> Producer:
+        """Make a producer of transactions, which partitions keys as Java's does; each other one of this id is fenced.
+
+        With `alone` each record travels by itself, so that a broker refuses no other one with it.
+        """
+        own = {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": _TRANSACTION_SECONDS * 1000,
+            "message.timeout.ms": _TRANSACTION_SECONDS * 1000,
+            "request.timeout.ms": 5000,
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 100_000,
+            "queue.buffering.max.kbytes": 4 * _BULK_BYTES // 1024,
+            "allow.auto.create.topics": False,
+            "linger.ms": 5,
+        }
+        return Producer(self._complete(own | ({"batch.num.messages": 1} if alone else {})), logger=_LOG)
+
+    def admin(self) -> AdminClient:
+        """Make a client that makes topics and asks for their ids."""
+        return AdminClient(self._complete({}), logger=_LOG)
 
     def _consumer(self, own: dict[str, Any]) -> Consumer:
         settings = {

@@ -18,7 +18,7 @@ class KafkaRight:
     """
 
     operation: str
-    kind: Literal["Topic", "Group", "Cluster"]
+    kind: Literal["Topic", "Group", "Cluster", "TransactionalId"]
     on: str
     given: str
     without: str
@@ -89,6 +89,41 @@ ALTER_CLUSTER: Final = KafkaRight(
     "leadership of the canary's partitions that strayed is given back by Kafka's own balancing only, within minutes",
 )
 WRITE_LOG_CANARY: Final = KafkaRight("Write", "Topic", "the topic of `logs.canary`", "", "no marked events")
+
+CREATE_LEDGER: Final = KafkaRight(
+    "Create", "Topic", "the ledger", "keywatch-redrive", "the ledger is not made; make it beforehand"
+)
+READ_LEDGER: Final = KafkaRight(
+    "Read", "Topic", "the ledger", "keywatch-redrive", "what was put back before is not known: nothing is"
+)
+WRITE_LEDGER: Final = KafkaRight("Write", "Topic", "the ledger", "keywatch-redrive", "nothing is put back")
+READ_LETTERS: Final = KafkaRight(
+    "Read", "Topic", "the dead-letter topics", "siem-sink-dlq", "dead letters are not read"
+)
+DELETE_LETTERS: Final = KafkaRight(
+    "Delete", "Topic", "the dead-letter topics", "siem-sink-dlq", "`--purge` does not empty the topic"
+)
+WRITE_DESTINATION: Final = KafkaRight(
+    "Write", "Topic", "where dead letters belong", "keycloak.events", "those letters are refused, and stay"
+)
+WRITE_PARKED: Final = KafkaRight(
+    "Write", "Topic", "where letters are parked", "siem-sink-dlq.parked", "nothing is parked"
+)
+READ_REDRIVE_GROUP: Final = KafkaRight(
+    "Read", "Group", "the groups that begin with", "keywatch-redrive-", "progress is not kept: nothing is put back"
+)
+WRITE_TRANSACTIONS: Final = KafkaRight(
+    "Write",
+    "TransactionalId",
+    "the transactional ids that begin with",
+    "keywatch-redrive-",
+    "nothing is put back",
+)
+REDRIVE: Final = (
+    *(READ_LETTERS, DELETE_LETTERS, WRITE_DESTINATION, WRITE_PARKED),
+    *(CREATE_LEDGER, READ_LEDGER, WRITE_LEDGER, READ_REDRIVE_GROUP, WRITE_TRANSACTIONS),
+)
+"""What `keywatch dlq` needs, which is another user's business than the exporter's."""
 
 LEAST: Final = (
     *(READ_TOPICS, DESCRIBE_CONFIGS, DESCRIBE_GROUPS, DESCRIBE_CLUSTER, DESCRIBE_BROKERS),
