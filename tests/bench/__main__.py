@@ -30,6 +30,7 @@ from tests.bench import (
     logs_model,
     many,
     misshapen,
+    redrive,
     slow,
 )
 from tests.bench.figures import Figure, table
@@ -45,6 +46,7 @@ _WORDS = {
     "idle": "A quiet cluster",
     "events": "Events",
     "dlq": "Dead letters",
+    "redrive": "Dead letters that come back",
     "event_path": "The path from Keycloak to Kafka",
     "elections": "What elections take from a listener",
     "many": "Many brokers",
@@ -80,6 +82,9 @@ def main() -> int:
         "elections": lambda: elections.measure(3 if options.quick else 15, _say),
         "many": lambda: many.measure(15 if options.quick else 60, _say),
         "dlq": lambda: dlq.measure(10 if options.quick else 60, not options.quick, _say),
+        "redrive": lambda: redrive.measure(
+            *((20_000, 3_000, 50_000) if options.quick else (500_000, 100_000, 1_000_000)), _say
+        ),
         "logs_model": lambda: logs_model.measure(2000 if options.quick else 20_000, _say),
         "logs": lambda: logs.measure(20_000 if options.quick else 1_000_000, 3 if options.quick else 20, _say),
         "log_path": lambda: log_path.measure(20 if options.quick else 120, _say),

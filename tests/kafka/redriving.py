@@ -76,7 +76,7 @@ class Redriver:
             text=True,
             check=False,
             timeout=_DONE_SECONDS,
-            env=self._environment(),
+            env=self.environment(),
         )
         assert expect in {None, done.returncode}, f"exit {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
@@ -88,7 +88,7 @@ class Redriver:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self._environment(),
+            env=self.environment(),
         )
 
     def killed(self, after: float, *arguments: str) -> bool:
@@ -109,7 +109,8 @@ class Redriver:
         lines = (self.state / "keywatch" / "dlq-audit.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return what the command runs in."""
         return {**os.environ, "XDG_STATE_HOME": str(self.state)}
 
 
@@ -153,7 +154,7 @@ def committed(
                 if offset >= ends[partition]:
                     left.discard(partition)
                 continue
-            found[partition].append((message.key(), message.value(), dict(message.headers() or ())))  # type: ignore[arg-type] # bytes
+            found[partition].append((message.key(), message.value(), dict(message.headers() or ())))
         return [record for p in partitions for record in found[p]]
     finally:
         reader.close()

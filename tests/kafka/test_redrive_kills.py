@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import redriving
+from tests.kafka import admin, redriving
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.fixtures import kafka_required
 from tests.kafka.redriving import Redriver
@@ -43,7 +43,7 @@ def test_a_topic_comes_back_once_however_often_the_command_is_killed(cluster: Ka
 
 def test_a_folder_comes_back_once_however_often_the_command_is_killed(cluster: KafkaCluster, tmp_path: Path) -> None:
     folder = tmp_path / "listener"
-    redriving.admin.create_topic(cluster.bootstrap, "logins", partitions=3)
+    admin.create_topic(cluster.bootstrap, "logins", partitions=3)
     redriving.fill_folder(folder, "logins", FILES)
     redriver = Redriver(cluster.bootstrap, tmp_path)
     replay = ("replay", "--folder", str(folder), "--batch", "40", "--yes")

@@ -90,10 +90,11 @@ class _Replay:
         if self.options.dry_run:
             return dry_run(self.options, self.desk, self.queue, self.selection, self.rules)
         total = self._plan()
-        if total and not self.options.yes and not dlq_queue.agreed("put them back?"):
+        wanted = total or self.options.purge
+        if wanted and not self.options.yes and not dlq_queue.agreed("put them back?"):
             say("nothing was done")
             return SOMETHING_STAYS
-        if total:
+        if wanted:
             self._replay(total)
         if self.textfile is not None:
             self.textfile.write(self.done, running=False)
@@ -119,6 +120,8 @@ class _Replay:
                 say(f"  {part if isinstance(part, str) else part.path}: {counted(waiting, 'letter')}{moved}")
                 for words, number in goals.most_common(10):
                     say(f"    of the first {goals.total()}, {number} {words}")
+        if plain and options.purge:
+            say("  then what is settled is deleted from the topic")
         if plain:
             pace = "as fast as it goes" if options.rate is None else f"{options.rate:g} a second"
             most = "" if options.most is None else f", {options.most} at most"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import getpass
+import hashlib
 import json
 import os
 import re
@@ -45,6 +46,8 @@ class Claim:
     started: float = field(default_factory=time.time)
     beat: int = 0
     state: str = RUNNING
+    lock: str = ""
+    """Where its lock stands: two commands with the same one cannot both go on."""
 
     def next(self, state: str = RUNNING) -> Self:
         """Return it a beat later."""
@@ -59,6 +62,7 @@ class Claim:
         """Read it; raises `ValueError` or `TypeError` for what is none."""
         said: dict[str, Any] = json.loads(value)
         texts = {name: str(said[name])[:_LONGEST] for name in ("run", "host", "user", "state")}
+        texts["lock"] = str(said.get("lock", ""))[:_LONGEST]
         return cls(pid=int(said["pid"]), beat=int(said["beat"]), started=float(said["started"]), **texts)
 
     def __str__(self) -> str:
@@ -72,6 +76,11 @@ class Lock:
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{_SAFE.sub('_', name)}.lock"
         self._descriptor = -1
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others: the machine and the file."""
+        return f"{socket.gethostname()}:{hashlib.sha256(str(self.path.absolute()).encode()).hexdigest()[:16]}"
 
     def take(self, claim: Claim) -> None:
         """Take it; raises `BusyError` when another process holds it and `CannotWriteError`."""
@@ -112,13 +121,13 @@ class Lock:
 
 
 def wait_for_silence(
-    found: Claim | None, again: Callable[[], Claim | None], here: str, seconds: float = _WATCH_SECONDS
+    found: Claim | None, again: Callable[[], Claim | None], lock: str, seconds: float = _WATCH_SECONDS
 ) -> None:
-    """Return when no other machine's command works at the queue; raises `BusyError` when one does.
+    """Return when no command with another `lock` works at the queue; raises `BusyError` when one does.
 
-    Whoever works renews its claim; no clocks are compared. On this machine the lock has told already.
+    Whoever works renews its claim; no clocks are compared. Who has this lock has been told already.
     """
-    if found is None or found.state != RUNNING or found.host == here:
+    if found is None or found.state != RUNNING or found.lock == lock:
         return
     end = time.monotonic() + seconds
     while time.monotonic() < end:

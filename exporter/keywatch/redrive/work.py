@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,13 @@ class Work(ABC):
     ) -> None:
         """Take the source as the ledger calls it, and a name of letters that Kafka's ids may have."""
         self.source = source
-        self.claim = claim
         self.tally = Tally()
         self.clients = clients
         self.ledger = ledger
         self.around = around
         self.session = Session(clients, f"{REDRIVE_PREFIX}{name}", ledger.topic, around.limits.patience)
         self._lock = Lock(around.state, self.session.id)
+        self.claim = replace(claim, lock=self._lock.name)
         self._action = ""
         self._pending: tuple[dict[str, Any], Tally] | None = None
         self._success = time.monotonic()
@@ -104,7 +104,7 @@ class Work(ABC):
         self.around.audit.check()
         self._lock.take(self.claim)
         try:
-            wait_for_silence(self.read_ledger().claim, lambda: self.read_ledger().claim, self.claim.host)
+            wait_for_silence(self.read_ledger().claim, lambda: self.read_ledger().claim, self._lock.name)
             self._open(first=True)
             while not self._over():
                 try:

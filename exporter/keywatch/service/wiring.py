@@ -24,7 +24,7 @@ from keywatch.config.reconciliation import ReconciliationSection
 from keywatch.engine.probe import Probe, Schedule
 from keywatch.engine.store import Key
 from keywatch.kafka.chosen_groups import ChosenGroups
-from keywatch.kafka.client import OWN_GROUP_PREFIX
+from keywatch.kafka.client import OWN_GROUP_PREFIX, REDRIVE_PREFIX
 from keywatch.kafka.controllers import Controllers
 from keywatch.kafka.groups import Groups
 from keywatch.kafka.reassignments import Reassignments
@@ -64,6 +64,8 @@ from keywatch.service.expectations import expectation
 
 _CONFIGS_SCHEDULE = Schedule(period=10.0, timeout=3.0)
 _RETENTION_SCHEDULE = Schedule(period=5.0, timeout=3.0)
+# Neither a probe's reading nor a redrive that ended is a consumer whose lag anybody waits for.
+_OWN_GROUPS = tuple(f"{re.escape(prefix)}.*" for prefix in (OWN_GROUP_PREFIX, REDRIVE_PREFIX))
 
 
 def plans(cluster: Cluster) -> dict[Key, ProbePlan]:
@@ -251,7 +253,7 @@ def _reconciliation(base: Base, events: EventsSection, nodes: Sequence[KeycloakS
 
 
 def _groups(base: Base, section: GroupsSection, topics: Patterns) -> Probe:
-    wanted = Patterns(section.include, (*section.exclude, f"{re.escape(OWN_GROUP_PREFIX)}.*"))
+    wanted = Patterns(section.include, (*section.exclude, *_OWN_GROUPS))
     peers, beside = base.peers(), base.peers()
     search = RecordSearch(base.topology, beside, Allowance(section.fetch_rate))
     limits = [
