@@ -21,10 +21,12 @@ KEYS = 40
 _DONE_SECONDS = 120.0
 
 
-def fill_topic(bootstrap: str, topic: str, destination: str, letters: int, partitions: int = 3) -> None:
+def fill_topic(
+    bootstrap: str, topic: str, destination: str, letters: int, *, partitions: int = 3, replicas: int = 1
+) -> None:
     """Make a dead-letter topic as Kafka Connect leaves it, with so many letters for `destination`; both are made."""
-    admin.create_topic(bootstrap, topic, partitions=partitions)
-    admin.create_topic(bootstrap, destination, partitions=partitions)
+    admin.create_topic(bootstrap, topic, partitions=partitions, replicas=replicas)
+    admin.create_topic(bootstrap, destination, partitions=partitions, replicas=replicas)
     producer = Producer(admin.client_settings(bootstrap, {"linger.ms": 20, "queue.buffering.max.messages": 1_000_000}))
     headers: list[tuple[str, str | bytes | None]] = [
         ("__connect.errors.topic", destination.encode()),

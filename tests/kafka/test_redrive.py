@@ -259,9 +259,7 @@ def test_a_topic_made_anew_begins_anew(cluster: KafkaCluster, redriver: Redriver
     topics(cluster, "n-dlq", "n-to")
     die(cluster, "n-dlq", [(b"k", value(n), of("n-to")) for n in range(5)])
     redriver.run("replay", "--topic", "n-dlq", "--yes")
-    admin.patiently(
-        cluster.bootstrap, lambda client, seconds: client.delete_topics(["n-dlq"], request_timeout=seconds)
-    )
+    admin.patiently(cluster.bootstrap, lambda client, seconds: client.delete_topics(["n-dlq"], request_timeout=seconds))
     wait_until(lambda: _made(cluster, "n-dlq"), 60, "the topic made anew")
     die(cluster, "n-dlq", [(b"k", value(5), of("n-to"))])
     assert result(redriver, "replay", "--topic", "n-dlq", "--yes")["replayed"] == 1

@@ -47,7 +47,7 @@ def add(actions: Any) -> None:
     how.add_argument("--keep-timestamp", action="store_true", help="the letter's timestamp in place of now")
     how.add_argument("--transform", type=Path, metavar="FILE", help="rename, drop, set or default fields of JSON")
     how.add_argument("--max", dest="most", type=count, metavar="N", help="letters at most")
-    how.add_argument("--batch", type=count, default=4000, metavar="N", help="letters in one transaction at most [4000]")
+    how.add_argument("--batch", type=count, default=3000, metavar="N", help="letters in one transaction at most [3000]")
     how.add_argument("--rate", type=_rate, metavar="N", help="letters a second at most")
     how.add_argument("--group", metavar="GROUP", help="wait while this group is further behind than --max-lag")
     how.add_argument("--max-lag", type=count, default=10_000, metavar="N", help="records on the destinations [10000]")
@@ -107,7 +107,9 @@ class _Replay:
         if plain:
             say(f"replay of {self.queue.name}: {self.selection.words()}")
         for part in dlq_work.parts(self.queue):
-            around = Surroundings(self.desk.state, self.desk.audit, limits=Limits(timeout=self.desk.timeout))
+            around = Surroundings(
+                self.desk.state, self.desk.audit, limits=Limits(timeout=self.desk.timeout, patience=self.desk.timeout)
+            )
             goals = Counter[str]()
             with dlq_work.replay(
                 options, self.desk, self.queue, part, self.selection, self.rules, around, real=False

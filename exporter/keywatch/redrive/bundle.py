@@ -92,7 +92,7 @@ def read(folder: Path) -> Iterator[Letter]:
             number += 1
             try:
                 yield _letter(json.loads(line))
-            except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
                 raise BadInputError(f"{folder / LETTERS}, line {number}: is no letter") from None
 
 

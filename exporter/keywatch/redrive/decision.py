@@ -64,6 +64,7 @@ class Replay:
     ) -> None:
         self._run = run
         self._selection = selection
+        self._all = selection.everything
         self._sources = sources
         self._destinations = destinations
         self._originals = originals
@@ -74,7 +75,7 @@ class Replay:
 
     def __call__(self, letter: Letter, number: int) -> Decision:
         """Return what is to be done with a letter; raises `RedriveError` when Kafka does not answer."""
-        if not self._selection.everything and not self._selection.meant(letter, self._sources):
+        if not self._all and not self._selection.meant(letter, self._sources):
             return NOT_MEANT
         if letter.attempts >= self._max_attempts:
             park = self._park()
@@ -117,13 +118,14 @@ class Park:
         self.topic = topic
         self._run = run
         self._selection = selection
+        self._all = selection.everything
         self._sources = sources
         self._reason = reason
         self._user = user
 
     def __call__(self, letter: Letter, number: int) -> Decision:
         """Return what is to be done with a letter."""
-        if not self._selection.everything and not self._selection.meant(letter, self._sources):
+        if not self._all and not self._selection.meant(letter, self._sources):
             return NOT_MEANT
         return self.parked(letter, number, self._reason)
 

@@ -27,6 +27,7 @@ _CONFIG: Final = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1
 # The longest that a transaction of another queue's command, which was killed, hides what came after it, and some more.
 _READ_SECONDS = 60.0
 _AT_ONCE = 1000
+_ANSWER_SECONDS, _AGAIN_SECONDS = 10.0, 0.5
 _MOST_FILE_IDS = 1_000_000
 
 
@@ -70,17 +71,26 @@ class Ledger:
 
         Transactions of other sources that are open hide what comes after them, so their end is waited for.
         """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self._read(source, topic_id, deadline)
+            except KafkaException as error:
+                if inner(error).code() == TOPIC_AUTHORIZATION_FAILED:
+                    raise RedriveError(READ_LEDGER.missing(self.topic)) from error
+                if time.monotonic() > deadline:
+                    raise RedriveError(f"the ledger {self.topic} cannot be read: {words_of(error)}") from error
+                time.sleep(_AGAIN_SECONDS)
+
+    def _read(self, source: str, topic_id: str, deadline: float) -> LedgerState:
         loose, strict = self._clients.stretch(), self._clients.letters(f"{REDRIVE_PREFIX}ledger")
         state = LedgerState()
+        timeout = max(1.0, min(_ANSWER_SECONDS, deadline - time.monotonic()))
         try:
             there = Assignment(self.topic, 0)
             low, high = loose.get_watermark_offsets(there, timeout=timeout, cached=False)
             strict.assign([Assignment(self.topic, 0, low)])
-            self._until(strict, high, _Reader(state, source, topic_id), time.monotonic() + timeout)
-        except KafkaException as error:
-            if inner(error).code() == TOPIC_AUTHORIZATION_FAILED:
-                raise RedriveError(READ_LEDGER.missing(self.topic)) from error
-            raise RedriveError(f"the ledger {self.topic} cannot be read: {words_of(error)}") from error
+            self._until(strict, high, _Reader(state, source, topic_id), deadline)
         finally:
             for consumer in (loose, strict):
                 consumer.close()

@@ -18,7 +18,7 @@ from keywatch.redrive.settled import Settled
 from keywatch.redrive.topic_letters import TopicLetters
 from keywatch.redrive.topic_redrive import positions
 
-_RECORDS, _BYTES, _SECONDS = 4000, 8 << 20, 0.5
+_RECORDS, _BYTES, _SECONDS = 2000, 8 << 20, 0.5
 _MOST_NAMES: Final = 1000
 _OTHERS: Final = "(others)"
 UNREADABLE: Final = "unreadable"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Assignment
 
 from keywatch.kafka.client import REDRIVE_PREFIX, Clients
-from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED
+from keywatch.kafka.errors import TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION
 from keywatch.kafka.rights import READ_LETTERS, READ_REDRIVE_GROUP
 from keywatch.redrive.dialects import letter_of
 from keywatch.redrive.errors import BadInputError, RedriveError, inner, words_of
@@ -18,7 +18,11 @@ from keywatch.redrive.letter import Letter, Place, Raw
 
 _POLL_SECONDS = 0.1
 _GROUP_AUTHORIZATION = 30
-# What a record takes in memory beside its key and value, about; headers of a dead letter hold a stack trace.
+_AGAIN_SECONDS = 0.5
+_FORBIDDEN = frozenset({TOPIC_AUTHORIZATION_FAILED, _GROUP_AUTHORIZATION})
+_UNKNOWN = frozenset({UNKNOWN_TOPIC_OR_PARTITION, KafkaError._UNKNOWN_TOPIC, 17})  # noqa: SLF001 - 17: no valid name
+_T = TypeVar("_T")
+# What a record takes in memory beside its bytes, about.
 _OVERHEAD = 1000
 _NO_ID = "-"
 
@@ -40,54 +44,58 @@ class Batch(NamedTuple):
 class TopicLetters:
     """Reads with one consumer, for the group of this topic's redrive, which it does not join."""
 
-    def __init__(self, clients: Clients, topic: str, timeout: float) -> None:
+    def __init__(self, clients: Clients, topic: str, timeout: float, patience: float = 0.0) -> None:
+        """Take the seconds of one answer, and those that brokers which are away are waited for."""
         self.topic = topic
         self.group = f"{REDRIVE_PREFIX}{topic}"
         self._clients = clients
         self._timeout = timeout
+        self._patience = patience
         self._consumer = clients.letters(self.group)
         self._ends: dict[int, int] = {}
         self._finished: dict[int, int] = {}
 
     def bounds(self) -> dict[int, Bounds]:
         """Return where each partition begins and ends now; raises `RedriveError`."""
-        try:
-            found = self._consumer.list_topics(self.topic, timeout=self._timeout).topics[self.topic]
-            if found.error is not None:
-                if found.error.code() == TOPIC_AUTHORIZATION_FAILED:
-                    raise RedriveError(READ_LETTERS.missing(self.topic))
+        return self._patiently(self._bounds)
+
+    def _bounds(self) -> dict[int, Bounds]:
+        found = self._consumer.list_topics(self.topic, timeout=self._timeout).topics[self.topic]
+        if found.error is not None:
+            if found.error.code() == TOPIC_AUTHORIZATION_FAILED:
+                raise RedriveError(READ_LETTERS.missing(self.topic))
+            if found.error.code() in _UNKNOWN:
                 raise BadInputError(f"there is no topic {self.topic}")
-            bounds = {}
-            for partition in sorted(found.partitions):
-                low, high = self._watermarks(partition)
-                bounds[partition] = Bounds(low, max(low, high))
-        except KafkaException as error:
-            raise self._failed(error) from error
+            raise KafkaException(found.error)
+        bounds = {}
+        for partition in sorted(found.partitions):
+            low, high = self._watermarks(partition)
+            bounds[partition] = Bounds(low, max(low, high))
         return bounds
 
     def topic_id(self) -> str:
         """Return the topic's id, which tells it from an earlier one of its name; `-` where brokers do not tell."""
         from confluent_kafka import TopicCollection  # noqa: PLC0415 - not where only offsets are read
 
-        admin = self._clients.admin()  # in a variable: one that nobody holds cancels its requests
-        asked = admin.describe_topics(TopicCollection([self.topic]), request_timeout=self._timeout)
-        try:
-            found = str(asked[self.topic].result(self._timeout + 1).topic_id)
-        except (KafkaException, TimeoutError) as error:
-            if isinstance(error, KafkaException) and inner(error).code() == TOPIC_AUTHORIZATION_FAILED:
-                raise RedriveError(READ_LETTERS.missing(self.topic)) from error
-            raise RedriveError(f"{self.topic}: its id is not told: {error}") from error
+        def ask() -> str:
+            admin = self._clients.admin()  # in a variable: one that nobody holds cancels its requests
+            asked = admin.describe_topics(TopicCollection([self.topic]), request_timeout=self._timeout)
+            return str(asked[self.topic].result(self._timeout + 1).topic_id)
+
+        found = self._patiently(ask)
         return _NO_ID if not found.strip("A=") else found
 
     def committed(self, partitions: Sequence[int]) -> dict[int, int]:
         """Return the group's offsets, of those partitions that have one; raises `RedriveError`."""
-        try:
-            found = self._consumer.committed([Assignment(self.topic, p) for p in partitions], timeout=self._timeout)
-        except KafkaException as error:
-            raise self._failed(error) from error
-        for one in found:
-            if one.error is not None:
-                raise self._failed(KafkaException(one.error))
+
+        def ask() -> list[Assignment]:
+            answer = self._consumer.committed([Assignment(self.topic, p) for p in partitions], timeout=self._timeout)
+            for one in answer:
+                if one.error is not None:
+                    raise KafkaException(one.error)
+            return answer
+
+        found = self._patiently(ask)
         return {one.partition: one.offset for one in found if one.offset >= 0}
 
     def group_metadata(self) -> Any:
@@ -126,9 +134,9 @@ class TopicLetters:
             if end is None:
                 continue
             if offset < end:
-                letter = letter_of(Place(self.topic, partition, offset), raw_of(message))
-                letters.append(letter)
-                size -= len(message) + _OVERHEAD
+                raw = raw_of(message)
+                letters.append(letter_of(Place(self.topic, partition, offset), raw))
+                size -= len(message) + _OVERHEAD + sum([len(text) for _, text in raw.headers if text])
             if offset + 1 >= end:
                 self._finish(partition, finished)
         return Batch(letters, finished)
@@ -136,6 +144,19 @@ class TopicLetters:
     def close(self) -> None:
         """Let the consumer go."""
         self._consumer.close()
+
+    def _patiently(self, ask: Callable[[], _T]) -> _T:
+        """Ask again while what Kafka says may pass; raises `RedriveError`."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return ask()
+            except (KafkaException, TimeoutError) as error:
+                failed = self._failed(error) if isinstance(error, KafkaException) else RedriveError("no answer")
+                code = inner(error).code() if isinstance(error, KafkaException) else 0
+                if code in _FORBIDDEN or time.monotonic() > deadline:
+                    raise failed from error
+            time.sleep(_AGAIN_SECONDS)
 
     def _watermarks(self, partition: int) -> tuple[int, int]:
         return self._consumer.get_watermark_offsets(Assignment(self.topic, partition), self._timeout, cached=False)

@@ -89,7 +89,7 @@ class TopicRedrive(Work):
         self._learn = learn
         self.after: Callable[[Tally], None] = lambda _: None
         """What looks on after each batch."""
-        self._letters = TopicLetters(clients, topic, around.limits.timeout)
+        self._letters = TopicLetters(clients, topic, around.limits.timeout, around.limits.patience)
         self.ends = {partition: span.end for partition, span in self._letters.bounds().items()}
         """Where each partition ended when the run was made: it goes no further."""
         self._topic_id = self._letters.topic_id()

@@ -27,7 +27,7 @@ _FENCED_SECONDS = 3.0
 class Limits:
     """How much at once, how long, how much at all."""
 
-    records: int = 4000
+    records: int = 3000
     """Records of one transaction at most."""
     bytes: int = 8 << 20
     """Bytes of one transaction, about."""

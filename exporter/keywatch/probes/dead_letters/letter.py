@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 # Headers with the class of the exception. The cause comes before what wraps it: Spring's listener and Quarkus' wrap
@@ -24,6 +25,7 @@ _FIELDS = ("metadata.errorClass", "failureReason")
 # An envelope is read from records no larger than this: parsing one may take 10 ms.
 _MOST_PARSED = 1 << 20
 _MOST_SAID = 1000
+_MOST_REMEMBERED = 1000
 # Words first, then their ends: together they would look at each letter from each letter before it.
 _WORD = re.compile(r"[\w.$]++")
 _ENDS_CLASS = re.compile(r"\w(?:Exception|Error)\b")
@@ -114,7 +116,12 @@ class Sources:
 
 def normalised(said: str | bytes) -> DeadLetterReason:
     """Bring the name of a class, or words, down to a reason: `other` for what is not known, never the words."""
-    text = said[:_MOST_SAID]
+    return _normalised(said[:_MOST_SAID])
+
+
+# Letters of one fault name one class; what is remembered of them is a megabyte at most.
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _normalised(text: str | bytes) -> DeadLetterReason:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
     named = _class_in(words)
     if not named and " " in words.strip():
