@@ -17,6 +17,19 @@ from tests.kafka.cluster import KafkaCluster
 from tests.kafka.redriving import Redriver
 
 _MIB = 1024
+_PEAK = r"""
+"$@" & child=$!
+while kill -0 $child 2>/dev/null; do
+  now=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$child/status 2>/dev/null)
+  peak=${now:-$peak}
+  sleep 0.1
+done
+wait $child
+code=$?
+echo VmHWM $peak
+exit $code
+"""
+"""Tells beside a command's output how much memory it took at most, in KiB."""
 
 
 def measure(letters: int, files: int, deep: int, say: Callable[[str], None]) -> list[Figure]:
@@ -41,7 +54,8 @@ def _topic(redriver: Redriver, letters: int, say: Callable[[str], None]) -> list
         Figure(
             f"replay of {letters} letters from a topic, transactions of 3,000, records a second",
             "≥ 20,000",
-            f"{letters / took:.0f} ({took:.1f} s with start and plan, {cpu:.1f} s of CPU); {wrong or 'each once, in order'}",
+            f"{letters / took:.0f} ({took:.1f} s with start and plan, {cpu:.1f} s of CPU); "
+            f"{wrong or 'each once, in order'}",
             letters / took >= 20_000 and not wrong,
         ),
         Figure(f"memory of that replay ({letters} letters)", "≤ 100 MB", f"{memory:.0f} MiB at most", memory <= 100),
@@ -58,7 +72,8 @@ def _folder(redriver: Redriver, path: Path, files: int, say: Callable[[str], Non
         Figure(
             f"replay of {files} files of a folder, files a second",
             "≥ 2,000",
-            f"{files / took:.0f} ({took:.1f} s, {cpu:.1f} s of CPU, {memory:.0f} MiB); {wrong or 'each once, in order'}",
+            f"{files / took:.0f} ({took:.1f} s, {cpu:.1f} s of CPU, {memory:.0f} MiB); "
+            f"{wrong or 'each once, in order'}",
             files / took >= 2000 and not wrong and memory <= 100,
         )
     ]
@@ -88,17 +103,8 @@ def _timed(redriver: Redriver, *arguments: str) -> tuple[float, float, float]:
     """Run a command; returns seconds, seconds of CPU, and MiB of memory at most."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    shell = [
-        "/usr/bin/env",
-        "bash",
-        "-c",
-        '"$@" & child=$!; peak=0; while kill -0 $child 2>/dev/null; do '
-        "now=$(sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$child/status 2>/dev/null); peak=${now:-$peak}; "
-        "sleep 0.1; done; wait $child; code=$?; echo VmHWM $peak; exit $code",
-        "timed",
-    ]
     done = subprocess.run(
-        [*shell, *redriver.command(*arguments)],
+        ["bash", "-c", _PEAK, "timed", *redriver.command(*arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -31,6 +31,8 @@ clusters:
       - {name: keycloak-1, url: "http://keycloak-1:9000"}
     dlq:
       - {name: listener, folder: /var/lib/keycloak/dlq/kafka}
+      - {name: siem-sink, topics: [siem-sink-dlq], destination: events}
+    redrive: {audit_file: /var/log/keywatch/dlq-audit.jsonl, state_folder: /var/log/keywatch}
     events:
       - listener: snuk87
         topics: {user: [events]}

@@ -23,8 +23,16 @@ AUTHORIZER = {
 """For a cluster's `extra`: the plain listener's nameless users, the brokers among them, may do all; others nothing."""
 
 
+_KINDS = {
+    "Topic": ResourceType.TOPIC,
+    "Group": ResourceType.GROUP,
+    "Cluster": ResourceType.BROKER,
+    "TransactionalId": ResourceType.TRANSACTIONAL_ID,
+}
+
+
 class Right(NamedTuple):
-    """An operation on a resource: `Right("Describe", "Topic", "*")`."""
+    """An operation on a resource: `Right("Describe", "Topic", "*")`; a name that ends with a dash begins others."""
 
     operation: str
     kind: str
@@ -48,9 +56,10 @@ def revoke(bootstrap: str, user: str, rights: Iterable[Right]) -> None:
 
 
 def _arguments(user: str, right: Right) -> tuple[Any, ...]:
-    kind = {"Topic": ResourceType.TOPIC, "Group": ResourceType.GROUP, "Cluster": ResourceType.BROKER}[right.kind]
+    kind = _KINDS[right.kind]
+    pattern = ResourcePatternType.PREFIXED if right.name.endswith("-") else ResourcePatternType.LITERAL
     operation = AclOperation[_snake(right.operation)]
-    return (kind, right.name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+    return (kind, right.name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
 
 
 def _snake(operation: str) -> str:

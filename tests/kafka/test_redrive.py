@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tests.kafka import admin, redriving
 from tests.kafka.cluster import KafkaCluster
@@ -39,7 +39,7 @@ def redriver(cluster: KafkaCluster, tmp_path: Path) -> Redriver:
 def die(
     cluster: KafkaCluster,
     topic: str,
-    letters: list[tuple[bytes | None, bytes | None, Headers]],
+    letters: Sequence[tuple[bytes | None, bytes | None, Headers]],
     *,
     abort: bool = False,
     transactional: bool = False,
@@ -290,7 +290,7 @@ def test_purge_empties_the_topic_up_to_what_stays(cluster: KafkaCluster, redrive
 
 
 def _watermarks(cluster: KafkaCluster, topic: str) -> tuple[int, int]:
-    reader = redriving.Consumer(admin.client_settings(cluster.bootstrap, {"group.id": "x"}))
+    reader = Consumer(admin.client_settings(cluster.bootstrap, {"group.id": "x"}))
     try:
         low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), 30)
         return low, high

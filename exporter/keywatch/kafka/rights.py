@@ -22,6 +22,8 @@ class KafkaRight:
     on: str
     given: str
     without: str
+    prefixed: bool = False
+    """Whether `given` is what names begin with."""
 
     def of(self, name: str = CLUSTER) -> str:
         """Write it for one resource, as messages do: `Read on Topic:events`."""
@@ -109,18 +111,27 @@ WRITE_DESTINATION: Final = KafkaRight(
 WRITE_PARKED: Final = KafkaRight(
     "Write", "Topic", "where letters are parked", "siem-sink-dlq.parked", "nothing is parked"
 )
+CREATE_PARKED: Final = KafkaRight(
+    "Create", "Topic", "where letters are parked", "siem-sink-dlq.parked", "the topic is not made; make it beforehand"
+)
 READ_REDRIVE_GROUP: Final = KafkaRight(
-    "Read", "Group", "the groups that begin with", "keywatch-redrive-", "progress is not kept: nothing is put back"
+    "Read",
+    "Group",
+    "groups called `keywatch-redrive-…`",
+    "keywatch-redrive-",
+    "progress is not kept: nothing is put back",
+    prefixed=True,
 )
 WRITE_TRANSACTIONS: Final = KafkaRight(
     "Write",
     "TransactionalId",
-    "the transactional ids that begin with",
+    "transactional ids called `keywatch-redrive-…`",
     "keywatch-redrive-",
     "nothing is put back",
+    prefixed=True,
 )
 REDRIVE: Final = (
-    *(READ_LETTERS, DELETE_LETTERS, WRITE_DESTINATION, WRITE_PARKED),
+    *(READ_LETTERS, DELETE_LETTERS, WRITE_DESTINATION, WRITE_PARKED, CREATE_PARKED),
     *(CREATE_LEDGER, READ_LEDGER, WRITE_LEDGER, READ_REDRIVE_GROUP, WRITE_TRANSACTIONS),
 )
 """What `keywatch dlq` needs, which is another user's business than the exporter's."""

@@ -58,5 +58,5 @@ def test_who_does_not_beat_or_has_ended_is_waited_for_no_longer() -> None:
     there = Claim(lock="there")
     wait_for_silence(there, lambda: there, "here", 0.2)
     wait_for_silence(there, lambda: there.next(ENDED), "here", 5.0)
-    wait_for_silence(None, lambda: there.next(), "here", 5.0)
-    wait_for_silence(replace(there, lock="here"), lambda: there.next(), "here", 5.0)
+    wait_for_silence(None, there.next, "here", 5.0)
+    wait_for_silence(replace(there, lock="here"), there.next, "here", 5.0)
