@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check lint types fmt docs lock deps docs-check image bench clean rules rules-mutants
-.PHONY: coverage test-kafka test-oldest test-suite test-wide dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak scan kustomize
+.PHONY: coverage test-kafka test-oldest test-suite test-wide dashboards dashboards-check logs-proof faults faults-short faults-soft faults-calm faults-logs soak scan kustomize redrive-proof
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -137,6 +137,9 @@ faults-short: .venv/.dev ## make every hard fault once, minutes: each must page 
 
 logs-proof: .venv/.dev ## prove the pipelines on a real Logstash, in containers: golden documents, and a kill that loses nothing
 	$(BIN)/python -m tests.logproof
+
+redrive-proof: .venv/.dev ## kill `keywatch dlq` 100 times, and brokers under it: nothing lost, nothing doubled (PROOF="--kills 10")
+	$(BIN)/python -m tests.kafka.redrive_proof $(PROOF)
 
 faults-soft: .venv/.dev ## wear a real path out in many ways at once until each alert fires, a quarter of an hour
 	$(BIN)/python -m tests.faults.soft $(FAULTS)

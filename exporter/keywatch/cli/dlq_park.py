@@ -87,6 +87,10 @@ def _topic(options: argparse.Namespace, desk: Desk, queue: Queue, topic: str, wa
 def _folder(options: argparse.Namespace, desk: Desk, folder: FolderLetters, queue: Queue, wanted: Selection) -> Tally:
     if options.to:
         raise BadInputError("--to means nothing to a folder, whose files are parked in one of its own")
+    if desk.ledger.exists(desk.timeout) and desk.ledger.read(f"folder:{folder.queue}", "").files:
+        raise BadInputError(
+            f"{folder.path}: a replay was interrupted, and files that it put back lie there still; run it again first"
+        )
     park = FolderPark(folder, wanted, queue.sources, options.because, Claim(), desk.audit)
     lock = Lock(desk.state, f"{REDRIVE_PREFIX}folder-{folder.queue}")
     around = desk.around()

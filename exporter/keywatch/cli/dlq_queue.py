@@ -25,7 +25,7 @@ from keywatch.engine.probe import ProbeError
 from keywatch.kafka.client import Clients
 from keywatch.kafka.security.identity import ClusterSecurity
 from keywatch.redrive.audit import AuditFile
-from keywatch.redrive.errors import BadInputError, RedriveError, words_of
+from keywatch.redrive.errors import BadInputError, RedriveError, SessionLostError, words_of
 from keywatch.redrive.ledger import Ledger
 from keywatch.redrive.pace import Pace
 from keywatch.redrive.queue import Queue, queue_of
@@ -87,6 +87,9 @@ def run(options: argparse.Namespace, work: Callable[[Desk], int]) -> int:
     except RedriveError as error:
         complain(str(error))
         return error.code
+    except SessionLostError as error:
+        complain(f"no transaction could be committed: {error}")
+        return RedriveError.code
     except ProbeError as error:
         complain(f"{error.reason}: {error.detail}")
         return RedriveError.code

@@ -47,9 +47,9 @@ def replay(
 ) -> Iterator[Work]:
     """Give the replay of one part; one that is not `real` makes no topic and watches for no returns."""
     claim, redrive = Claim(), desk.cluster.redrive
-    destinations = Destinations(
-        desk.clients, options.to, queue.destination, options.partition_by, queue.topics, desk.timeout
-    )
+    parked = (queue.parked_topic(topic) for topic in queue.topics)
+    own = {*queue.topics, *parked, desk.ledger.topic, redrive.audit_topic or desk.ledger.topic}
+    destinations = Destinations(desk.clients, options.to, queue.destination, options.partition_by, own, desk.timeout)
 
     def park() -> Park | None:
         if isinstance(part, FolderLetters):

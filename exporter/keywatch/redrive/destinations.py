@@ -19,6 +19,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # Letters of a hostile writer may name topics without end, and each is asked for.
 _MOST_TOPICS: Final = 1000
 _AGAIN_SECONDS = 10.0
+_INTERNAL: Final = "__"
+"""What Kafka's own topics begin with."""
 By = Literal["original", "key"]
 
 
@@ -33,13 +35,17 @@ class Destinations:
     """Finds destinations; asks Kafka once for each topic, and for those that are missing again after a while."""
 
     def __init__(
-        self, clients: Clients, to: str, configured: str, by: By, queue: Collection[str], timeout: float
+        self, clients: Clients, to: str, configured: str, by: By, own: Collection[str], timeout: float
     ) -> None:
-        """Take the topic that was asked `to`, the one `configured`, and the topics of the queue itself."""
+        """Take the topic that was asked `to`, the one `configured`, and those where no letter may go.
+
+        These are the queue's `own` and those that redriving keeps its notes in: whoever may write a dead letter may
+        name any topic in it, and would forge notes by the rights of whoever puts it back.
+        """
         self._clients = clients
         self._to, self._configured = to, configured
         self._by = by
-        self._queue = frozenset(queue)
+        self._own = frozenset(own)
         self._timeout = timeout
         self._consumer: Consumer | None = None
         self._known: dict[str, tuple[int | Refusal, float]] = {}
@@ -51,7 +57,7 @@ class Destinations:
         topic = self._to or (letter.origin.topic if letter.origin else "") or self._configured
         if not topic:
             return Refusal.NO_DESTINATION
-        if topic in self._queue:
+        if topic in self._own or topic.startswith(_INTERNAL):
             return Refusal.OWN_QUEUE
         partitions = self.partitions(topic)
         if isinstance(partitions, Refusal):

@@ -1,6 +1,6 @@
 """Redrives one folder: letters and the ids of their files in one transaction a batch, the files moved after it.
 
-A command that dies between the two leaves files whose ids the ledger knows: they are only moved by the next one.
+A command that dies between the two leaves files whose names and ids the ledger knows: the next one only moves them.
 """
 
 from __future__ import annotations
@@ -51,18 +51,20 @@ class FolderRedrive(Work):
         self._decide = decide
         self._learn = learn
         self._names: Iterator[str] = iter(())
-        self._marked: dict[str, frozenset[str]] = {}
-        """Batches whose files may not have been moved, with their ids."""
-        self._known: frozenset[str] = frozenset()
+        self._marked: set[str] = set()
+        """Batches whose files were moved, and whose notes are to be taken back."""
 
     def read_ledger(self) -> LedgerState:
         """Return what the ledger says of this folder."""
         return self.ledger.read(self.source, "")
 
     def resume(self, state: LedgerState) -> None:
-        """Begin with the oldest file; those whose ids the ledger knows are only moved."""
-        self._marked = dict(state.files)
-        self._known = frozenset().union(*state.files.values())
+        """Move the files that the ledger knows, and begin with the oldest one that is left."""
+        for ids in state.files.values():
+            files = [file for name in ids if (file := self._folder.read(name)).id == ids[name]]
+            self._move(files, REPLAYED)
+            self.tally.moved += len(files)
+        self._marked = set(state.files)
         self._names = self._folder.names()
 
     def step(self) -> bool:
@@ -71,10 +73,7 @@ class FolderRedrive(Work):
         files = self._read(self.around.pace.most(min(limits.records, _RECORDS)), limits.bytes)
         if not files:
             return False
-        done = [file for file in files if file.id in self._known]
-        self._move(done, REPLAYED)
-        self.tally.moved += len(done)
-        rest, decisions, left = self._decisions([file for file in files if file.id not in self._known])
+        rest, decisions, left = self._decisions(files)
         batch = f"{self.claim.run}-{self.claim.beat}"
         going: list[FileLetter] = []
         kept = Tally()
@@ -86,9 +85,8 @@ class FolderRedrive(Work):
             return (transaction, kept, more) if going else None
 
         if self.commit(build):
-            kept_marks = self._marked if self._known else {}
-            self._marked = {**kept_marks, batch: frozenset(file.id for file in going)}
             self._move(going, REPLAYED)
+            self._marked = {batch}
         else:
             self.tally.add(kept)
             self.around.told(self.tally)
@@ -99,12 +97,11 @@ class FolderRedrive(Work):
         return True
 
     def finish(self) -> None:
-        """Take the marks back that no file needs any more."""
-        self._known = frozenset()
-        if self._marked and not self.tally.stopped:
-            gone, self._marked = self._marked, {}
-            noted = [files_entry(self.source, batch, None) for batch in gone]
+        """Take the notes back that no file needs any more."""
+        if self._marked:
+            noted = [files_entry(self.source, batch, None) for batch in self._marked]
             self.session.commit(lambda _: Transaction(entries=noted))
+            self._marked = set()
 
     def waiting(self) -> int:
         """Return how many files there are."""
@@ -115,14 +112,15 @@ class FolderRedrive(Work):
 
     def survey(self, look: Callable[[Letter, Decision], None], sample: int | None = None) -> Tally:
         """Decide on all letters, or about the first ones, and do nothing; raises `RedriveError`."""
-        self.resume(self.read_ledger())
+        known = frozenset(digest for ids in self.read_ledger().files.values() for digest in ids.values())
+        self._names = self._folder.names()
         left = sample
         while not self.around.stop() and not self.tally.stopped and (left is None or left > 0):
             files = self._read(_RECORDS, self.around.limits.bytes)
             if not files:
                 break
-            self.tally.moved += sum(file.id in self._known for file in files)
-            rest, decisions, stopped = self._decisions([file for file in files if file.id not in self._known])
+            self.tally.moved += sum(file.id in known for file in files)
+            rest, decisions, stopped = self._decisions([file for file in files if file.id not in known])
             for file, decision in zip(rest, decisions, strict=True):
                 if file.letter is not None:
                     look(file.letter, decision)
@@ -188,8 +186,8 @@ class FolderRedrive(Work):
             else:
                 tally.refused[refusal] += 1
         # The files of earlier batches are moved by now, and their folder is on the disk.
-        noted = [files_entry(self.source, old, None) for old in self._marked if not self._known]
-        noted.append(files_entry(self.source, batch, frozenset(file.id for file in going)))
+        noted = [files_entry(self.source, old, None) for old in self._marked]
+        noted.append(files_entry(self.source, batch, {file.name: file.id for file in going}))
         more: dict[str, Any] = {"digest": digest.hexdigest()}
         if going:
             more |= {"first": going[0].name[:_MOST_NAMES], "last": going[-1].name[:_MOST_NAMES]}

@@ -28,7 +28,6 @@ _CONFIG: Final = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1
 _READ_SECONDS = 60.0
 _AT_ONCE = 1000
 _ANSWER_SECONDS, _AGAIN_SECONDS = 10.0, 0.5
-_MOST_FILE_IDS = 1_000_000
 
 
 class Entry(NamedTuple):
@@ -47,8 +46,8 @@ class LedgerState:
     """The audit event of the last batch, in case that the command died before it wrote it into its file."""
     positions: dict[int, int] = field(default_factory=dict)
     chunks: dict[int, dict[int, bytes]] = field(default_factory=dict)
-    files: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Ids of files that were put back and may not have been moved yet, by batch."""
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Names and ids of files that were put back and may not have been moved yet, by batch."""
 
 
 class Ledger:
@@ -130,7 +129,9 @@ class _Reader:
         if not key.startswith(self._prefix):
             return
         kind, *rest = key[len(self._prefix) :].decode(errors="replace").split("|")
-        with contextlib.suppress(ValueError, IndexError, KeyError, TypeError):  # what somebody else wrote
+        with contextlib.suppress(
+            ValueError, IndexError, KeyError, TypeError, AttributeError
+        ):  # what somebody else wrote
             self._sort(kind, rest, value)
 
     def _sort(self, kind: str, rest: list[str], value: bytes | None) -> None:
@@ -143,8 +144,8 @@ class _Reader:
         elif kind == "files":
             if value is None:
                 state.files.pop(rest[0], None)
-            elif len(state.files) * 1000 < _MOST_FILE_IDS:
-                state.files[rest[0]] = frozenset(value.decode().split())
+            else:
+                state.files[rest[0]] = {str(name): str(digest) for name, digest in json.loads(value).items()}
         elif kind == "position" and rest[0] == self._topic_id and value:
             state.positions[int(rest[1])] = int(value)
         elif kind == "chunk" and rest[0] == self._topic_id:
@@ -175,6 +176,8 @@ def chunk_entry(source: str, topic_id: str, partition: int, number: int, packed:
     return Entry(f"{source}|chunk|{topic_id}|{partition}|{number}", packed)
 
 
-def files_entry(source: str, batch: str, ids: frozenset[str] | None) -> Entry:
-    """Note the ids of files that a batch put back; without them, that all of them were moved."""
-    return Entry(f"{source}|files|{batch}", " ".join(sorted(ids)).encode() if ids is not None else None)
+def files_entry(source: str, batch: str, ids: Mapping[str, str] | None) -> Entry:
+    """Note names and ids of files that a batch put back; without them, that all of them were moved."""
+    return Entry(
+        f"{source}|files|{batch}", json.dumps(ids, separators=(",", ":")).encode() if ids is not None else None
+    )

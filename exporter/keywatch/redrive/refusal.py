@@ -33,7 +33,7 @@ class Refusal(StrEnum):
     TRANSFORM = "transform"
     """The transformation cannot be done to it."""
     OWN_QUEUE = "own_queue"
-    """It would go into the queue that it lies in."""
+    """It would go into the queue that it lies in, or among the notes of what was put back."""
 
 
 _CODES: Final[Mapping[int, Refusal]] = {

@@ -104,9 +104,9 @@ class TopicLetters:
 
     def begin(self, spans: Mapping[int, Bounds]) -> None:
         """Read from `start` up to `end` of each partition from now on."""
-        # A consumer of its own, so that nothing read before, paused or seen as the end is left.
-        self._consumer.unassign()
+        # librdkafka remembers that a partition was paused beyond unassign and assign.
         self._consumer.resume([Assignment(self.topic, partition) for partition in self._finished])
+        self._consumer.unassign()
         self._ends = {partition: span.end for partition, span in spans.items() if span.start < span.end}
         self._finished = {}
         self._consumer.assign([Assignment(self.topic, p, spans[p].start) for p in self._ends])

@@ -55,7 +55,10 @@ def positions(
     found = {}
     for partition, span in bounds.items():
         noted, set_to = state.positions.get(partition), committed.get(partition)
-        settled = Settled(span.start if noted is None else noted, state.chunks.get(partition))
+        try:
+            settled = Settled(span.start if noted is None else noted, state.chunks.get(partition))
+        except ValueError as error:
+            raise RedriveError(f"{topic}, partition {partition}: {error}; somebody else wrote into it") from error
         if set_to is not None and set_to != noted:
             settled.reset(set_to)
         if settled.upto > span.end:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keywatch.kafka.client import REDRIVE_PREFIX, Clients
 from keywatch.redrive.audit import AuditFile, event
-from keywatch.redrive.claim import CANCELLED, ENDED, Claim, Lock, wait_for_silence
+from keywatch.redrive.claim import CANCELLED, ENDED, RUNNING, Claim, Lock, wait_for_silence
 from keywatch.redrive.decision import Decision
 from keywatch.redrive.errors import BusyError, RedriveError, SessionLostError
 from keywatch.redrive.ledger import Ledger, LedgerState, audit_entry, claim_entry
@@ -105,7 +105,10 @@ class Work(ABC):
         self._lock.take(self.claim)
         try:
             wait_for_silence(self.read_ledger().claim, lambda: self.read_ledger().claim, self._lock.name)
-            self._open(first=True)
+            try:
+                self._open(first=True)
+            except SessionLostError as lost:
+                self._reopen(lost)
             while not self._over():
                 try:
                     if not self.step():
@@ -185,7 +188,8 @@ class Work(ABC):
         state = self.read_ledger()
         if not first and state.claim is not None and state.claim.run != self.claim.run:
             raise BusyError(f"taken over by {state.claim}; what this run committed stays")
-        if state.audit is not None:
+        # The claim of a run that was killed says so still; one that ended has written its trail.
+        if state.audit is not None and state.claim is not None and state.claim.state == RUNNING:
             self._recover(state.audit)
         self.resume(state)
         self.beat()
