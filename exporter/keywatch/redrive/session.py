@@ -74,6 +74,10 @@ class _Failures:
         return bool(self.rejected) or self.other is not None
 
 
+class _ForbiddenError(Exception):
+    """Some topic of the transaction may not be written to."""
+
+
 class Session:
     """Whoever opens a later one of the same id fences this one: its transaction is aborted, and it can do no more."""
 
@@ -114,7 +118,11 @@ class Session:
         if self._alone:
             self.open()
         while (transaction := build(rejected)) is not None:
-            failures = self._attempt(transaction)
+            try:
+                failures = self._attempt(transaction)
+            except _ForbiddenError:
+                rejected |= self._of_forbidden(transaction)
+                continue
             if not failures:
                 break
             if failures.other is not None:
@@ -140,6 +148,8 @@ class Session:
                 return failures
         except KafkaException as failure:
             error = inner(failure)
+            if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise _ForbiddenError from failure
             if not error.txn_requires_abort():
                 self._lose(error)
             if not failures:
@@ -150,6 +160,40 @@ class Session:
                     failures.other = error
         self._abort(producer)
         return failures
+
+    def _of_forbidden(self, transaction: Transaction) -> dict[int, tuple[Outgoing, Refusal]]:
+        """Return the letters whose topics may not be written to; raises `RedriveError` for any other topic.
+
+        A transaction is refused as a whole, and nobody says for which topic, so each is tried with one record, which is
+        aborted. librdkafka cannot abort a transaction that took nothing in, and gives the producer up.
+        """
+        entry = Outgoing(self._ledger, transaction.entries[0].key.encode(), transaction.entries[0].value, ())
+        firsts = {record.topic: record for record in reversed((*transaction.records, entry))}
+        forbidden = {topic for topic, record in firsts.items() if self._is_forbidden(record)}
+        self.open()
+        rejected: dict[int, tuple[Outgoing, Refusal]] = {}
+        for record in transaction.records:
+            if record.topic in forbidden:
+                if record.letter < 0:
+                    raise RedriveError(WRITE_LEDGER.missing(record.topic))
+                rejected[record.letter] = (record, Refusal.AUTHORIZATION)
+        if not rejected:
+            raise RedriveError(WRITE_LEDGER.missing(self._ledger))
+        return rejected
+
+    def _is_forbidden(self, record: Outgoing) -> bool:
+        self.open()
+        producer, failures = self._producer, _Failures()
+        if producer is None:
+            raise SessionLostError("no session")
+        try:
+            producer.begin_transaction()
+            self._put(producer, record, failures)
+            producer.flush(_TRY_SECONDS)
+            producer.abort_transaction(_TRY_SECONDS)
+        except KafkaException:
+            return True
+        return False
 
     def _produce(self, producer: Producer, transaction: Transaction, failures: _Failures) -> None:
         entries = [Outgoing(self._ledger, entry.key.encode(), entry.value, ()) for entry in transaction.entries]

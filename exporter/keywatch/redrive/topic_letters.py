@@ -89,7 +89,14 @@ class TopicLetters:
         """Return the group's offsets, of those partitions that have one; raises `RedriveError`."""
 
         def ask() -> list[Assignment]:
-            answer = self._consumer.committed([Assignment(self.topic, p) for p in partitions], timeout=self._timeout)
+            wanted = [Assignment(self.topic, p) for p in partitions]
+            try:
+                answer = self._consumer.committed(wanted, timeout=self._timeout)
+            except KafkaException as error:
+                # Who may not use the group is told so by an event alone; the call waits for a coordinator.
+                event = self._consumer.poll(_POLL_SECONDS)
+                said = event.error() if event is not None else None
+                raise (KafkaException(said) if said is not None else error) from error
             for one in answer:
                 if one.error is not None:
                     raise KafkaException(one.error)

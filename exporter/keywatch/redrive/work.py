@@ -70,6 +70,8 @@ class Work(ABC):
         self._action = ""
         self._pending: tuple[dict[str, Any], Tally] | None = None
         self._success = time.monotonic()
+        self._before = ""
+        """The run before this one, whose claim stands in the ledger until this one's does."""
 
     @abstractmethod
     def read_ledger(self) -> LedgerState:
@@ -104,7 +106,9 @@ class Work(ABC):
         self.around.audit.check()
         self._lock.take(self.claim)
         try:
-            wait_for_silence(self.read_ledger().claim, lambda: self.read_ledger().claim, self._lock.name)
+            found = self.read_ledger().claim
+            self._before = found.run if found is not None else ""
+            wait_for_silence(found, lambda: self.read_ledger().claim, self._lock.name)
             try:
                 self._open(first=True)
             except SessionLostError as lost:
@@ -186,7 +190,7 @@ class Work(ABC):
     def _open(self, *, first: bool = False) -> None:
         self.session.open()
         state = self.read_ledger()
-        if not first and state.claim is not None and state.claim.run != self.claim.run:
+        if not first and state.claim is not None and state.claim.run not in {self.claim.run, self._before}:
             raise BusyError(f"taken over by {state.claim}; what this run committed stays")
         # The claim of a run that was killed says so still; one that ended has written its trail.
         if state.audit is not None and state.claim is not None and state.claim.state == RUNNING:
@@ -211,7 +215,7 @@ class Work(ABC):
             # A broker fences a transaction that took too long, too: who it was, the claim in the ledger tells.
             time.sleep(_FENCED_SECONDS)
         found = self.read_ledger().claim
-        if found is not None and found.run != self.claim.run:
+        if found is not None and found.run not in {self.claim.run, self._before}:
             raise BusyError(f"taken over by {found}; what this run committed stays") from lost
         try:
             self._open()
