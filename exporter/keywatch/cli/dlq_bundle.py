@@ -12,7 +12,8 @@ from keywatch.cli.dlq_progress import ProgressView
 from keywatch.cli.dlq_queue import Desk
 from keywatch.cli.dlq_replay import code_of
 from keywatch.cli.exit_codes import OK
-from keywatch.cli.out import complain, counted, say
+from keywatch.cli.out import complain, say
+from keywatch.engine.counted import counted
 from keywatch.redrive import bundle
 from keywatch.redrive.audit import event
 from keywatch.redrive.bundle_import import BundleImport, into_folder

@@ -11,7 +11,8 @@ from typing import Any
 from keywatch.cli import dlq_queue, dlq_selection
 from keywatch.cli.dlq_queue import Desk
 from keywatch.cli.exit_codes import OK, SOMETHING_STAYS
-from keywatch.cli.out import complain, counted, say, say_json
+from keywatch.cli.out import complain, say, say_json
+from keywatch.engine.counted import counted
 from keywatch.names import shortened
 from keywatch.redrive.letter import Letter
 from keywatch.redrive.queue import Queue

@@ -12,8 +12,9 @@ from keywatch.cli.dlq_dry_run import dry_run
 from keywatch.cli.dlq_progress import ProgressView
 from keywatch.cli.dlq_queue import Desk
 from keywatch.cli.exit_codes import INTERRUPTED, OK, SOMETHING_STAYS
-from keywatch.cli.out import complain, counted, say, say_json
+from keywatch.cli.out import complain, say, say_json
 from keywatch.config.yaml_file import ConfigError
+from keywatch.engine.counted import counted
 from keywatch.redrive import topics, transform
 from keywatch.redrive.destination_lag import DestinationLag
 from keywatch.redrive.pace import Pace
