@@ -47,6 +47,7 @@ NOT_RUN: Final = {
     "systemd-sysusers": "it changes the machine",
     "systemd-tmpfiles": "it changes the machine",
     "/opt/keywatch/bin/pip": "it fetches from a package index",
+    "keywatch listener": "no Keycloak is there",
 }
 """The reasons that there are, by the beginning of the commands; `there` is where these tests run."""
 EMPTY: Final = {

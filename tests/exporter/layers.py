@@ -45,6 +45,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "kafka": ("net", "config", "engine", "names", "bounds", "patterns", "surfaces"),
     "kafka.wire": ("engine",),
     "net": ("config", "engine", "surfaces"),
+    "provider": ("kafka", "net", "listeners", "config", "engine", "surfaces"),
     "rules": ("config", "metrics"),
     "logstash": ("config",),
     "config": ("listeners", "patterns", "bounds", "surfaces"),

@@ -52,6 +52,7 @@ PLANTED = [
     ("config.model", "from keywatch.net.http_peer import HttpPeer", "config may import listeners"),
     ("config.model", "from keywatch.kafka.client import Clients", "config may import listeners"),
     ("logstash.lint", "from keywatch.elastic.lint import lint", "logstash may import config"),
+    ("provider.jar_check", "from keywatch.cli.out import say", "provider may import kafka"),
     ("rules.lint", "from keywatch.engine.store import Store", "rules may import config"),
     ("net.tls", "from keywatch.kafka.connection import Connection", "net may import config"),
     ("kafka.wire.groups", "from keywatch.kafka.connection import Connection", "kafka.wire may import engine"),

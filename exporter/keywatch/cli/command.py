@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rules": "check rule files of Prometheus",
     "logs": "check pipelines for Logstash; prepare Elasticsearch or OpenSearch, check it, search events",
     "dlq": "look at dead letters, put them back exactly once, or put them aside",
+    "listener": "check the jar that writes Keycloak's events; install it, take it back",
     "metrics": "print every metric that keywatch exports",
     "assets": "write rules, runbooks, dashboards, pipelines and guides into a folder",
     "demo": "show keywatch at work on a cluster of its own that breaks",

@@ -79,6 +79,8 @@ class HttpPeer:
         self._resolver = Resolver(flags=socket.AI_ADDRCONFIG)
         self._session: aiohttp.ClientSession | None = None
         self._looking: Looking | None = None
+        self.bearer = ""
+        """A token to send with each request; empty: none."""
         self._ready = False
         self._handshake_at = float("-inf")
         self.certificate_not_after: float | None = None
@@ -247,6 +249,8 @@ class HttpPeer:
         headers = {"Accept": "application/json, text/plain;version=0.0.4;q=0.9", "Accept-Encoding": "identity"}
         if last:
             headers["Connection"] = "close"
+        if self.bearer:
+            headers["Authorization"] = f"Bearer {self.bearer}"
         if self._auth_section is not None and self._password is not None:
             pair = f"{self._auth_section.username}:{self._password.current()}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
