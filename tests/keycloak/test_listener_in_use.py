@@ -100,7 +100,7 @@ def test_attributes_that_lock_a_realm_out_or_silence_it(capsys: Capsys, bed: Bed
         driver.delete_realm("odd")
     assert code == 1
     assert any("attribute kafka.bootstrap.servers is malformed: 'bad' is not host:port" in one for one in found)
-    assert any("names types that Keycloak does not have: NONSENSE; these are not sent" in one for one in found)
+    assert any("names types that Keycloak 26.7 does not have: NONSENSE; these are not sent" in one for one in found)
 
 
 def test_a_password_that_is_wrong_and_a_keycloak_that_is_not_there(

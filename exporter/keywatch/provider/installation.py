@@ -155,6 +155,7 @@ class Installation:
                 copy.write(data)
             copy.flush()
             os.fchmod(copy.fileno(), 0o644)
+            _owned_like(incoming, self._providers)
             os.fsync(copy.fileno())
         if sha256_of(incoming) != change.new:
             raise OSError(errno.EIO, "it changed while it was copied", str(jar))
@@ -167,10 +168,8 @@ class Installation:
         if target.exists():
             _link(target, undo / "provider.jar")
         if self._built.is_dir():
-            shutil.copytree(self._built, undo / "quarkus")
-        for path in (*undo.rglob("*"), undo):
-            if path.is_dir():
-                sync(path)
+            _copy(self._built, undo / "quarkus")
+        sync(undo)
 
     def _end(self, change: Change) -> None:
         """Make what undid the change what a rollback goes back to."""
@@ -224,7 +223,7 @@ class Installation:
     def _put_back_built(self, kept: Path) -> None:
         coming, gone = (self._built.with_name(f"quarkus.keywatch-{word}") for word in ("new", "old"))
         shutil.rmtree(coming, ignore_errors=True)
-        shutil.copytree(kept, coming)
+        _copy(kept, coming)
         shutil.rmtree(gone, ignore_errors=True)
         if self._built.exists():
             self._built.rename(gone)
@@ -234,6 +233,22 @@ class Installation:
 
     def _incoming(self, file: str) -> Path:
         return self._providers / f".{file}.{_INCOMING}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with its owners, and have it survive the machine's fall."""
+    shutil.copytree(source, target)
+    for path in (source, *source.rglob("*")):
+        copied = target / path.relative_to(source)
+        _owned_like(copied, path)
+        sync(copied)
+
+
+def _owned_like(path: Path, other: Path) -> None:
+    """Give a file to the owner of another, which only root can and need do: Keycloak is to build there again."""
+    if os.geteuid() == 0:
+        found = other.stat()
+        os.chown(path, found.st_uid, found.st_gid)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -156,9 +156,9 @@ def write(path: Path, data: bytes) -> None:
     sync(path.parent)
 
 
-def sync(folder: Path) -> None:
-    """Have the names in a folder survive the machine's fall."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Have what a file holds, or the names in a folder, survive the machine's fall."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

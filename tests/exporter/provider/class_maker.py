@@ -53,7 +53,7 @@ def made(
 ) -> bytes:
     """Return a public class; `methods` are descriptors by name, `says` is what its `getId` returns."""
     constants = _Constants()
-    this, parent = constants.one(name), constants.one(above)
+    this, parent = constants.one(name), constants.one(above) if above else 0
     implemented = [constants.one(one) for one in interfaces]
     for call in calls:
         constants.method(*call)

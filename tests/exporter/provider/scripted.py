@@ -6,8 +6,10 @@ another than at the build, or no whole jar, as Keycloak does.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import sys
 import time
 import zipfile
@@ -55,6 +57,14 @@ def start(home: Path) -> dict[str, str]:
                 raise SystemExit(1)
     (home / "running").write_text(json.dumps(found))
     return found
+
+
+def keywatch(arguments: list[str]) -> None:
+    """Run the command `keywatch` in this process, without a word."""
+    from keywatch.cli.command import main  # noqa: PLC0415 - the scripts do without
+
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123 - no path of ours
+        main(arguments)
 
 
 if __name__ == "__main__":
