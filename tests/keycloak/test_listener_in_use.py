@@ -109,7 +109,7 @@ def test_a_password_that_is_wrong_and_a_keycloak_that_is_not_there(
     monkeypatch.setenv("KEYCLOAK_PASSWORD", "wrong-password")
     code, found = check(capsys, bed[1])
     assert code == 1
-    assert "the login in realm master was refused with status 401" in found[0]
+    assert "the login in realm master was refused with status 400: Invalid user" in found[0]
     assert "wrong-password" not in str(found)
     jar = str(prepared() / "providers" / "keywatch-listener.jar")
     user = ["--username", ADMIN, "--password-env", "KEYCLOAK_PASSWORD"]

@@ -18,6 +18,9 @@ from keywatch.net.http_peer import HttpPeer
 from keywatch.provider.journal import ChangeError
 from keywatch.provider.real_event import failed_login, from_now, new_user, ready
 
+_KAFKA_SECONDS = 30.0
+"""Longest wait for what Kafka tells of a topic."""
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -68,7 +71,7 @@ class Proof:
             )
         except SecurityError as error:
             raise ChangeError(str(error)) from None
-        with from_now(clients, self.topics, self.event_seconds) as topics:
+        with from_now(clients, self.topics, _KAFKA_SECONDS) as topics:
             asyncio.run(self._login(user))
             began = time.monotonic()
             if topics.holds(user.encode(), self.event_seconds):
