@@ -54,7 +54,9 @@ sys.exit(main(sys.argv[2:]))
 @pytest.fixture
 def arguments(tmp_path: Path) -> dict[str, str]:
     file = tmp_path / "keywatch.yml"
-    file.write_text("clusters: [{bootstrap: ['127.0.0.1:1']}]\n", encoding="utf-8")
+    file.write_text(
+        "clusters: [{bootstrap: ['127.0.0.1:1']}]\nweb: {listen_address: '127.0.0.1:0'}\n", encoding="utf-8"
+    )
     return {
         "FILE": str(file),
         "FOLDER": str(tmp_path / "assets"),

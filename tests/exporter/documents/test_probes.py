@@ -184,7 +184,7 @@ FAMILIES = {
 # What is below a module and speaks for it.
 PARTS = {
     "kafka.connection": ["kafka.security.sasl"],
-    "elastic.server": ["elastic.errors", "elastic.product", "elastic.wire"],
+    "elastic.server": ["elastic.errors", "elastic.identity", "elastic.product", "elastic.wire"],
 }
 BASES = {
     "net.http_peer": failures.REASONS,

@@ -27,7 +27,7 @@ class AwsMskToken(RenewedToken):
             from aws_msk_iam_sasl_signer import MSKAuthTokenProvider  # noqa: PLC0415 - an extra of 35 MB
         except ImportError:
             raise SignerMissingError(
-                "needs a library that is not installed here: pip install '.[aws]' in the source tree"
+                "needs a library that is not installed here: in the source tree, pip install '.[aws]'"
             ) from None
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -134,7 +134,7 @@ def signing_key(pem: str, algorithm: str | None) -> tuple[Any, str]:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
     except ImportError:
         raise KeyUnusableError(
-            "needs libraries that are not installed here: pip install '.[jwt]' in the source tree"
+            "needs libraries that are not installed here: in the source tree, pip install '.[jwt]'"
         ) from None
     try:
         key = load_pem_private_key(pem.encode(), None)
