@@ -65,6 +65,13 @@ class Secret:
         """Return the secret as it was when it was last looked at; asks no file system."""
         return self._value
 
+    def is_open_to_all(self) -> bool:
+        """Return whether everybody on this machine may read the file."""
+        try:
+            return self._file is not None and bool(self._file.stat().st_mode & 0o004)
+        except OSError:  # it went since it was read
+            return False
+
     def look(self) -> None:
         """Read the file again if it changed; one that has become unreadable leaves the last value in force.
 

@@ -99,6 +99,8 @@ class ClusterSecurity:
         if self._sasl is not None and (self._sasl.token_url or "").startswith("http://"):
             what = "tokens" if _signs(self._sasl) else "the client's secret"
             found.append(f"sasl.token_url: http:// sends {what} readable to everybody")
+        if (key := self._secrets.get("client_key_file")) is not None and key.is_open_to_all():
+            found.append("sasl.client_key_file can be read by everybody on this machine")
         return found
 
     def _prepare(self, section: SaslSection) -> Credentials | None:

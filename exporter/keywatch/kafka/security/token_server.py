@@ -148,7 +148,7 @@ class TokenServer:
                     allow_redirects=False,
                 ) as answer,
             ):
-                status, body = answer.status, await answer.content.read(_LONGEST_ANSWER)
+                status, body = answer.status, await _whole(answer.content)
         except TimeoutError:
             raise TokenError(f"{self._shown} did not answer in {timeout:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -169,8 +169,10 @@ class TokenServer:
         try:
             async with asyncio.timeout(timeout):
                 return await ways.threads.call(self._client.proof)
-        except (TimeoutError, OSError):
-            raise TokenError(f"the client's key signed nothing in {timeout:.3g} s") from None
+        except TimeoutError:
+            raise TokenError(f"{self._shown} did not answer in {timeout:.3g} s") from None
+        except OSError as error:
+            raise TokenError(f"{self._shown} was not asked: no thread to sign on: {error.strerror}") from None
 
 
 class _Ways:
@@ -179,6 +181,14 @@ class _Ways:
     def __init__(self) -> None:
         self.resolver = Resolver(flags=socket.AI_ADDRCONFIG)
         self.threads = Threads(1)
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """Read an answer to its end, or as much of it as is taken in: it may come in pieces."""
+    body = b""
+    while len(body) < _LONGEST_ANSWER and (piece := await content.read(_LONGEST_ANSWER - len(body))):
+        body += piece
+    return body
 
 
 def _refusal(body: bytes) -> str:

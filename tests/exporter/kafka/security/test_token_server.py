@@ -14,6 +14,7 @@ from keywatch.config.secret import Secret
 from keywatch.kafka.security.client_proof import SharedSecret
 from keywatch.kafka.security.oauth import TokenError
 from keywatch.kafka.security.token_server import TokenServer
+from tests.exporter.fakes.fake_broker import listening
 from tests.exporter.fakes.http_server import reply, serving
 from tests.kafka import token_server
 
@@ -128,3 +129,22 @@ async def test_an_answer_that_is_no_token_is_named_and_nothing_of_it_repeated(
             return
         with pytest.raises(TokenError, match=words):
             await tokens.token(5.0)
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end_and_one_without_end_is_given_up() -> None:
+    pieces = [b'{"access_token": ', b'"abc", ', b'"expires_in": 300}']
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        writer.write_eof()
+
+    async with listening(serve) as endpoint:
+        assert await source(f"http://{endpoint}/token").token(10.0) == "abc"
+        pieces[:] = [b" " * 20_000] * 5
+        with pytest.raises(TokenError, match="did not answer with a token$"):
+            await source(f"http://{endpoint}/token").token(10.0)
