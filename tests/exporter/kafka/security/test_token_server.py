@@ -146,5 +146,5 @@ async def test_an_answer_that_comes_in_pieces_is_read_to_its_end_and_one_without
     async with listening(serve) as endpoint:
         assert await source(f"http://{endpoint}/token").token(10.0) == "abc"
         pieces[:] = [b" " * 20_000] * 5
-        with pytest.raises(TokenError, match="did not answer with a token$"):
+        with pytest.raises(TokenError, match=r"did not answer with a token$"):
             await source(f"http://{endpoint}/token").token(10.0)
