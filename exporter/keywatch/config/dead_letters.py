@@ -42,7 +42,7 @@ class DlqSection(Section):
         None, description="Field of the JSON envelope that names it, dotted, looked at before the listener's."
     )
     destination: TopicName | None = Field(
-        None, description="Topic that `keywatch dlq replay` puts letters into that do not tell where they came from."
+        None, description="Topic that `dlq replay` puts letters into that do not tell where they came from."
     )
     parked: TopicName | None = Field(
         None, description="Topic that letters are parked in. Default: the dead-letter topic's name and `.parked`."

@@ -10,7 +10,7 @@ from keywatch.config.values import TopicName
 
 
 class RedriveSection(Section):
-    """Command `keywatch dlq`: where it notes what it did. The exporter does not read it."""
+    """Command `dlq`: where it notes what it did. The exporter does not read it."""
 
     ledger: TopicName = Field(
         "keywatch-redrive", description="Topic that notes what was put back; made when it is missing."

@@ -34,7 +34,7 @@ def text() -> str:
             "Two more are asked for in places, and are not in these:\n",
             "| right | without it | |\n|---|---|---|",
             *(f"| {right} | {right.without} | {thought} |" for right, thought in BEYOND.items()),
-            "\n[`keywatch dlq`](dead-letters.md) writes, so it is best another user, with these and no others:\n",
+            "\nThe command [`dlq`](dead-letters.md) writes, so it is best another user, with these and no others:\n",
             "| right | without it |\n|---|---|",
             *(f"| {right} | {right.without} |" for right in REDRIVE),
             "",

@@ -79,3 +79,14 @@ def test_every_right_is_on_the_page_of_a_probe() -> None:
 def test_words_for_one_resource() -> None:
     assert rights.READ_TOPICS.missing("events") == "Read on Topic:events is missing"
     assert rights.DESCRIBE_CLUSTER.of() == "Describe on Cluster:kafka-cluster"
+
+
+def test_whoever_redrives_is_another_user_with_rights_of_its_own() -> None:
+    lines = re.findall(r"^kafka-acls.* User:keywatch-dlq .*$", document.text(), re.MULTILINE)
+    given = set()
+    for line in lines:
+        kind, name = re.findall(r"--(topic|group|transactional-id) '([^']*)'", line)[0]
+        assert line.endswith("--resource-pattern-type prefixed") is name.endswith("-")
+        given |= {(kind, name, operation) for operation in re.findall(r"--operation (\w+)", line)}
+    kinds = {"Topic": "topic", "Group": "group", "TransactionalId": "transactional-id"}
+    assert given == {(kinds[one.kind], one.given, one.operation) for one in rights.REDRIVE}
