@@ -54,6 +54,8 @@ class TopicLetters:
         self._consumer = clients.letters(self.group)
         self._ends: dict[int, int] = {}
         self._finished: dict[int, int] = {}
+        self._silent = 0.0
+        """Seconds that were read for in vain."""
 
     def bounds(self) -> dict[int, Bounds]:
         """Return where each partition begins and ends now; raises `RedriveError`."""
@@ -121,13 +123,14 @@ class TopicLetters:
     def batch(self, records: int, size: int, seconds: float) -> Batch | None:
         """Read at most so many records, or until they are `size` bytes or `seconds` are over; None after the last.
 
-        Raises `RedriveError` for a right that is missing.
+        Raises `RedriveError` for a right that is missing, and when nothing comes for as long as brokers are waited for.
         """
         if not self._ends:
             return None
         letters: list[Letter] = []
         finished: dict[int, int] = {}
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        deadline = began + seconds
         while self._ends and len(letters) < records and size > 0 and time.monotonic() < deadline:
             message = self._consumer.poll(_POLL_SECONDS)
             if message is None:
@@ -146,6 +149,10 @@ class TopicLetters:
                 size -= len(message) + _OVERHEAD + sum([len(text) for _, text in raw.headers if text])
             if offset + 1 >= end:
                 self._finish(partition, finished)
+        self._silent = 0.0 if letters or finished else self._silent + time.monotonic() - began
+        if self._silent > max(self._patience, self._timeout):
+            left = ", ".join(str(partition) for partition in sorted(self._ends))
+            raise RedriveError(f"{self.topic}: nothing can be read of partition {left} for {self._silent:.0f} s")
         return Batch(letters, finished)
 
     def close(self) -> None:

@@ -149,6 +149,7 @@ class Work(ABC):
             )
 
         self.session.commit(whole)
+        self._success = time.monotonic()
         if made is None:
             return False
         self.claim = claim
@@ -174,7 +175,6 @@ class Work(ABC):
             return
         told, tally = self._pending
         self._pending = None
-        self._success = time.monotonic()
         self.tally.add(tally)
         self.tally.batches += 1
         self.around.audit.write(told)
