@@ -18,6 +18,8 @@ class Settled:
         """Take the mark, and the chunks as the ledger holds them; one that cannot be read raises `ValueError`."""
         self.upto = upto
         """All below it is settled."""
+        self.stale: set[int] = set()
+        """Chunks that the ledger holds and that say nothing any more, because somebody set the group's offset."""
         self._chunks = {number: _unpacked(packed) for number, packed in (chunks or {}).items()}
 
     def __contains__(self, offset: int) -> bool:
@@ -45,12 +47,11 @@ class Settled:
             del self._chunks[number]
         return below
 
-    def reset(self, upto: int) -> set[int]:
-        """Begin anew at an offset, because somebody set the group's; returns the chunks that are gone."""
-        gone = set(self._chunks)
+    def reset(self, upto: int) -> None:
+        """Begin anew at an offset, because somebody set the group's."""
+        self.stale |= set(self._chunks)
         self._chunks.clear()
         self.upto = upto
-        return gone
 
     def packed(self, number: int) -> bytes:
         """Return a chunk as the ledger holds it."""

@@ -244,6 +244,8 @@ class TopicRedrive(Work):
                 offsets.append(Assignment(self._topic, number, settled.upto))
             for chunk in sorted(changed - gone):
                 noted.append(chunk_entry(self.source, self._topic_id, number, chunk, settled.packed(chunk)))
+            gone |= settled.stale - changed
+            settled.stale = set()
             noted += [chunk_entry(self.source, self._topic_id, number, chunk, None) for chunk in sorted(gone)]
         return partitions, noted, offsets
 
