@@ -72,7 +72,6 @@ OTHERWISE = {
     "provider.real_event._MOST_BYTES": "an answer that a command of one's own asks for",
     "provider.real_event._MOST_RECORDS": "records taken at once",
     "cli.listener_install._LONGEST": "seconds of a command",
-    "documents.chart._LONGEST": "a document of our own",
     "rules.shape._LONGEST": "a command of one's own",
     "rules.emitted._MOST_ALIKE": "a command of one's own",
     "rules.emitted._MOST_HINTS": "a command of one's own",
