@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import multiprocessing
+import multiprocessing.process
 import os
 import random
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 
 from keywatch.cli.command import main
 from keywatch.provider.installation import Actions, Installation
-from keywatch.provider.journal import FOLDER, Records
+from keywatch.provider.journal import FOLDER, ChangeError, Records
 from tests.exporter.provider import scripted
 from tests.exporter.provider.class_maker import keycloak, listener
 
@@ -240,9 +241,20 @@ def recovered(home: Path) -> dict[str, str]:
     return scripted.start(home)
 
 
+AT = ("building", "restarting", "swapping", "ending", "keeping")
+
+
+def until_step(home: Path, process: multiprocessing.process.BaseProcess, step: str) -> None:
+    """Wait until a run has begun a step, or has ended."""
+    while process.is_alive():
+        with contextlib.suppress(ChangeError):
+            if (change := Records(home).under_way()) is not None and change.step == step:
+                return
+
+
 @pytest.mark.timeout(1800)
 def test_killed_at_any_moment_a_keycloak_starts_with_the_old_or_the_new_jar(tmp_path: Path, home: Path) -> None:
-    """Fifty kills: after each the jar is whole, and after the next run's first step Keycloak starts."""
+    """Fifty kills, half at a step, half at any moment: the jar is whole, and after the next run Keycloak starts."""
     jars = [listener(tmp_path / f"{index}.jar", note=str(index) * 50_000) for index in range(2)]
     whole = {digest(jar) for jar in jars}
     assert run("install", home, jars[0]) == 0
@@ -258,9 +270,12 @@ def test_killed_at_any_moment_a_keycloak_starts_with_the_old_or_the_new_jar(tmp_
         process = context.Process(target=scripted.keywatch, args=(["listener", "upgrade", str(jar), *flags(home)],))
         began = time.monotonic()
         process.start()
-        process.join(chance.uniform(0, longest) if longest else None)
+        if kill % 2:
+            until_step(home, process, AT[kill // 2 % len(AT)])
+        else:
+            process.join(chance.uniform(0, longest) if longest else None)
         if not process.is_alive():
-            longest = time.monotonic() - began  # how long one takes that is left alone
+            longest = max(longest, time.monotonic() - began)  # how long one takes that is left alone
         process.kill()
         process.join()
         (found,) = scripted.digests(home).values()
