@@ -49,8 +49,11 @@ class ClassPath:
         return self._outlines[name]
 
     def has(self, name: str) -> bool:
-        """Return whether somebody has a class."""
-        return self.outline(name) is not None
+        """Return whether somebody has a class; it is not read for that."""
+        if name in self._outlines:
+            return self._outlines[name] is not None
+        jars = (self._keycloak.boot, self._keycloak.main, self._keycloak.providers) if self._keycloak else ()
+        return name in self._java or (self._jar is not None and name in self._jar) or any(name in one for one in jars)
 
     def missing_above(self, name: str) -> str:
         """Return what a class extends or implements, directly or not, and nobody has; empty: nothing."""
