@@ -33,6 +33,8 @@ _SIZES: Final = {
 _TWO_SLOTS: Final = frozenset({5, 6})
 _REFERENCES: Final = frozenset({_FIELD, _METHOD, _INTERFACE_METHOD})
 _MOST_CLASS_BYTES: Final = 16 * 1024 * 1024
+_LONGEST_NAME: Final = 16_384
+_LONGEST_TEXT: Final = 1_000
 
 
 class ClassFormatError(Exception):
@@ -93,6 +95,11 @@ class ClassFile:
             raise ClassFormatError("is a damaged class file") from error
 
     @property
+    def constants(self) -> int:
+        """How many constants it has, which is how long it takes to follow them."""
+        return len(self._at)
+
+    @property
     def java(self) -> int:
         """The first Java release that reads it (JVMS table 4.1-A): 52 is 8, 61 is 17."""
         return self.major - 44
@@ -140,7 +147,7 @@ class ClassFile:
         """Return the texts that its code and its constants hold."""
         try:
             return {
-                self._text(self._number(position + 1))
+                self._words(self._number(position + 1))
                 for position in self._at
                 if position and self._data[position] == _STRING
             }
@@ -152,16 +159,16 @@ class ClassFile:
         position = self._at[index] if 0 < index < len(self._at) else 0
         try:
             if position and self._data[position] == _STRING:
-                return self._text(self._number(position + 1))
+                return self._words(self._number(position + 1))
             if position and self._data[position] == _INTEGER:
                 return int(struct.unpack_from(">i", self._data, position + 1)[0])
         except (IndexError, struct.error) as error:
             raise ClassFormatError("is a damaged class file") from error
         return None
 
-    def members(self) -> list[tuple[str, str]]:
+    def members(self) -> Iterator[tuple[str, str]]:
         """Return name and descriptor of each field and method that it has itself."""
-        return [(method.name, method.descriptor) for method in self._members(code=False)]
+        return ((method.name, method.descriptor) for method in self._members(code=False))
 
     def methods(self) -> Iterator[Method]:
         """Return its methods with their instructions."""
@@ -194,7 +201,15 @@ class ClassFile:
         return self._text(self._number(self._at[index] + 1))
 
     def _text(self, index: int) -> str:
-        """Return a text; `position` 0, which is no constant's, gives one that nothing is called."""
+        """Return a name or descriptor; one that is too long, which thousands may share, raises `IndexError`."""
         position, data = self._at[index], self._data
         length = data[position + 1] << 8 | data[position + 2]
+        if length > _LONGEST_NAME:
+            raise IndexError
+        return data[position + 3 : position + 3 + length].decode("utf-8", "backslashreplace")
+
+    def _words(self, index: int) -> str:
+        """Return the beginning of a text that the code holds."""
+        position, data = self._at[index], self._data
+        length = min(data[position + 1] << 8 | data[position + 2], _LONGEST_TEXT)
         return data[position + 3 : position + 3 + length].decode("utf-8", "backslashreplace")

@@ -16,6 +16,8 @@ from keywatch.provider.java_runtime import JavaRuntime
 # Their methods take any descriptor (JVMS 2.9.3).
 _POLYMORPHIC: Final = frozenset({"java/lang/invoke/MethodHandle", "java/lang/invoke/VarHandle"})
 _DEEPEST: Final = 500
+_MOST_OF_A_CLASS: Final = 4_000_000
+_MOST_OF_ALL: Final = 400_000_000
 
 
 class Outline(NamedTuple):
@@ -40,6 +42,7 @@ class ClassPath:
         self._keycloak = keycloak
         self._java = java
         self._outlines: dict[str, Outline | None] = {}
+        self._kept = 0
         self._hierarchies: dict[str, list[str]] = {}
 
     def outline(self, name: str) -> Outline | None:
@@ -103,11 +106,22 @@ class ClassPath:
             if not data:
                 return _UNKNOWN
             found = ClassFile(data)
-            members = "\n".join(f"{each} {descriptor}" for each, descriptor in found.members())
+            members = self._members(found)
         except ClassFormatError:
             return _UNKNOWN
         above = (*((found.superclass,) if found.superclass else ()), *found.interfaces)
         return Outline(above, f"\n{members}\n")
+
+    def _members(self, found: ClassFile) -> str:
+        """Join names and descriptors; raises `ClassFormatError` for more than is bearable, of this class or of all."""
+        lines, letters = [], 0
+        for name, descriptor in found.members():
+            lines.append(f"{name} {descriptor}")
+            letters += len(lines[-1])
+            if letters > _MOST_OF_A_CLASS or self._kept + letters > _MOST_OF_ALL:
+                raise ClassFormatError("has more members than are read")
+        self._kept += letters
+        return "\n".join(lines)
 
     def _bytes(self, name: str) -> bytes | None:
         """Return a class file, nothing in it where it is there and cannot be read; None where there is none."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from keywatch.provider.jar_check import sha256_of
-from keywatch.provider.journal import Change, ChangeError, NotBegunError, Records, sync, write
+from keywatch.provider.journal import Change, ChangeError, NotBegunError, Records, new_file, sync, write
 
 _INCOMING: Final = "keywatch-incoming"
 _BUILT = ("lib", "quarkus")
@@ -128,7 +128,7 @@ class Installation:
     def _begin(self, change: Change) -> None:
         probe = self._incoming(change.file)
         try:
-            probe.touch()
+            new_file(probe).close()
             probe.unlink()
             self._records.note(change, "staging")
         except OSError as error:
@@ -150,7 +150,7 @@ class Installation:
     def _stage(self, jar: Path, change: Change) -> None:
         """Copy the jar beside its place, under a name that Keycloak passes over, if it is what was checked."""
         incoming = self._incoming(change.file)
-        with jar.open("rb") as source, incoming.open("wb") as copy:
+        with jar.open("rb") as source, new_file(incoming) as copy:
             while data := source.read(_CHUNK):
                 copy.write(data)
             copy.flush()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from keywatch.config.files import FileError, contents
 
@@ -74,7 +74,7 @@ class Records:
         """
         try:
             self.folder.mkdir(mode=_MODE, exist_ok=True)
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise NotBegunError(f"{self.folder}: cannot be written: {error.strerror}; nothing was changed") from None
         try:
@@ -133,7 +133,8 @@ class Records:
                 "result": result,
             }
         )
-        with (self.folder / "audit.jsonl").open("a", encoding="utf-8") as file:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(self.folder / "audit.jsonl", flags, 0o600), "a", encoding="utf-8") as file:
             file.write(f"{line}\n")
             file.flush()
             os.fsync(file.fileno())
@@ -144,7 +145,7 @@ def write(path: Path, data: bytes) -> None:
     """Write a file so that it is old or new whatever happens, and stays so when the machine falls; raises `OSError`."""
     beside = path.with_name(f".{path.name}.new")
     try:
-        with beside.open("wb") as file:
+        with new_file(beside) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -154,6 +155,12 @@ def write(path: Path, data: bytes) -> None:
             beside.unlink()
         raise
     sync(path.parent)
+
+
+def new_file(path: Path) -> BinaryIO:
+    """Open a file that was not there, whatever was; a link that somebody put there is not followed."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def sync(path: Path) -> None:

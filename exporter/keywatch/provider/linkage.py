@@ -20,6 +20,7 @@ from keywatch.provider.libraries import OPTIONAL, family, is_library, packages
 
 _SUBJECT = "linking"
 _MOST_KEPT: Final = 2_000
+_MOST_CONSTANTS: Final = 10_000_000
 _PRODUCERS: Final = ("clients/producer/KafkaProducer", "clients/producer/Producer")
 
 
@@ -50,11 +51,15 @@ def follow(jar: Jar, factories: list[str], path: ClassPath, *, keycloak_known: b
     gaps = _Gaps(path, found.own)
     waiting = sorted(found.own)
     seen = set(waiting)
-    newest = 0
+    newest = constants = 0
     while waiting:
         name = waiting.pop()
         try:
             each = ClassFile(jar.read(name))
+            constants += each.constants
+            if constants > _MOST_CONSTANTS:
+                found.findings.append(broken(_SUBJECT, f"its classes have more than {_MOST_CONSTANTS:,} constants"))
+                break
             if each.java > newest:
                 newest = each.java
                 found.newest = {name: newest}

@@ -70,9 +70,9 @@ def _damaged(
     for name in other:
         try:
             members = ClassFile(keycloak.read(both[name], name)).members()
+            lost = {one for member in members if path.lacks(one := Reference(name, *member))}
         except ClassFormatError:
             continue
-        lost = {one for member in members if path.lacks(one := Reference(name, *member))}
         if lost:
             found[name] = lost
     return found

@@ -28,7 +28,7 @@ def test_a_class_is_read() -> None:
         ["org/shop/I"],
         17,
     )
-    assert ("of", "(I)V") in found.members()
+    assert ("of", "(I)V") in list(found.members())
     assert list(found.references()) == [Reference("org/shop/B", "name", "()Ljava/lang/String;")]
     assert {"org/shop/B", "org/shop/C", "org/shop/I", "org/shop/Above"} <= set(found.classes())
     assert found.strings() == {"id"}
@@ -41,6 +41,12 @@ def test_what_is_no_class_is_told(data: bytes) -> None:
         ClassFile(data)
 
 
+def test_a_name_that_thousands_of_methods_may_share_is_no_bomb() -> None:
+    """Half a megabyte of methods with one name of 60,000 letters would be written out in four gigabytes."""
+    with pytest.raises(ClassFormatError):
+        list(ClassFile(made("org/shop/A", methods={"x" * 60_000: "()V"})).members())
+
+
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(st.tuples(st.integers(4, len(DATA) - 1), st.integers(0, 255)), min_size=1, max_size=5))
 def test_damage_is_told_or_read_over(changes: list[tuple[int, int]]) -> None:
@@ -49,7 +55,7 @@ def test_damage_is_told_or_read_over(changes: list[tuple[int, int]]) -> None:
         data[at] = value
     try:
         found = ClassFile(bytes(data))
-        found.classes(), found.members(), found.strings(), list(found.references()), list(code.settings(found))
+        found.classes(), list(found.members()), found.strings(), list(found.references()), list(code.settings(found))
         code.returned_text(found, "getId")
     except ClassFormatError:
         pass

@@ -210,6 +210,18 @@ def test_two_at_once(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[s
     assert "another keywatch changes its providers" in capsys.readouterr().err
 
 
+def test_links_that_somebody_put_there_are_not_followed(tmp_path: Path, home: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"kept")
+    (home / "providers" / ".audit.jar.keywatch-incoming").symlink_to(victim)
+    (home / FOLDER).mkdir()
+    (home / FOLDER / ".journal.json.new").symlink_to(victim)
+    jar = listener(tmp_path / "audit.jar")
+    assert run("install", home, jar) == 0
+    assert victim.read_bytes() == b"kept"
+    assert scripted.start(home) == {"audit.jar": digest(jar)}
+
+
 @pytest.mark.parametrize("content", ["[]", "{", '{"action": "x"}', '{"a": 1}', "x" * 100_000])
 def test_a_journal_that_is_none(home: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
     (home / FOLDER).mkdir()
