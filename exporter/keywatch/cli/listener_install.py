@@ -163,10 +163,9 @@ def _changed(
         with records.locked(options.within) as lock:
             installation = Installation(records, lock, _actions(options, checks))
             left = installation.recover()
-            if left is not None:
-                verb = "ended" if left.step in {"ending", "cleaning"} else "undone"
-                say(f"the {left.action} that a killed run left was {verb}")
-            return change(installation) if after_left or left is None else OK
+            if left:
+                say(left)
+            return change(installation) if after_left or not left else OK
     except ChangeError as error:
         complain(str(error))
         return BAD_CONFIGURATION if isinstance(error, NotBegunError) else SOMETHING_DOWN

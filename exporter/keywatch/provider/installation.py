@@ -51,20 +51,20 @@ class Installation:
         self._providers = records.home / "providers"
         self._built = records.home.joinpath(*_BUILT)
 
-    def recover(self) -> Change | None:
-        """End or undo what a killed run left, and return it; None where nothing was left. Raises `ChangeError`."""
+    def recover(self) -> str:
+        """End or undo what a killed run left, and say it; empty where nothing was left. Raises `ChangeError`."""
         change = self._records.under_way()
         if change is None:
-            return None
-        if change.step == "cleaning":
+            return ""
+        if change.step == "cleaning":  # all was put back, and perhaps audited
             self._clean(change)
-            return change
+            return f"the {change.action} that a killed run left was undone"
         if change.step == "ending":
             self._end(change)
             self._records.audit(change, "ended after a kill")
-            return change
+            return f"the {change.action} that a killed run left was ended"
         self._undo(change, f"a run was killed while {change.step}")
-        return change
+        return f"the {change.action} that a killed run left was undone"
 
     def put(self, jar: Path, file: str, action: str, sha256: str) -> None:
         """Put a jar in place of `file`, build, restart and judge; undo all where one fails. Raises `ChangeError`.
