@@ -44,6 +44,13 @@ def nodes(data: bytes) -> Iterator[Node]:
         at = begin + length
 
 
+def first(data: bytes) -> Node:
+    """Return the first value; raises `DerError` where there is none."""
+    for found in nodes(data):
+        return found
+    raise DerError("is empty")
+
+
 def identifier(content: bytes) -> str:
     """Write an object identifier with dots; raises `DerError`."""
     if not content or len(content) > 64:

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
-from keywatch.provider.der import DerError, Node, identifier, nodes
+from keywatch.provider.der import DerError, Node, first, identifier
 
 _HASHES: Final[dict[str, type[hashes.HashAlgorithm]]] = {
     "1.3.14.3.2.26": hashes.SHA1,
@@ -48,7 +48,7 @@ class BlockError(Exception):
 def verify(block: bytes, signed: bytes) -> Signer:
     """Return who signed some bytes by a block of the first signer in it. Raises `BlockError`."""
     try:
-        signed_data = next(nodes(block)).children()[1].children()[0].children()
+        signed_data = first(block).children()[1].children()[0].children()
         infos = [one for one in signed_data if one.tag == _SET][-1]
         certificates = [one.whole for part in signed_data if part.tag == _CONTEXT_0 for one in part.children()]
         return _verified(infos.children()[0].children(), signed, certificates[:_MOST_CERTIFICATES])
@@ -65,11 +65,12 @@ def _verified(info: list[Node], signed: bytes, certificates: list[bytes]) -> Sig
     covered = signed
     if rest[0].tag == _CONTEXT_0:
         attributes = rest.pop(0)
-        wanted = next(
+        digests = [
             one.children()[1].children()[0].content
             for one in attributes.children()
             if identifier(one.children()[0].content) == _MESSAGE_DIGEST
-        )
+        ]
+        wanted = digests[0]
         digest = hashes.Hash(algorithm)
         digest.update(signed)
         if digest.finalize() != wanted:
@@ -101,7 +102,7 @@ def _verified(info: list[Node], signed: bytes, certificates: list[bytes]) -> Sig
 def _certificate(serial: bytes, certificates: list[bytes]) -> x509.Certificate:
     """Return the certificate with a serial number; the others are not looked at any further."""
     for data in certificates:
-        fields = next(nodes(data)).children()[0].children()
+        fields = first(data).children()[0].children()
         number = fields[1 if fields[0].tag == _CONTEXT_0 else 0]  # behind the version, where there is one
         if number.content == serial:
             return x509.load_der_x509_certificate(data)

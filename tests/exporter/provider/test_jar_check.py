@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -16,8 +17,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from keywatch.cli.command import main
+from keywatch.provider.signature_block import BlockError, verify
 from tests.exporter.provider.class_maker import FACTORY, LISTENERS, keycloak, listener, made, packed
 
 Capsys = pytest.CaptureFixture[str]
@@ -194,6 +198,9 @@ FILES = {
 }
 
 
+_BLOCK = signed(FILES, flags=[])
+
+
 @pytest.mark.parametrize("flags", [[], [pkcs7.PKCS7Options.NoAttributes]], ids=["attributes", "none"])
 def test_a_signature(capsys: Capsys, tmp_path: Path, flags: list[pkcs7.PKCS7Options]) -> None:
     files = signed(FILES, flags=flags)
@@ -217,10 +224,24 @@ def test_a_signature(capsys: Capsys, tmp_path: Path, flags: list[pkcs7.PKCS7Opti
     code, found = told(**{"META-INF/AUDIT.RSA": other})
     assert code == 1
     assert "META-INF/AUDIT.RSA does not fit" in found[0]
+    for block in (b"", b"\x30\x80", b"\x30\x00", files["META-INF/AUDIT.RSA"][:300], bytes(2000)):
+        code, found = told(**{"META-INF/AUDIT.RSA": block})
+        assert code == 1
+        assert found[0].startswith("broken: META-INF/AUDIT.RSA cannot be read")
     assert told(**{"META-INF/AUDIT.RSA": None})[1][0].startswith("broken: META-INF/AUDIT.SF is signed by nobody")
     code, found = told(**{"META-INF/AUDIT.SF": files["META-INF/AUDIT.SF"] + b"\r\n"})
     assert code == 1
     assert "does not fit" in found[0]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=3))
+def test_no_damage_to_a_block_ends_in_anything_but_a_sentence(changes: list[tuple[int, int]]) -> None:
+    block = bytearray(_BLOCK["META-INF/AUDIT.RSA"])
+    for at, value in changes:
+        block[at % len(block)] = value
+    with contextlib.suppress(BlockError):
+        assert verify(bytes(block), _BLOCK["META-INF/AUDIT.SF"]).subject == "CN=Audit"
 
 
 def test_known_listeners_are_known_by_their_classes(capsys: Capsys, tmp_path: Path, home: Path) -> None:
