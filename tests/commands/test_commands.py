@@ -81,6 +81,10 @@ def test_a_command_runs_as_it_stands_there(command: Command, inside: room.Room) 
     done = inside.run(_EMPTY_WHERE_ALL_IS_WELL.sub("", command.text))
     told = f"{command}\nexit {done['code']}\n{done['out'][-4000:]}\n{done['err'][-4000:]}"
     allowed = {0, 141} if "| head" in command.text else {0}
+    # Letters lie there for the commands about them, until one of these takes them away; nothing else may be wrong.
+    if command.text.startswith("keywatch check") and done["out"].startswith("1 thing is wrong.\n"):
+        assert "dead letters lie in it" in done["out"], told
+        allowed = {1}
     if any(part in command.text for part in EMPTY):
         allowed = {1}
         assert done["out"] == done["err"] == "", told
