@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -27,10 +28,22 @@ class RefusedError(Exception):
 
 def required() -> None:
     """Skip the test where Helm cannot be had; fail it where `KEYWATCH_REQUIRE` is `all`, as in CI."""
-    if reason := distribution.requirements_missing():
+    if reason := _missing():
         if os.environ.get("KEYWATCH_REQUIRE") == "all":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@functools.cache
+def _missing() -> str | None:
+    if reason := distribution.requirements_missing():
+        return reason
+    try:
+        distribution.helm()
+        distribution.validator()
+    except distribution.DistributionError as error:
+        return str(error)
+    return None
 
 
 def render(values: Mapping[str, Any] | None = None, *flags: str, name: str = "watch") -> list[Manifest]:
