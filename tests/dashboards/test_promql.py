@@ -29,6 +29,7 @@ COURSES = {
     "keywatch_group_verdict": "1x60",
     "keywatch_log_dir_free_bytes": "9000-1x60",
     "keywatch_topic_as_expected": "0x60",
+    "keywatch_topic_retention_seconds": "600x60",
     "up": "1x60",
     "vendor_cluster_size": "1x60",
 }
