@@ -44,14 +44,7 @@ def texts(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def write(folder: Path, *, check: bool) -> list[str]:
     """Write them, or with `check` only name those that are stale or belong to nothing any more."""
-    wanted = dict(texts(folder))
-    stale = renew(wanted.items(), check=check)
-    for path in sorted(folder.glob("*.yaml")):
-        if path not in wanted:
-            stale.append(str(path))
-            if not check:
-                path.unlink()
-    return stale
+    return renew(texts(folder), check=check, among=folder.glob("*.yaml"))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from typing import Any
 from keywatch.cli import dlq_queue, dlq_selection
 from keywatch.cli.dlq_progress import ProgressView
 from keywatch.cli.dlq_queue import Desk
-from keywatch.cli.dlq_replay import code_of, count, tell
+from keywatch.cli.dlq_replay import count, ended
 from keywatch.cli.dlq_work import total
-from keywatch.cli.out import complain, say_json
 from keywatch.kafka.client import REDRIVE_PREFIX
 from keywatch.redrive import topics
 from keywatch.redrive.claim import Claim, Lock
@@ -58,13 +57,7 @@ def _park(options: argparse.Namespace, desk: Desk) -> int:
             done = total(done, _topic(options, desk, queue, topic, wanted))
             if done.stopped:
                 break
-    if options.json:
-        say_json(done.as_json())
-    else:
-        tell(done)
-    if done.stopped:
-        complain(f"stopped: {done.stopped}; the next run goes on from there")
-    return code_of(done)
+    return ended(done, json=options.json)
 
 
 def _topic(options: argparse.Namespace, desk: Desk, queue: Queue, topic: str, wanted: Selection) -> Tally:

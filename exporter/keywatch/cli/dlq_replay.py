@@ -99,7 +99,7 @@ class _Replay:
             self._replay(total)
         if self.textfile is not None:
             self.textfile.write(self.done, running=False)
-        return self._told()
+        return ended(self.done, json=self.options.json)
 
     def _plan(self) -> int:
         """Show what will be done; returns about how many letters there are."""
@@ -167,18 +167,19 @@ class _Replay:
         most = None if options.most is None else max(0, options.most - self.done.put - self.done.parked)
         return self.desk.around(pace=pace, limits=Limits(min(options.batch, _MOST_AT_ONCE), most=most))
 
-    def _told(self) -> int:
-        done = self.done
-        if self.options.json:
-            say_json(done.as_json())
-        else:
-            tell(done)
-        if done.stopped:
-            complain(f"stopped: {done.stopped}; the next run goes on from there")
-        return code_of(done)
+
+def ended(done: Tally, *, json: bool) -> int:
+    """Say what was done, and why it stopped; returns the exit code."""
+    if json:
+        say_json(done.as_json())
+    else:
+        _tell(done)
+    if done.stopped:
+        complain(f"stopped: {done.stopped}; the next run goes on from there")
+    return code_of(done)
 
 
-def tell(done: Tally) -> None:
+def _tell(done: Tally) -> None:
     """Say what was done."""
     say(f"{counted(done.put, 'letter')} put back, {done.parked} parked, {done.refusals} refused")
     if done.moved:

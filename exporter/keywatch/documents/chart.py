@@ -75,14 +75,7 @@ def texts(root: Path) -> Iterator[tuple[Path, str]]:
 
 def write(root: Path, *, check: bool) -> list[str]:
     """Write the generated files, or with `check` only name those that are stale or belong to nothing any more."""
-    wanted = dict(texts(root))
-    stale = renew(wanted.items(), check=check)
-    for path in sorted((root / "deploy" / "helm" / "keywatch" / "files").rglob("*.*")):
-        if path not in wanted:
-            stale.append(str(path))
-            if not check:
-                path.unlink()
-    return stale
+    return renew(texts(root), check=check, among=(root / "deploy" / "helm" / "keywatch" / "files").rglob("*.*"))
 
 
 if __name__ == "__main__":

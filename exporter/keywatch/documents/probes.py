@@ -185,13 +185,7 @@ def write(docs: Path, *, check: bool) -> list[str]:
     folder, rules = docs / "probes", read(docs.parent / "alerts" / "rules")
     wanted = {folder / f"{name}.md": page(name, rules, docs / "guides") for name in MODULES}
     wanted[folder / "README.md"] = index()
-    stale = renew(wanted.items(), check=check)
-    for path in sorted(folder.glob("*")):
-        if path not in wanted:
-            stale.append(str(path))
-            if not check:
-                path.unlink()
-    return stale
+    return renew(wanted.items(), check=check, among=folder.glob("*"))
 
 
 def main() -> int:

@@ -7,16 +7,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def renew(texts: Iterable[tuple[Path, str]], *, check: bool) -> list[str]:
-    """Write each text to its path, or with `check` write nothing; returns the paths that held something else."""
-    stale = []
+def renew(texts: Iterable[tuple[Path, str]], *, check: bool, among: Iterable[Path] = ()) -> list[str]:
+    """Write each text to its path and remove what else is `among`; with `check` change nothing.
+
+    Returns the paths that held something else, or belong to nothing any more.
+    """
+    stale, wanted = [], set()
     for path, text in texts:
+        wanted.add(path)
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(str(path))
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+    for path in sorted(set(among) - wanted):
+        stale.append(str(path))
+        if not check:
+            path.unlink()
     return stale
 
 

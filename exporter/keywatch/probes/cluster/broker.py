@@ -118,11 +118,13 @@ class BrokerProbe:
         begun = self._clock()
         self._until = begun + timeout
         error = await self._try(min(self._answer_within, timeout), failures)
-        # What a certificate says it says again, so the second try need not wait, where there is time for one; nor what
-        # tells a broker that is gone from one that takes no more connections.
-        certain = error is not None and self._verdict.doubtful and (error.reason in _SAID_AGAIN or self._was_reset)
-        if certain and self._clock() - begun < self._answer_within / 2:
-            await self._try(min(self._answer_within, timeout), failures)
+        if error is not None and self._verdict.doubtful and self._clock() - begun < self._answer_within / 2:
+            # What a certificate says it says again, so the second try need not wait.
+            if error.reason in _SAID_AGAIN:
+                await self._try(min(self._answer_within, timeout), failures)
+            # It tells who takes no more connections from who is gone, and is no second miss: both came in one moment.
+            elif self._was_reset:
+                await self._try(min(self._answer_within, timeout), failures, counts=False)
         if self._verdict.up is not None:
             others = not self._verdict.up and await self._serves_others()
             self._topology.report(self.target, self._verdict.up, self._verdict.reason, serves_others=others)
@@ -157,13 +159,13 @@ class BrokerProbe:
         self._link.rests_until = self._clock() + (rest or 0.0)
         return rest is not None
 
-    async def _try(self, timeout: float, failures: list[Reason]) -> BrokerError | None:
-        """Ask once and record what came of it; returns what went wrong."""
+    async def _try(self, timeout: float, failures: list[Reason], *, counts: bool = True) -> BrokerError | None:
+        """Ask once and record what came of it, a failure only where it `counts`; returns what went wrong."""
         try:
             await self._ask(timeout, failures)
         except BrokerError as error:
             if error.reason is not Reason.CONNECTION_LIMIT:
-                return self._missed(error, failures)
+                return self._missed(error, failures) if counts else error
             # It lives, for others are answered, and what it lacks is room for keywatch.
             failures.append(error.reason)
             self._limit = error.detail

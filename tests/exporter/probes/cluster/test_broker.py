@@ -336,6 +336,8 @@ async def test_a_broker_that_was_killed_reached_no_limit(
 
     monkeypatch.setattr("keywatch.probes.cluster.broker_link.connect", gone)
     samples = await probe.run(2 * TIMEOUT)
+    assert (limit_told(samples), up(samples)) == (0, 1), "asked again in the same moment it is one miss"
+    samples = await probe.run(2 * TIMEOUT)
     assert (limit_told(samples), up(samples), reasons(samples)) == (0, 0, {Reason.REFUSED})
     assert broker.connections >= 1
     await probe.close()
@@ -351,4 +353,30 @@ async def test_a_second_reset_at_once_is_a_limit_where_others_are_answered(
     samples = await probe.run(2 * TIMEOUT)
     assert (limit_told(samples), failures(samples)) == (1, [Reason.RESET, Reason.CONNECTION_LIMIT])
     assert up(samples) == 1
+    await probe.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "lives"),
+    [
+        (Reason.AUTHENTICATION, True),
+        (Reason.TLS_CLIENT, True),
+        (Reason.TLS_EXPIRED, True),
+        (Reason.TLS_HOSTNAME, True),
+        (Reason.TLS_UNTRUSTED, True),
+        (Reason.REFUSED, False),
+        (Reason.TIMEOUT_CONNECT, False),
+        (Reason.TLS, False),
+    ],
+)
+async def test_only_what_a_living_broker_says_leaves_it_to_the_cluster_whether_it_lives(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, reason: Reason, lives: bool
+) -> None:
+    async def refuse(*_: object, **__: object) -> BrokerConnection:
+        raise BrokerError(reason, "no")
+
+    monkeypatch.setattr("keywatch.probes.cluster.broker_link.connect", refuse)
+    probe = probe_of(endpoint)
+    await until_up(probe, 0)
+    assert (probe.target in probe._topology._serves_others) is lives
     await probe.close()

@@ -369,3 +369,17 @@ async def test_an_ingest_failure_is_counted_on_its_node_however_nodes_come_and_g
         answers.replies[NODES] = {"nodes": {name: node(800, failed) for name, failed in nodes.items()}}
         grown += values(await probe.run(3.0), cat.ELASTICSEARCH_INGEST_FAILED_TOTAL).values()
     assert grown == [0, 0, 0, 2, 0, 0, 3, 0, 0]
+
+
+async def test_a_client_that_loads_for_longer_than_the_deadline_takes_nothing_from_the_server() -> None:
+    class LoadedLate(Answers):
+        now = 0.0
+
+        async def load_client(self) -> None:
+            """Load for ten times the deadline, as on a machine that has other things to do."""
+            self.now += 30.0
+
+    answers = LoadedLate()
+    server = cast(ElasticServer, answers)
+    probe = ElasticsearchProbe("kafka", server, Schedule(10.0, 3.0), clock=lambda: answers.now)
+    assert values(await probe.run(3.0), cat.ELASTICSEARCH_UP) == {(): 1}
