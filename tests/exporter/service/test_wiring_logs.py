@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from keywatch.engine.store import Key
+from keywatch.probes.logs.elasticsearch import ElasticsearchProbe
+from keywatch.probes.logs.log_lag import LogLagProbe
 from keywatch.service.base import Base
 from keywatch.service.config_file import parse
 from keywatch.service.wiring import plans
@@ -47,3 +49,15 @@ def test_a_change_of_one_node_concerns_its_probe_only() -> None:
 def test_without_logs_there_is_none() -> None:
     made = plans(parse("clusters: [{bootstrap: ['k:1']}]", "k.yml").clusters[0])
     assert not {"logstash", "elasticsearch", "log_lag"} & {key.probe for key in made}
+
+
+async def test_what_one_finds_to_be_another_cluster_all_know() -> None:
+    cluster = parse(TEXT, "k.yml").clusters[0]
+    base, made = Base.of(cluster), plans(cluster)
+    probes = [made[Key("c", name, "")].probe(base) for name in ("elasticsearch", "log_lag")]
+    searching, lag = probes
+    assert isinstance(searching, ElasticsearchProbe)
+    assert isinstance(lag, LogLagProbe)
+    assert searching._server._identity is lag._server._identity is base.identities["http://127.0.0.1:4"]
+    for probe in probes:
+        await probe.close()
